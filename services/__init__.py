@@ -1,0 +1,1 @@
+"""Proactive care: services that meet only on Kafka topics."""

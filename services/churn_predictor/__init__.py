@@ -1,0 +1,1 @@
+"""Notices, per customer, that something promised is not happening.  A pure core hosted by Faust."""

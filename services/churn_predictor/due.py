@@ -1,0 +1,45 @@
+"""When to look at whom: a heap whose stale entries are dropped as they surface."""
+
+import heapq
+from datetime import datetime
+
+
+class DueIndex:
+    """Each customer's next instant; planning a new one replaces the old.
+
+    A look costs what is due costs, whatever the number of those who are not.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, str]] = []
+        self._at: dict[str, datetime] = {}
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def plan(self, customer_id: str, at: datetime | None) -> None:
+        """Look at this customer at `at`, or not again (None)."""
+        if at is None:
+            self._at.pop(customer_id, None)
+        elif self._at.get(customer_id) != at:
+            self._at[customer_id] = at
+            heapq.heappush(self._heap, (at, customer_id))
+
+    def take(self, now: datetime) -> set[str]:
+        """Remove and return everybody who is due at `now`."""
+        due: set[str] = set()
+        while (first := self._first()) is not None and first[0] <= now:
+            heapq.heappop(self._heap)
+            del self._at[first[1]]
+            due.add(first[1])
+        return due
+
+    def next(self) -> datetime | None:
+        """Return the earliest instant at which anybody is due, or None."""
+        first = self._first()
+        return None if first is None else first[0]
+
+    def _first(self) -> tuple[datetime, str] | None:
+        while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0] if self._heap else None

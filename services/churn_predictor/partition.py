@@ -1,0 +1,309 @@
+"""One partition in memory: records are applied, ticks take effect, outputs and changes come out.
+
+Deterministic and without I/O: the worker gives it records and the time, publishes what it says and
+writes its changes to the changelog, all in one transaction.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from services.churn_predictor import state as st
+from services.churn_predictor.decide import decide
+from services.churn_predictor.due import DueIndex
+from services.churn_predictor.expectations import carrier_feed, publisher_feed
+from services.churn_predictor.facts import learn
+from services.churn_predictor.problems import Heard, Moment
+from services.churn_predictor.scoring import Scorecard
+from services.churn_predictor.state import CustomerState, FeedState, PartitionState, SourceState
+from services.contracts import topics as t
+from services.contracts.deliveries import ShipmentCheckpoint, ShipmentDelivered
+from services.contracts.envelope import BARRIER, Event
+from services.contracts.events import TOPIC_OF, Fault, Unreadable
+from services.contracts.problems import RiskAssessed
+from services.contracts.stream import Account, Barrier, FeedMark, Tick, TickMark
+from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
+
+
+_SOURCE_NAMES = frozenset(topic.name for topic in t.PREDICTOR_SOURCES)
+
+
+class Record(Protocol):
+    """What is needed of a Kafka record."""
+
+    @property
+    def offset(self) -> int:
+        """Position in its partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The record's key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The record's bytes."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """The record's headers."""
+
+
+class Read(Protocol):
+    """Reads a record as an event; raises `Unreadable`."""
+
+    def __call__(
+        self,
+        topic: Topic,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
+    ) -> Event[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to publish in this partition."""
+
+    topic: Topic
+    key: bytes | None
+    value: bytes
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One record nobody can read, on its way to the dead-letter topic."""
+
+    topic: Topic
+    record: Record
+    reason: str
+    detail: str
+
+
+class Moved(Exception):
+    """The topic under this state is another one than the state was made from."""
+
+
+class Partition:
+    """The predictor's state of one partition number over all its source topics."""
+
+    def __init__(
+        self, number: int, card: Scorecard, read: Read, topic_ids: Mapping[str, UUID]
+    ) -> None:
+        self.number = number
+        self.state = PartitionState()
+        self.customers: dict[str, CustomerState] = {}
+        self.due = DueIndex()
+        self._card = card
+        self._read = read
+        self._topic_ids = topic_ids
+        self._touched: set[str] = set()
+        self._changed: set[str] = set()
+
+    def restore(self, changelog: Mapping[bytes, bytes]) -> None:
+        """Take over the latest values of a changelog.
+
+        Raises:
+            Moved: a source topic was made anew since; its offsets mean nothing now.
+        """
+        for key, value in changelog.items():
+            if key == st.partition_key(self.number):
+                self.state = st.PARTITION.validate_json(value)
+            else:
+                self.customers[key.decode()] = st.CUSTOMER.validate_json(value)
+        for name, source in self.state.sources.items():
+            if source.topic_id != self._topic_ids[name]:
+                raise Moved(name)
+        self._touched = {c for c, customer in self.customers.items() if customer.touched}
+        for customer_id, customer in self.customers.items():
+            self.due.plan(customer_id, customer.due)
+
+    def next_offset(self, topic: Topic) -> int | None:
+        """Return where to read on in this topic; None: nothing of it was read yet."""
+        source = self.state.sources.get(topic.name)
+        return None if source is None else source.next_offset
+
+    def apply(
+        self, topic: Topic, begins_at: int, records: Sequence[Record], now: datetime | None
+    ) -> list[Refused]:
+        """Apply records in offset order and return those nobody can read.
+
+        A record below the next offset was applied before and is passed over.
+
+        Args:
+            topic: Where they come from.
+            begins_at: Everything from this offset on is in `records` or was applied before.
+            records: Of this partition.
+            now: The deployment's time, for telling what lies too far ahead; None: not known yet.
+        """
+        source = self.state.sources.setdefault(
+            topic.name,
+            SourceState(self._topic_ids[topic.name], first_offset=begins_at, next_offset=begins_at),
+        )
+        refused = []
+        for record in records:
+            if record.offset < source.next_offset:
+                continue
+            source.next_offset = record.offset + 1
+            try:
+                self._apply(topic, source, record, now)
+            except Unreadable as error:
+                source.dead_lettered += 1
+                refused.append(Refused(topic, record, error.reason, str(error)))
+        return refused
+
+    def ready(self) -> Tick | None:
+        """Return the next tick whose records have all been applied, or None."""
+        if self.state.pending and all(
+            self._has_reached(name, end) for name, end in self.state.pending[0].ends.items()
+        ):
+            return self.state.pending[0]
+        return None
+
+    def advance(self, tick: Tick, heard: Heard) -> Iterator[Output]:
+        """Let `tick`, the one that is ready, take effect and yield what is to be published."""
+        self.state.pending.remove(tick)
+        self.state.number, self.state.at = tick.number, tick.at
+        self.state.since = self.state.since or tick.at
+        yield from self._look(Moment(tick.at, self.state.since, heard))
+        yield from self._feed_marks(tick)
+        yield from self._accounts(tick)
+        if tick.barrier is not None:
+            yield self._barrier(tick, tick.barrier)
+
+    def take_changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield key and value of all that changed since the last call, for the changelog."""
+        for customer_id in sorted(self._changed):
+            yield customer_id.encode(), st.CUSTOMER.dump_json(self.customers[customer_id])
+        self._changed.clear()
+        yield st.partition_key(self.number), st.PARTITION.dump_json(self.state)
+
+    def _apply(
+        self, topic: Topic, source: SourceState, record: Record, now: datetime | None
+    ) -> None:
+        if topic is t.TICKS:
+            self._wait_for(_read_tick(record))
+            source.applied += 1
+            return
+        event = self._read(topic, record.key, record.value, record.headers)
+        if now is not None and event.time > now + MAX_FUTURE_SKEW:
+            raise Unreadable(
+                "future", (Fault("/time", "future", "more than 24 h ahead of the clock"),)
+            )
+        self._hear(event)
+        if now is not None and event.time < now - HORIZON:
+            source.late += 1
+        elif self._learn(event):
+            source.applied += 1
+        else:
+            source.duplicate += 1
+
+    def _learn(self, event: Event[Any]) -> bool:
+        customer = self.customers.setdefault(event.customer_id, CustomerState())
+        name = st.digest(event.source, event.id)
+        if name in customer.seen:
+            return False
+        customer.seen[name] = event.time
+        learn(customer.facts, event)
+        customer.touched = True
+        self._touched.add(event.customer_id)
+        self._changed.add(event.customer_id)
+        return True
+
+    def _hear(self, event: Event[Any]) -> None:
+        names = [publisher_feed(event.source)]
+        if isinstance(event.data, ShipmentCheckpoint | ShipmentDelivered) and event.data.carrier:
+            names.append(carrier_feed(event.data.carrier))
+        for name in names:
+            feed = self.state.feeds.setdefault(name, FeedState(event.time))
+            feed.heard_at = max(feed.heard_at, event.time)
+            feed.events += 1
+            feed.changed = True
+
+    def _wait_for(self, tick: Tick) -> None:
+        newest = self.state.pending[-1].number if self.state.pending else self.state.number
+        if newest is None or tick.number > newest:
+            self.state.pending.append(tick)
+
+    def _has_reached(self, topic_name: str, end: int) -> bool:
+        if topic_name not in _SOURCE_NAMES or end == 0:
+            return True
+        source = self.state.sources.get(topic_name)
+        return source is not None and source.next_offset >= end
+
+    def _look(self, moment: Moment) -> Iterator[Output]:
+        for customer_id in sorted(self._touched | self.due.take(moment.now)):
+            customer = self.customers[customer_id]
+            st.forget(customer, moment.now - HORIZON)
+            said = decide(customer_id, customer, moment, self._card)
+            self.due.plan(customer_id, customer.due)
+            self._changed.add(customer_id)
+            yield from _published(customer_id, said)
+        self._touched.clear()
+
+    def _feed_marks(self, tick: Tick) -> Iterator[Output]:
+        for name, feed in sorted(self.state.feeds.items()):
+            if feed.changed:
+                mark = FeedMark(
+                    feed=name,
+                    partition=self.number,
+                    tick=tick.number,
+                    heard_at=min(feed.heard_at, tick.at),
+                    events=feed.events,
+                )
+                # A date ahead of now is not heard yet: it is said again when its time has come.
+                feed.changed = feed.heard_at > tick.at
+                yield Output(t.FEEDS, mark.key.encode(), mark.model_dump_json().encode())
+        end = TickMark(partition=self.number, tick=tick.number, at=tick.at)
+        yield Output(t.FEEDS, end.key.encode(), end.model_dump_json().encode())
+
+    def _accounts(self, tick: Tick) -> Iterator[Output]:
+        for name, source in sorted(self.state.sources.items()):
+            if source.reported == source.total:
+                continue
+            source.reported = source.total
+            account = Account(
+                topic=name,
+                partition=self.number,
+                first_offset=source.first_offset,
+                next_offset=source.next_offset,
+                applied=source.applied,
+                duplicate=source.duplicate,
+                late=source.late,
+                dead_lettered=source.dead_lettered,
+                tick=tick.number,
+                at=tick.at,
+            )
+            yield Output(t.ACCOUNTS, account.key.encode(), account.model_dump_json().encode())
+
+    def _barrier(self, tick: Tick, barrier: str) -> Output:
+        reached = Barrier(
+            barrier=barrier,
+            number=tick.number,
+            at=tick.at,
+            partition=self.number,
+            ends=tick.ends,
+            next_due=self.due.next(),
+        )
+        return Output(t.PROBLEMS, None, reached.encode(), BARRIER)
+
+
+def _read_tick(record: Record) -> Tick:
+    try:
+        return Tick.model_validate_json(record.value or b"")
+    except ValidationError as error:
+        raise Unreadable("invalid", (Fault("", "invalid", f"{error.error_count()} faults"),)) from None
+
+
+def _published(customer_id: str, said: Sequence[Event[Any]]) -> Iterator[Output]:
+    key = customer_id.encode()
+    latest_risk = None
+    for event in said:
+        yield Output(TOPIC_OF[type(event.data)], key, event.encode())
+        latest_risk = event if isinstance(event.data, RiskAssessed) else latest_risk
+    if latest_risk is not None:
+        yield Output(t.CUSTOMER_RISKS, key, latest_risk.encode())

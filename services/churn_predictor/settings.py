@@ -1,0 +1,35 @@
+"""Settings of the predictor, from the environment."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.kit.settings import CommonSettings
+
+_SHIPPED_MODEL = Path(__file__).parent / "models" / "complaint-risk.json"
+
+
+class Settings(CommonSettings):
+    """Where the broker is, how time comes, which model scores."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CARE_CHURN_PREDICTOR_", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address for metrics and probes.")
+    port: int = Field(
+        default=0, ge=0, le=65535, description="Port for metrics and probes; 0: a free one."
+    )
+    address_file: Path | None = Field(
+        default=None, description="File that is given the address once the service listens."
+    )
+    model: Path = Field(
+        default=_SHIPPED_MODEL, description="Scorecard file that gives the risk of a complaint."
+    )
+    session_seconds: float = Field(
+        default=10.0, gt=1, description="Silence after which the group gives partitions to others."
+    )
+    tick_seconds: float = Field(
+        default=1.0, gt=0, description="How often time is told, where the clock is the machine's."
+    )

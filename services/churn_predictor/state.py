@@ -1,0 +1,134 @@
+"""What the predictor remembers: one value per customer, one per partition, and how they are written."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from services.churn_predictor.facts import Facts, forget_facts
+from services.contracts.problems import Band, FeedEvidence, ProblemKind, Tier
+from services.contracts.stream import Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One problem, as far as it has got."""
+
+    problem_id: UUID
+    kind: ProblemKind
+    subject: str
+    order_id: str
+    number: int
+    tier: Tier
+    deadline: datetime
+    promised_by: datetime
+    opened_at: datetime
+    is_open: bool = True
+    feed: FeedEvidence | None = None
+    complaint_risk: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """That this parcel was scored at this decision point, and how."""
+
+    probability: float
+    band: Band
+
+
+@dataclass(slots=True)
+class CustomerState:
+    """One customer: facts, which events were applied, and what was said about them.
+
+    `seen` holds a digest of every applied event inside the horizon.  An older event is late and is
+    never applied, so forgetting its digest cannot make a duplicate count.
+    """
+
+    facts: Facts = field(default_factory=Facts)
+    seen: dict[str, datetime] = field(default_factory=dict)
+    episodes: dict[str, Episode] = field(default_factory=dict)
+    """`kind|subject` → its latest episode."""
+    assessed: dict[str, Assessed] = field(default_factory=dict)
+    """`subject|decision point` → its one assessment."""
+    touched: bool = False
+    """Whether facts came since it was last looked at."""
+    due: datetime | None = None
+    """When to look again if no event comes."""
+
+
+@dataclass(slots=True)
+class SourceState:
+    """One source topic of this partition: where the next record is, and what became of the others."""
+
+    topic_id: UUID
+    first_offset: int = 0
+    next_offset: int = 0
+    applied: int = 0
+    duplicate: int = 0
+    late: int = 0
+    dead_lettered: int = 0
+    reported: int = -1
+    """How many records the last published account explained."""
+
+    @property
+    def total(self) -> int:
+        """Records accounted for."""
+        return self.applied + self.duplicate + self.late + self.dead_lettered
+
+
+@dataclass(slots=True)
+class FeedState:
+    """One carrier or publisher as heard in this partition."""
+
+    heard_at: datetime
+    events: int = 0
+    changed: bool = True
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """What is remembered of a partition beside its customers."""
+
+    sources: dict[str, SourceState] = field(default_factory=dict)
+    pending: list[Tick] = field(default_factory=list)
+    """Ticks read that wait until everything before their offsets has been applied."""
+    since: datetime | None = None
+    """The first tick: nothing is said about promises that were broken before it."""
+    number: int | None = None
+    at: datetime | None = None
+    feeds: dict[str, FeedState] = field(default_factory=dict)
+
+
+CUSTOMER: TypeAdapter[CustomerState] = TypeAdapter(CustomerState)
+PARTITION: TypeAdapter[PartitionState] = TypeAdapter(PartitionState)
+
+_PARTITION_KEY = b"\x00partition-"
+"""No customer's id can begin so: the contract allows no control character in one."""
+
+
+def partition_key(partition: int) -> bytes:
+    """Return the changelog key of a partition's own state."""
+    return _PARTITION_KEY + str(partition).encode()
+
+
+def is_partition_key(key: bytes) -> bool:
+    """Whether a changelog key is a partition's and not a customer's."""
+    return key.startswith(_PARTITION_KEY)
+
+
+def digest(source: str, event_id: str) -> str:
+    """Return the short name under which an applied event is remembered (64 bits, per customer)."""
+    return blake2b(f"{source}\x1f{event_id}".encode(), digest_size=8).hexdigest()
+
+
+def forget(customer: CustomerState, before: datetime) -> None:
+    """Drop what lies wholly before this instant: digests that can only be late, and old facts."""
+    if any(at < before for at in customer.seen.values()):
+        customer.seen = {name: at for name, at in customer.seen.items() if at >= before}
+        gone = forget_facts(customer.facts, before)
+        customer.episodes = {k: e for k, e in customer.episodes.items() if e.subject not in gone}
+        customer.assessed = {
+            k: a for k, a in customer.assessed.items() if k.partition("|")[0] not in gone
+        }

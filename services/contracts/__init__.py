@@ -1,0 +1,1 @@
+"""What others may rely on: events, topics, metric names, schemas and examples.  Imports nothing of ours."""

@@ -1,0 +1,120 @@
+"""Facts on `contacts`: what customers said to us, and surveys.  Ids and categories, never texts."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from services.contracts.envelope import Fact, Identifier
+
+WORST_SATISFIED_CSAT = 3
+"""CSAT below this is a poor answer: 1 or 2 of 5."""
+
+
+class ContactChannel(StrEnum):
+    """Where the customer spoke."""
+
+    CHAT = "chat"
+    EMAIL = "email"
+    PHONE = "phone"
+    SOCIAL = "social"
+    SELF_SERVICE = "self_service"
+    STORE = "store"
+
+
+class ContactReason(StrEnum):
+    """What the contact is about."""
+
+    WHERE_IS_MY_ORDER = "where_is_my_order"
+    COMPLAINT = "complaint"
+    DAMAGED = "damaged"
+    WRONG_ITEM = "wrong_item"
+    RETURN = "return"
+    REFUND = "refund"
+    PAYMENT = "payment"
+    PRODUCT_QUESTION = "product_question"
+    OTHER = "other"
+
+
+class ContactOpened(Fact):
+    """A customer wrote or called."""
+
+    TYPE: ClassVar[str] = "care.contact.opened.v1"
+    contact_id: Identifier
+    channel: ContactChannel
+    reason: ContactReason
+    order_id: Identifier | None = None
+
+
+class ReplyBy(StrEnum):
+    """Who replied; a bot's reply is no first response."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    BOT = "bot"
+
+
+class ContactReplied(Fact):
+    """One message in an open contact."""
+
+    TYPE: ClassVar[str] = "care.contact.replied.v1"
+    contact_id: Identifier
+    by: ReplyBy
+
+
+class ContactResolved(Fact):
+    """The desk closed the contact."""
+
+    TYPE: ClassVar[str] = "care.contact.resolved.v1"
+    contact_id: Identifier
+
+
+class ContactReopened(Fact):
+    """The customer came back to a closed contact."""
+
+    TYPE: ClassVar[str] = "care.contact.reopened.v1"
+    contact_id: Identifier
+
+
+class SurveyKind(StrEnum):
+    """CSAT 1 to 5, CES 1 to 7 (high is easy), NPS 0 to 10."""
+
+    CSAT = "csat"
+    CES = "ces"
+    NPS = "nps"
+
+
+_SCORES = {SurveyKind.CSAT: (1, 5), SurveyKind.CES: (1, 7), SurveyKind.NPS: (0, 10)}
+
+
+class SurveySent(Fact):
+    """A survey left for the customer."""
+
+    TYPE: ClassVar[str] = "care.survey.sent.v1"
+    survey_id: Identifier
+    kind: SurveyKind
+    order_id: Identifier | None = None
+    contact_id: Identifier | None = None
+
+
+class SurveyAnswered(Fact):
+    """The customer's answer; the first for a survey counts."""
+
+    TYPE: ClassVar[str] = "care.survey.answered.v1"
+    survey_id: Identifier
+    kind: SurveyKind
+    score: Annotated[int, Field(ge=0, le=10)]
+    order_id: Identifier | None = None
+    contact_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _score_fits_kind(self) -> Self:
+        low, high = _SCORES[self.kind]
+        if not low <= self.score <= high:
+            raise ValueError(f"score of a {self.kind} survey is {low} to {high}, got {self.score}")
+        return self
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether a CSAT answer is 1 or 2."""
+        return self.kind is SurveyKind.CSAT and self.score < WORST_SATISFIED_CSAT

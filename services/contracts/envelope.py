@@ -1,0 +1,125 @@
+"""CloudEvents 1.0 around every fact: one reading for the door (strict), one for inside (tolerant).
+
+`source` + `id` identifies an event; `time` is when the fact happened, with its zone;
+`partitionkey` is the customer's id and the record's key on Kafka.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import from_json, to_json
+
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+JSON = "application/json"
+BARRIER = "application/vnd.care.barrier+json"
+"""Content type of a barrier record, which is no event: it says how far time has got."""
+
+BINARY_PREFIX = "ce_"
+"""Kafka headers of binary mode; HTTP spells it `ce-`."""
+
+_EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}")
+
+
+def _to_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        # An offset can carry the first or last day of the calendar out of it.
+        raise ValueError("must lie between the years 1 and 9999 in UTC") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A point in time; must be given with its zone, is kept in UTC."""
+
+Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
+"""An id of another system: no white space, no control characters."""
+
+CustomerId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:~-]+$")]
+"""A pseudonymous id; `@` and white space are refused, so that no mail address becomes a key."""
+
+Source = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
+"""CloudEvents `source`: a URI reference naming the publisher, for example `/shop/orders`."""
+
+TraceParent = Annotated[str, Field(pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
+
+
+class Contract(BaseModel):
+    """Base of everything on a topic: frozen, and newer fields are ignored when read inside."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Fact(Contract):
+    """The `data` of one event type.  A published version only ever gains optional fields."""
+
+    TYPE: ClassVar[str]
+
+
+F = TypeVar("F", bound=Fact)
+
+
+class Event(Contract, Generic[F]):
+    """A fact in its CloudEvents envelope."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Identifier
+    source: Source
+    type: Annotated[str, Field(min_length=1, max_length=128)]
+    time: Instant
+    partitionkey: CustomerId
+    subject: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: Annotated[str, Field(max_length=512)] | None = None
+    traceparent: TraceParent | None = None
+    tracestate: Annotated[str, Field(max_length=512)] | None = None
+    data: F
+
+    @property
+    def customer_id(self) -> str:
+        """The customer this fact is about."""
+        return self.partitionkey
+
+    def encode(self) -> bytes:
+        """Return the structured JSON form, without attributes that are not set."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class Head(Contract):
+    """The one attribute needed to choose how to read the rest."""
+
+    type: str
+
+
+def compose(attributes: Mapping[str, str], body: bytes) -> bytes:
+    """Return the structured form of a binary-mode event.
+
+    Args:
+        attributes: CloudEvents attributes by their name, without the `ce-` or `ce_` prefix.
+        body: The event's data, JSON.
+
+    Raises:
+        ValueError: the body is not JSON.
+    """
+    return to_json({**attributes, "data": from_json(body)})
+
+
+def split_extensions(event: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the attributes this contract names, and those CloudEvents allows beside them.
+
+    An attribute whose name is not a legal extension name stays among the first, where strict
+    reading refuses it.
+    """
+    known: dict[str, Any] = {}
+    extensions: dict[str, Any] = {}
+    for name, value in event.items():
+        is_extension = (
+            name not in Event.model_fields
+            and _EXTENSION_NAME.fullmatch(name) is not None
+            and isinstance(value, str | int | bool)
+        )
+        (extensions if is_extension else known)[name] = value
+    return known, extensions

@@ -1,0 +1,155 @@
+"""Every metric this system exports: name, kind, labels and meaning.  No label holds a customer.
+
+Names follow Prometheus: base units, `_total` for counters.  Business metrics come from the metrics
+service alone, folded from the topics; each service adds the few that only it can know.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Prometheus' metric types."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One family of series."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+_HOUR = 3600.0
+_LATENCY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LEAD_SECONDS = tuple(h * _HOUR for h in (-168, -72, -24, -6, 0, 1, 3, 6, 12, 24, 48, 72, 120, 168, 336))
+
+INGEST_EVENTS = Metric(
+    "care_ingest_events_total",
+    Kind.COUNTER,
+    "Events given to the door, by topic (none: no topic could be told) and outcome.",
+    ("topic", "outcome"),
+)
+INGEST_REJECTED = Metric(
+    "care_ingest_rejected_total", Kind.COUNTER, "Events refused, by reason.", ("reason",)
+)
+INGEST_IN_FLIGHT = Metric(
+    "care_ingest_in_flight_records", Kind.GAUGE, "Records sent and not yet acknowledged."
+)
+INGEST_SECONDS = Metric(
+    "care_ingest_request_seconds",
+    Kind.HISTOGRAM,
+    "From the request to its answer, by status.",
+    ("status",),
+    _LATENCY_SECONDS,
+)
+
+PREDICTOR_APPLIED = Metric(
+    "care_churn_predictor_records_total",
+    Kind.COUNTER,
+    "Records this worker handled since it started, by topic and outcome.",
+    ("topic", "outcome"),
+)
+PREDICTOR_TICK = Metric(
+    "care_churn_predictor_tick_timestamp_seconds",
+    Kind.GAUGE,
+    "Time of the last tick that took effect in this worker.",
+)
+PREDICTOR_EXPECTATIONS = Metric(
+    "care_churn_predictor_expectations", Kind.GAUGE, "Open expectations held by this worker."
+)
+
+OUTREACH_TICK = Metric(
+    "care_outreach_decided_timestamp_seconds",
+    Kind.GAUGE,
+    "Time up to which this replica has decided what was due.",
+)
+OUTREACH_OUTBOX = Metric(
+    "care_outreach_outbox_records", Kind.GAUGE, "Records committed and not yet published."
+)
+OUTREACH_PROFILE_RECORDS = Metric(
+    "care_outreach_profile_records",
+    Kind.GAUGE,
+    "Records of `customers` and `consents` accounted for in the database, by topic and outcome.",
+    ("topic", "outcome"),
+)
+
+EVENTS = Metric(
+    "care_events_total", Kind.COUNTER, "Records on the topics, by topic and type.", ("topic", "type")
+)
+PROBLEMS_OPENED = Metric(
+    "care_problems_opened_total", Kind.COUNTER, "Problems opened, by kind.", ("kind",)
+)
+PROBLEMS_CLEARED = Metric(
+    "care_problems_cleared_total",
+    Kind.COUNTER,
+    "Problems cleared, by kind and how (solved, retracted, expired).",
+    ("kind", "clearing"),
+)
+PROBLEMS_OPEN = Metric(
+    "care_problems_open", Kind.GAUGE, "Problems open now, by kind and tier.", ("kind", "tier")
+)
+DECISIONS = Metric(
+    "care_decisions_total", Kind.COUNTER, "Decisions, by playbook and outcome.", ("playbook", "outcome")
+)
+SUPPRESSED = Metric(
+    "care_suppressed_total", Kind.COUNTER, "Contacts suppressed, by playbook and reason.", ("playbook", "reason")
+)
+CONTACTS = Metric(
+    "care_contacts_total",
+    Kind.COUNTER,
+    "What became of contacts, by playbook, channel and outcome (sent, failed, withdrawn, unknown).",
+    ("playbook", "channel", "outcome"),
+)
+LEAD_TIME = Metric(
+    "care_lead_time_seconds",
+    Kind.HISTOGRAM,
+    "First complaint minus first proactive contact about the same order; negative: too late.",
+    (),
+    _LEAD_SECONDS,
+)
+COMPLAINTS = Metric(
+    "care_complaints_total",
+    Kind.COUNTER,
+    "Orders whose customer complained, by whether we had written first.",
+    ("reached_first",),
+)
+DETECTION_TO_CONTACT = Metric(
+    "care_problem_to_contact_seconds",
+    Kind.HISTOGRAM,
+    "From the opening of a problem to its first contact.",
+    (),
+    (1, 5, 15, 60, 300, _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR, 72 * _HOUR),
+)
+LAG_SECONDS = Metric(
+    "care_lag_seconds",
+    Kind.GAUGE,
+    "Age of the oldest record not yet processed, by service and topic; 0 when there is none.",
+    ("service", "topic"),
+)
+DEAD_LETTERS = Metric(
+    "care_dead_letters_total", Kind.COUNTER, "Dead letters, by origin topic and reason.", ("topic", "reason")
+)
+ACCOUNTED = Metric(
+    "care_accounted_records",
+    Kind.GAUGE,
+    "Records of a source topic the predictor accounted for, by outcome.",
+    ("topic", "outcome"),
+)
+UNACCOUNTED = Metric(
+    "care_unaccounted_records",
+    Kind.GAUGE,
+    "Records between a topic's beginning and the predictor's position that no count explains; 0 or alarm.",
+    ("topic",),
+)
+
+METRICS: tuple[Metric, ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Metric)
+)

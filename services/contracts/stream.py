@@ -1,0 +1,106 @@
+"""Plain records that drive the stream: ticks, barriers, feed marks and accounts.  No customers here."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from services.contracts.envelope import Contract, Instant
+
+Offset = Annotated[int, Field(ge=0)]
+
+
+class Tick(Contract):
+    """It is `at`, and in this partition the source topics ended at these offsets.
+
+    It takes effect only when everything before those offsets has been applied.  A tick with a
+    barrier belongs to simulated time: who has finished all work due at it says so.
+    """
+
+    number: Annotated[int, Field(ge=0)]
+    """Grows by one in simulated time; the second of the epoch in real time."""
+    at: Instant
+    ends: dict[str, Offset]
+    """Logical topic name → end offset of this partition."""
+    barrier: str | None = None
+
+    def encode(self) -> bytes:
+        """Return the JSON on the topic."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class Barrier(Contract):
+    """Everything due at this tick in this partition lies before this record."""
+
+    barrier: str
+    number: Annotated[int, Field(ge=0)]
+    at: Instant
+    partition: Annotated[int, Field(ge=0)]
+    ends: dict[str, Offset]
+    next_due: Instant | None = None
+    """When there will be work again if no event comes; None: never."""
+
+    def encode(self) -> bytes:
+        """Return the JSON on the topic."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class FeedMark(Contract):
+    """When a carrier or publisher was last heard in one partition, as of a tick."""
+
+    kind: Literal["feed"] = "feed"
+    feed: str
+    """`carrier:<slug>` or `publisher:<source>`."""
+    partition: Annotated[int, Field(ge=0)]
+    tick: Annotated[int, Field(ge=0)]
+    heard_at: Instant
+    events: Annotated[int, Field(ge=0)]
+    """Cumulative count in this partition."""
+
+    @property
+    def key(self) -> str:
+        """The record's key."""
+        return f"{self.feed}|{self.partition}"
+
+
+class TickMark(Contract):
+    """This partition has said all it knew of its feeds at this tick."""
+
+    kind: Literal["tick"] = "tick"
+    partition: Annotated[int, Field(ge=0)]
+    tick: Annotated[int, Field(ge=0)]
+    at: Instant
+
+    @property
+    def key(self) -> str:
+        """The record's key."""
+        return f"tick|{self.partition}"
+
+
+FeedRecord = Annotated[FeedMark | TickMark, Field(discriminator="kind")]
+FEED_RECORD: TypeAdapter[FeedMark | TickMark] = TypeAdapter(FeedRecord)
+
+
+class Account(Contract):
+    """What became of every record of one source partition since `first_offset`."""
+
+    topic: str
+    partition: Annotated[int, Field(ge=0)]
+    next_offset: Offset
+    first_offset: Offset = 0
+    """Where counting began.  Retention moves a partition's beginning; the counts stay."""
+    applied: int = 0
+    duplicate: int = 0
+    late: int = 0
+    dead_lettered: int = 0
+    tick: Annotated[int, Field(ge=0)] = 0
+    at: Instant | None = None
+
+    @property
+    def key(self) -> str:
+        """The record's key."""
+        return f"{self.topic}|{self.partition}"
+
+    @property
+    def total(self) -> int:
+        """Records accounted for."""
+        return self.applied + self.duplicate + self.late + self.dead_lettered

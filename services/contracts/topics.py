@@ -1,0 +1,234 @@
+"""The one place that knows the topics: names, keys, clean-up, retention and who writes and reads them.
+
+All topics of a deployment have the same number of partitions, so that a customer's whole story
+lies under one partition number.  The number is a setting of the deployment, not of a topic.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+DEFAULT_PARTITIONS = 12
+"""A multiple of the most workers one expects; the demo uses 4."""
+
+HORIZON = timedelta(days=400)
+"""How far back facts live; an event older than this is counted as late and not applied."""
+
+MAX_FUTURE_SKEW = timedelta(hours=24)
+"""An event further ahead of the deployment's clock is refused: it would hold windows open."""
+
+MAX_EVENT_BYTES = 256 * 1024
+"""Ingest's limit for one event."""
+
+_MIB = 1024 * 1024
+_DEAD_LETTER_SUFFIX = "-dlq"
+
+
+class CleanUp(StrEnum):
+    """Kafka's `cleanup.policy`."""
+
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One log.  `retention` is None where only compaction ends a record's life."""
+
+    name: str
+    key: str
+    holds: str
+    clean_up: CleanUp
+    retention: timedelta | None
+    written_by: tuple[str, ...]
+    read_by: tuple[str, ...]
+    max_message_bytes: int = _MIB
+
+    def physical(self, prefix: str = "") -> str:
+        """Return the name on the broker for a deployment with this topic prefix."""
+        return f"{prefix}{self.name}"
+
+    def config(self) -> dict[str, str]:
+        """Return Kafka's topic configuration as it is given to the broker."""
+        config = {
+            "cleanup.policy": self.clean_up.value,
+            "max.message.bytes": str(self.max_message_bytes),
+            "retention.ms": "-1",
+        }
+        if self.retention is not None:
+            config["retention.ms"] = str(int(self.retention.total_seconds() * 1000))
+        return config
+
+
+def _raw(name: str, holds: str, days: int | None, writers: str, readers: str) -> Topic:
+    return Topic(
+        name=name,
+        key="customer_id",
+        holds=holds,
+        clean_up=CleanUp.COMPACT if days is None else CleanUp.DELETE,
+        retention=None if days is None else timedelta(days=days),
+        written_by=tuple(writers.split()),
+        read_by=tuple(readers.split()),
+        max_message_bytes=2 * _MIB,
+    )
+
+
+def _own(name: str, key: str, holds: str, days: int | None, writers: str, readers: str) -> Topic:
+    return Topic(
+        name=name,
+        key=key,
+        holds=holds,
+        clean_up=CleanUp.COMPACT if days is None else CleanUp.DELETE,
+        retention=None if days is None else timedelta(days=days),
+        written_by=tuple(writers.split()),
+        read_by=tuple(readers.split()),
+    )
+
+
+def dead_letter(topic: Topic) -> Topic:
+    """Return the dead-letter topic of `topic`; it takes whatever size the topic takes, and headers."""
+    return Topic(
+        name=f"{topic.name}{_DEAD_LETTER_SUFFIX}",
+        key=f"as on {topic.name}",
+        holds=f"what could not be read on {topic.name}: bytes, headers, reason, origin",
+        clean_up=CleanUp.DELETE,
+        retention=timedelta(days=14),
+        written_by=topic.read_by,
+        read_by=("care dlq", "metrics"),
+        max_message_bytes=3 * _MIB,
+    )
+
+
+PURCHASES = _raw(
+    "purchases",
+    "orders as the shop sees them",
+    30,
+    "publishers ingest",
+    "churn_predictor outreach metrics",
+)
+DELIVERIES = _raw(
+    "deliveries",
+    "promises, hand-overs, checkpoints, deliveries",
+    30,
+    "publishers ingest",
+    "churn_predictor outreach metrics",
+)
+CONTACTS = _raw(
+    "contacts",
+    "what customers said to us, and surveys",
+    30,
+    "publishers ingest outreach",
+    "churn_predictor outreach metrics",
+)
+CUSTOMERS = _raw(
+    "customers", "the whole profile at each change", None, "publishers ingest", "outreach"
+)
+CONSENTS = _raw("consents", "each consent change", 30, "publishers ingest", "outreach")
+IDENTITIES = _raw(
+    "identities",
+    "merged, erased; nothing personal",
+    400,
+    "publishers ingest",
+    "churn_predictor outreach metrics",
+)
+
+TICKS = _own(
+    "ticks",
+    "none",
+    "time, and where the source partitions ended at that moment",
+    7,
+    "churn_predictor replayer",
+    "churn_predictor ingest outreach metrics",
+)
+PROBLEMS = _own(
+    "problems",
+    "customer_id",
+    "opened, changed, cleared",
+    400,
+    "churn_predictor",
+    "outreach metrics",
+)
+CUSTOMER_RISKS = _own(
+    "customer-risks",
+    "customer_id",
+    "the latest risk of each customer",
+    None,
+    "churn_predictor",
+    "outreach others",
+)
+ASSESSMENTS = _own(
+    "assessments",
+    "customer_id",
+    "each assessment that mattered, with its inputs",
+    400,
+    "churn_predictor",
+    "outreach metrics",
+)
+FEEDS = _own(
+    "feeds",
+    "feed and partition",
+    "when each feed was last heard in each partition",
+    None,
+    "churn_predictor",
+    "churn_predictor outreach metrics",
+)
+ACCOUNTS = _own(
+    "accounts",
+    "source topic and partition",
+    "cumulative counts: applied, duplicate, late, dead-lettered",
+    None,
+    "churn_predictor",
+    "metrics",
+)
+OUTREACH = _own(
+    "outreach",
+    "customer_id",
+    "what was decided and what became of it",
+    400,
+    "outreach",
+    "metrics others",
+)
+FACTS_CHANGELOG = _own(
+    "churn-predictor-facts-changelog",
+    "customer_id or partition",
+    "the predictor's state, to rebuild it",
+    None,
+    "churn_predictor",
+    "churn_predictor",
+)
+
+OUTSIDE = (PURCHASES, DELIVERIES, CONTACTS, CUSTOMERS, CONSENTS, IDENTITIES)
+"""Topics that company systems write, directly or through ingest."""
+
+PREDICTOR_SOURCES = (PURCHASES, DELIVERIES, CONTACTS, IDENTITIES)
+"""Outside topics whose records the predictor accounts for."""
+
+PERSONAL = (CUSTOMERS, CONSENTS)
+"""Outside topics whose bytes never go to a dead-letter topic, only a pointer to them."""
+
+_LOGS = (
+    *OUTSIDE,
+    TICKS,
+    PROBLEMS,
+    CUSTOMER_RISKS,
+    ASSESSMENTS,
+    FEEDS,
+    ACCOUNTS,
+    OUTREACH,
+    FACTS_CHANGELOG,
+)
+DEAD_LETTERS = tuple(dead_letter(topic) for topic in (*OUTSIDE, TICKS, PROBLEMS, OUTREACH))
+TOPICS: tuple[Topic, ...] = (*_LOGS, *DEAD_LETTERS)
+
+_BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def by_name(name: str) -> Topic:
+    """Return the topic of this logical name; KeyError where there is none."""
+    return _BY_NAME[name]
+
+
+def physical_names(topics: Iterable[Topic], prefix: str) -> dict[str, Topic]:
+    """Return broker name → topic for a deployment with this prefix."""
+    return {topic.physical(prefix): topic for topic in topics}

@@ -1,0 +1,1 @@
+"""Mechanisms without domain words: settings, logs, clocks, Kafka, health.  Imports no service."""

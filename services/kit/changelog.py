@@ -1,0 +1,104 @@
+"""Reading logs whole with librdkafka: a changelog partition at the start, a small topic all along."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+_BATCH = 2_000
+_SILENCE_SECONDS = 30.0
+
+
+def _open(bootstrap: str, partitions: Iterable[tuple[str, int]]) -> Consumer:
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            # Required by the client and never used: partitions are assigned, nothing is committed.
+            "group.id": "care-reads-without-a-group",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 20,
+            "fetch.message.max.bytes": 4 * 1024 * 1024,
+        }
+    )
+    consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for topic, p in partitions])
+    return consumer
+
+
+def read_latest(bootstrap: str, topic: str, partition: int) -> dict[bytes, bytes]:
+    """Return the latest value of every key in this partition; a key whose last value is null is out.
+
+    Open the partition's transactional writer before, so that nobody can still write to it.
+
+    Raises:
+        KafkaException: the broker cannot be read.
+        TimeoutError: nothing came for half a minute.
+    """
+    latest: dict[bytes, bytes] = {}
+    consumer = _open(bootstrap, [(topic, partition)])
+    try:
+        while True:
+            batch = _take(consumer, _SILENCE_SECONDS)
+            if not batch:
+                raise TimeoutError(f"{topic}-{partition} gave nothing for {_SILENCE_SECONDS} s")
+            for message in batch:
+                if _is_end(message):
+                    return latest
+                _keep(latest, message)
+    finally:
+        consumer.close()
+
+
+def _take(consumer: Consumer, timeout_seconds: float) -> list[Message]:
+    """Wait for one message and take what else is here; `consume` alone would wait for a full batch."""
+    first = consumer.poll(timeout_seconds)
+    return [] if first is None else [first, *consumer.consume(_BATCH, timeout=0)]
+
+
+def _keep(latest: dict[bytes, bytes], message: Message) -> None:
+    key, value = message.key() or b"", message.value()
+    if value is None:
+        latest.pop(key, None)
+    else:
+        latest[key] = value
+
+
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    if error is None:
+        return False
+    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+        return True
+    raise KafkaException(error)
+
+
+class Follower:
+    """Follows every partition of a small topic from its beginning, in the caller's own thread."""
+
+    def __init__(
+        self, bootstrap: str, topic: str, partitions: int, keep: Callable[[bytes], Any]
+    ) -> None:
+        self._consumer = _open(bootstrap, [(topic, p) for p in range(partitions)])
+        self._keep = keep
+        self._ends_missing = set(range(partitions))
+
+    def read(self, timeout_seconds: float) -> bool:
+        """Hand on what has come; wait at most so long for the first.  Returns whether any came."""
+        batch = _take(self._consumer, timeout_seconds)
+        for message in batch:
+            if _is_end(message):
+                self._ends_missing.discard(message.partition())
+            elif (value := message.value()) is not None:
+                self._keep(value)
+        return bool(batch)
+
+    def catch_up(self, timeout_seconds: float) -> None:
+        """Read until the end of every partition has been seen once."""
+        while self._ends_missing:
+            if not self.read(timeout_seconds):
+                raise TimeoutError("the topic's end was not reached")
+
+    def close(self) -> None:
+        """Stop following."""
+        self._consumer.close()

@@ -1,0 +1,284 @@
+"""Faust as the host of a stream: it keeps the group, the agent and the drain; offsets are ours.
+
+What is replaced, by subclassing, and why (decision record 0002):
+
+* The agent gets one stream event per slice (up to `SLICE` records of one partition) instead of one
+  per record: Faust makes four tasks for each.
+* Where to read on comes from the host's own state, which is committed together with its outputs,
+  never from the group's offsets.  Those are committed afterwards, for lag tools alone; so none of
+  the ways in which Faust can commit past unfinished work can lose an event.
+* A slice says where it begins.  The host refuses one that begins behind a hole.
+
+Pinned to faust-streaming 0.15.3; `tests/unit/kit/test_faust_internals.py` names what is relied on.
+"""
+
+import asyncio
+import os
+import traceback
+from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from services.kit.exits import EXIT_INTERNAL
+from services.kit.logs import get
+
+SLICE = 500
+_BUFFERED_SLICES = 16
+_log = get(__name__)
+
+Records = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Records of one partition in offset order; everything from `begins_at` on is in it or before it."""
+
+    topic: str
+    partition: int
+    begins_at: int
+    records: Records
+
+
+class Host(Protocol):
+    """What a stream does with its partitions.  None of its calls may await anything."""
+
+    def own(self, partitions: frozenset[int]) -> Mapping[tuple[str, int], int | None]:
+        """Take these partitions over, and return where to read on; None: from the beginning.
+
+        Called in a thread, with no slice in work, after every rebalance.
+        """
+
+    def disown(self) -> None:
+        """Finish what is open and forget all partitions: others may own them from now on."""
+
+    def work(self, piece: Slice) -> None:
+        """Apply one slice."""
+
+    def commit(self) -> None:
+        """Make all that was applied durable."""
+
+
+class HoleInStream(Exception):
+    """Records between the state's position and this slice were never delivered."""
+
+
+def fail(where: str) -> NoReturn:
+    """End the process now: memory may be ahead of what is committed, and must not be used again."""
+    _log.critical("fatal", where=where, error=traceback.format_exc())
+    os._exit(EXIT_INTERNAL)
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        # Faust reads committed records only in its own exactly-once mode; we want just the reading.
+        self.consumer.in_transaction = True
+        try:
+            return super()._create_worker_consumer(transport)
+        finally:
+            self.consumer.in_transaction = False
+
+
+class _SliceConsumer(driver.Consumer):
+    """Delivers slices and seeks to where the host's own state ends."""
+
+    app: "SliceApp"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._handed_over: dict[TP, int] = {}
+        """Partition → offset up to which everything was handed to the agent."""
+        self._ownership = asyncio.Lock()
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Let the host take over what is assigned, and read on where its state ends."""
+        async with self._ownership:
+            try:
+                await self._take_over({tp for tp in self.assignment() if tp.topic in self.app.inputs})
+            except Exception:
+                fail("taking over partitions")
+
+    async def _take_over(self, assigned: set[TP]) -> None:
+        numbers = frozenset(tp.partition for tp in assigned)
+        known = await asyncio.get_running_loop().run_in_executor(None, self.app.host.own, numbers)
+        positions = {tp: known.get((tp.topic, tp.partition)) for tp in assigned}
+        fresh = [tp for tp, offset in positions.items() if offset is None]
+        beginnings = await self.earliest_offsets(*fresh) if fresh else {}
+        starts = {
+            tp: offset if offset is not None else beginnings[tp] for tp, offset in positions.items()
+        }
+        self._handed_over = dict(starts)
+        self._read_offset.update(starts)
+        self._committed_offset.update(starts)
+        if starts:
+            await self._thread.seek_wait(starts)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Finish and commit, then give everything up: Faust revokes all at every rebalance."""
+        await super().on_partitions_revoked(revoked)
+        async with self._ownership:
+            self._handed_over = {}
+            try:
+                self.app.host.disown()
+            except Exception:
+                fail("giving up partitions")
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            while not (self._stopped.is_set() or fetcher._stopped.is_set()):
+                known = self._handed_over
+                fetched, _ = await self._wait_next_records(1.0)
+                await asyncio.sleep(0)
+                if fetched and not self._stopped.is_set():
+                    await self._hand_over(fetched, known)
+        except self.consumer_stopped_errors:
+            if not self.transport.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.transport.app.should_stop:
+                raise
+
+    async def _hand_over(self, fetched: Mapping[TP, Records], known: dict[TP, int]) -> None:
+        """Give slices to the agent; fetch again whatever could not be given."""
+        dropped: set[TP] = set()
+        for tp, records in _slices(fetched):
+            # Another dict means: a rebalance sought anew while this was fetched.
+            if self.flow_active and known is self._handed_over and tp not in dropped:
+                await self._deliver(tp, records)
+            else:
+                dropped.add(tp)
+        again = {tp: self._handed_over[tp] for tp in dropped if tp in self._handed_over}
+        if again:
+            await self._thread.seek_wait(again)
+
+    async def _deliver(self, tp: TP, records: Records) -> None:
+        begins_at = self._handed_over[tp]
+        records = [record for record in records if record.offset >= begins_at]
+        if not records:
+            return
+        message: Any = self._to_message(tp, records[-1])
+        message.value = Slice(tp.topic, tp.partition, begins_at, records)
+        delivery = self.callback(message)
+        # One wait per slice: back pressure holds the poll here, and a rebalance can end it.
+        await self.wait_first(delivery, self.suspend_flow.wait())
+        if tp in self._handed_over and self.flow_active:
+            self._handed_over[tp] = records[-1].offset + 1
+        self._read_offset[tp] = records[-1].offset
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Do nothing: the awaited hand-over already holds the poll; Faust would sleep a second."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        # One agent works a partition's slices in order: the highest ack is the commit point.
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        top = max(acked)
+        acked[:] = [top]
+        self._acked_index[tp] = {top}
+        return int(top) + 1
+
+    async def _commit_offsets(
+        self, offsets: Mapping[TP, int], start_new_transaction: bool = True
+    ) -> bool:
+        try:
+            self.app.host.commit()
+        except Exception:
+            fail("committing")
+        return bool(await super()._commit_offsets(offsets, start_new_transaction))
+
+
+class _SliceTransport(driver.Transport):
+    Consumer = _SliceConsumer
+
+
+class _SliceSchema(faust.Schema[Any, Any]):
+    """The value is a slice already: nothing to decode."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> None:
+        """Return nothing: a slice has many keys."""
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the slice."""
+        return message.value
+
+
+class SliceApp(faust.App):
+    """A Faust app whose agent hands slices to a host."""
+
+    host: Host
+    inputs: frozenset[str]
+
+    def _new_transport(self) -> driver.Transport:
+        return _SliceTransport(self.conf.broker_consumer, self)
+
+
+def create_app(
+    name: str,
+    bootstrap: str,
+    topics: Sequence[str],
+    host: Host,
+    *,
+    partitions: int,
+    session_seconds: float = 10.0,
+    commit_seconds: float = 1.0,
+) -> SliceApp:
+    """Return a Faust app, not started, that works these topics through `host`."""
+    app = SliceApp(
+        name,
+        broker=[f"kafka://{server}" for server in bootstrap.split(",")],
+        store="memory://",
+        topic_partitions=partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        broker_commit_interval=commit_seconds,
+        broker_max_poll_records=6_000,
+        broker_session_timeout=session_seconds,
+        broker_heartbeat_interval=session_seconds / 3.4,
+        # Taking partitions over happens inside one such request's time.
+        broker_request_timeout=300.0,
+        consumer_auto_offset_reset="earliest",
+        # Finishing the slice in work is what makes SIGTERM harmless.
+        stream_wait_empty=True,
+        web_enabled=False,
+    )
+    app.host, app.inputs = host, frozenset(topics)
+    inputs = app.topic(*topics, schema=_SliceSchema(), maxsize=_BUFFERED_SLICES)
+
+    @app.agent(inputs, name="slices", concurrency=1)
+    async def slices(stream: Any) -> None:
+        await _work(stream.events(), host)
+
+    return app
+
+
+async def _work(events: AsyncIterable[Any], host: Host) -> None:
+    async for event in events:
+        try:
+            host.work(event.value)
+        except Exception:
+            # Faust would acknowledge the slice that failed and go on without it.
+            fail("applying a slice")
+
+
+def _slices(fetched: Mapping[TP, Records]) -> Iterator[tuple[TP, Records]]:
+    """Yield slices round robin over the partitions, so that a long one does not starve others."""
+    waiting = [
+        (tp, iter([records[i : i + SLICE] for i in range(0, len(records), SLICE)]))
+        for tp, records in fetched.items()
+    ]
+    while waiting:
+        left = []
+        for tp, pieces in waiting:
+            piece = next(pieces, None)
+            if piece is not None:
+                yield tp, piece
+                left.append((tp, pieces))
+        waiting = left

@@ -1,0 +1,113 @@
+"""Topics on the broker: made from the contracts, and checked before a service trusts its offsets."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from kafka import KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
+
+from services.contracts.topics import TOPICS, Topic
+from services.kit.exits import Unavailable
+from services.kit.kafka_clients import reaching
+
+_APPLY = "care topics apply"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTopic:
+    """A topic as the broker has it; its id changes when it is made anew."""
+
+    name: str
+    partitions: int
+    topic_id: UUID
+
+
+@contextmanager
+def _admin(bootstrap: str) -> Iterator[Any]:
+    with reaching(bootstrap):
+        client = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=10_000)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def find_topics(bootstrap: str) -> dict[str, FoundTopic]:
+    """Return what the broker has, by physical name.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    with _admin(bootstrap) as client, reaching(bootstrap):
+        described = client.describe_topics()
+    return {
+        topic["name"]: FoundTopic(
+            topic["name"], len(topic["partitions"]), UUID(str(topic["topic_id"]))
+        )
+        for topic in described
+    }
+
+
+def apply_topics(
+    bootstrap: str,
+    *,
+    partitions: int,
+    replication: int = 1,
+    prefix: str = "",
+    topics: Iterable[Topic] = TOPICS,
+) -> list[str]:
+    """Create what is missing and return its physical names; leave what exists as it is.
+
+    Raises:
+        Unavailable: no broker answers, or a topic exists with another number of partitions.
+    """
+    wanted = tuple(topics)
+    found = find_topics(bootstrap)
+    missing = {
+        topic.physical(prefix): {
+            "num_partitions": partitions,
+            "replication_factor": replication,
+            "configs": topic.config(),
+        }
+        for topic in wanted
+        if topic.physical(prefix) not in found
+    }
+    if missing:
+        _create(bootstrap, missing)
+    check_topics(bootstrap, wanted, partitions=partitions, prefix=prefix)
+    return sorted(missing)
+
+
+def check_topics(
+    bootstrap: str, topics: Iterable[Topic], *, partitions: int, prefix: str = ""
+) -> dict[str, FoundTopic]:
+    """Return the topics as the broker has them, by logical name.
+
+    Raises:
+        Unavailable: no broker answers, a topic is missing, or has another number of partitions.
+    """
+    found = find_topics(bootstrap)
+    wanted = {topic.name: topic.physical(prefix) for topic in topics}
+    missing = sorted(name for name in wanted.values() if name not in found)
+    if missing:
+        raise Unavailable(f"topics are missing: {', '.join(missing)}; create them with `{_APPLY}`")
+    for name in wanted.values():
+        if found[name].partitions != partitions:
+            raise Unavailable(
+                f"topic {name} has {found[name].partitions} partitions and this service expects "
+                f"{partitions}: set CARE_PARTITIONS={found[name].partitions} for every service, or "
+                f"make the topics anew with `{_APPLY}`; counts that differ split a customer's story"
+            )
+    return {logical: found[name] for logical, name in wanted.items()}
+
+
+def _create(bootstrap: str, missing: dict[str, dict[str, Any]]) -> None:
+    with _admin(bootstrap) as client, reaching(bootstrap):
+        try:
+            client.create_topics(missing, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            # Somebody else applies the same contracts at this moment; the check that follows decides.
+            client.wait_for_topics(list(missing))

@@ -1,0 +1,81 @@
+"""kafka-python clients with the settings this system relies on, stated and not left to defaults."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.partitioner import murmur2
+
+from services.kit.exits import Unavailable
+
+CLOSE_SECONDS = 10
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition Kafka's default partitioner gives this key."""
+    return (int(murmur2(key)) & 0x7FFFFFFF) % partitions
+
+
+@contextmanager
+def reaching(bootstrap: str) -> Iterator[None]:
+    """Turn the client's own errors while connecting into one line that says what to do."""
+    try:
+        yield
+    except KafkaError as error:
+        raise Unavailable(
+            f"Kafka does not answer at {bootstrap} ({type(error).__name__}): start it, or set "
+            "KAFKA_BOOTSTRAP_SERVERS to where it runs"
+        ) from error
+
+
+def open_consumer(bootstrap: str, group: str | None = None, **changes: Any) -> KafkaConsumer:
+    """Return a consumer that commits nothing by itself, skips nothing and reads no aborted record.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    settings: dict[str, Any] = {
+        "bootstrap_servers": bootstrap.split(","),
+        "group_id": group,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "isolation_level": "read_committed",
+        "bootstrap_timeout_ms": 10_000,
+    }
+    with reaching(bootstrap):
+        return KafkaConsumer(**(settings | changes))
+
+
+def open_producer(bootstrap: str, **changes: Any) -> KafkaProducer:
+    """Return an idempotent producer (`acks=all`) whose sends have an outcome within ten seconds.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    settings: dict[str, Any] = {
+        "bootstrap_servers": bootstrap.split(","),
+        "acks": "all",
+        # Explicit, so that a setting in conflict with it raises instead of switching it off.
+        "enable_idempotence": True,
+        "max_block_ms": 1_000,
+        "delivery_timeout_ms": 10_000,
+        "request_timeout_ms": 5_000,
+        "max_request_size": 3 * 1024 * 1024,
+        "bootstrap_timeout_ms": 10_000,
+    }
+    with reaching(bootstrap):
+        return KafkaProducer(**(settings | changes))
+
+
+def end_offsets(
+    consumer: KafkaConsumer, topics: Iterable[str], partitions: int
+) -> dict[str, list[int]]:
+    """Return, for each topic, the end offset of each partition as this consumer may read it."""
+    wanted = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]
+    found = consumer.end_offsets(wanted)
+    ends: dict[str, list[int]] = {}
+    for tp in wanted:
+        ends.setdefault(tp.topic, []).append(int(found[tp]))
+    return ends
