@@ -69,7 +69,8 @@ def _assess(
     """Return the one assessment of this parcel at this decision point; say it when it is made."""
     key = f"{parcel.shipment_id}|{expectation.point}"
     if key not in state.assessed:
-        result = score(card, features(parcel, state.facts, now))
+        # As of the deadline, not of the look at it: the same whenever the tick came.
+        result = score(card, features(parcel, state.facts, expectation.deadline))
         state.assessed[key] = Assessed(result.probability, result.band)
         said.append(_risk_event(customer_id, state, parcel, expectation, now, result, card))
     return state.assessed[key]

@@ -58,7 +58,7 @@ class Fault:
     detail: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Unreadable(Exception):
     """The event can never be read; retrying will not help."""
 

@@ -49,8 +49,9 @@ class FeedEvidence(Contract):
 
     feed: str
     """`carrier:<slug>` or `publisher:<source>`."""
-    heard_at: Instant | None
     silent: bool
+    heard_at: Instant | None = None
+    """None: never."""
 
 
 class _ProblemFact(Fact):
@@ -126,8 +127,9 @@ class Contribution(Contract):
     """One signal's exact share of the score, in log-odds."""
 
     feature: str
-    value: float | None
     log_odds: float
+    value: float | None = None
+    """None: not known."""
 
 
 class RiskAssessed(Fact):

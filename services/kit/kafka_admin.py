@@ -81,6 +81,17 @@ def apply_topics(
     return sorted(missing)
 
 
+def delete_topics(bootstrap: str, names: Iterable[str]) -> None:
+    """Delete those of these physical topics that exist.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    doomed = sorted(set(names) & set(find_topics(bootstrap)))
+    with _admin(bootstrap) as client, reaching(bootstrap):
+        client.delete_topics(doomed)
+
+
 def check_topics(
     bootstrap: str, topics: Iterable[Topic], *, partitions: int, prefix: str = ""
 ) -> dict[str, FoundTopic]:

@@ -1,12 +1,13 @@
 """kafka-python clients with the settings this system relies on, stated and not left to defaults."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.partitioner import murmur2
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.kit.exits import Unavailable
 
@@ -73,9 +74,32 @@ def end_offsets(
     consumer: KafkaConsumer, topics: Iterable[str], partitions: int
 ) -> dict[str, list[int]]:
     """Return, for each topic, the end offset of each partition as this consumer may read it."""
+    return _offsets(consumer.end_offsets, topics, partitions)
+
+
+def begin_offsets(
+    consumer: KafkaConsumer, topics: Iterable[str], partitions: int
+) -> dict[str, list[int]]:
+    """Return, for each topic, the first offset each partition still has."""
+    return _offsets(consumer.beginning_offsets, topics, partitions)
+
+
+def _offsets(
+    ask: Callable[[list[TopicPartition]], Mapping[TopicPartition, int]],
+    topics: Iterable[str],
+    partitions: int,
+) -> dict[str, list[int]]:
     wanted = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]
-    found = consumer.end_offsets(wanted)
-    ends: dict[str, list[int]] = {}
+    # kafka-python 3.0.12 leaves out partitions whose leader it does not know yet (KeyError) while it
+    # knows others; it has asked for them by then, so that a moment later they are there.
+    again = Retrying(
+        retry=retry_if_exception_type(KeyError),
+        wait=wait_fixed(0.05),
+        stop=stop_after_delay(10),
+        reraise=True,
+    )
+    found = again(ask, wanted)
+    offsets: dict[str, list[int]] = {}
     for tp in wanted:
-        ends.setdefault(tp.topic, []).append(int(found[tp]))
-    return ends
+        offsets.setdefault(tp.topic, []).append(int(found[tp]))
+    return offsets

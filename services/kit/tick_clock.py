@@ -33,6 +33,11 @@ class TickClock:
             raise NoTimeYet("no tick was read yet")
         return self._latest
 
+    @property
+    def is_following(self) -> bool:
+        """Whether the thread still reads; without it time stands still."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop following."""
         self._stop.set()

@@ -1,0 +1,198 @@
+"""The predictor on real Kafka: killed, paused, poisoned, and started without what it needs."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.contracts import topics as t
+from services.contracts.envelope import Event
+from services.kit.clock import SystemClock
+from services.kit.dead_letters import REASON, read_header
+from services.kit.kafka_admin import apply_topics
+from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised
+from tests.support.service import Service, run_to_end, running
+from tests.support.topics import Deployment, by_customer, wait_for
+
+pytestmark = pytest.mark.connected
+
+CUSTOMERS = 40
+PROMISE = START + 5 * DAY
+
+
+@pytest.fixture
+def deployment(kafka_bootstrap: str, topic_prefix: str) -> Iterator[Deployment]:
+    made = Deployment(kafka_bootstrap, topic_prefix)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def predictor(deployment: Deployment, tmp_path: Path) -> Iterator[Service]:
+    with running("churn_predictor", settings(deployment), tmp_path / "log") as service:
+        yield service
+
+
+def settings(deployment: Deployment, **more: str) -> dict[str, str]:
+    return {**deployment.environment(**more), "CARE_CHURN_PREDICTOR_SESSION_SECONDS": "6"}
+
+
+def story(step: int) -> list[Event[Any]]:
+    """Return what happens in one step of twelve hours, the same at every telling."""
+    at = START + step * 12 * HOUR
+    told = []
+    for n in range(CUSTOMERS):
+        who = {"customer": f"c-{n}", "at": at - HOUR}
+        names = {"shipment": f"sh-{n}", "order": f"o-{n}"}
+        if step == 1:
+            told += [placed(f"o-{n}", event_id=f"p-{n}", **who)]
+            told += [promised(**names, by=PROMISE, event_id=f"s-{n}", **who)]
+        if step == 2 + n % 11:
+            told += [handed_over(**names, event_id=f"h-{n}", **who)]
+        if step == 5 + n % 13:
+            told += [delivered(**names, event_id=f"d-{n}", **who)]
+    return told
+
+
+def tell(deployment: Deployment, service: Service, kills: frozenset[int]) -> dict[str, Any]:
+    """Tell the whole story; kill the predictor in the middle of these steps; return what it said."""
+    deployment.await_barrier(deployment.tick(START))
+    for step in range(1, 20):
+        deployment.publish(*story(step))
+        number = deployment.tick(START + step * 12 * HOUR)
+        if step in kills:
+            service.kill()
+            service.restart()
+        deployment.await_barrier(number)
+    accounts = {v["topic"] + str(v["partition"]): v for v in deployment.values(t.ACCOUNTS)}
+    return {
+        "problems": by_customer(deployment.values(t.PROBLEMS)),
+        "assessments": by_customer(deployment.values(t.ASSESSMENTS)),
+        "accounts": accounts,
+    }
+
+
+def test_kills_change_nothing_of_what_is_said(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    told = []
+    for name, kills in (("calm", frozenset[int]()), ("killed", frozenset({3, 9, 12}))):
+        deployment = Deployment(kafka_bootstrap, f"{topic_prefix}{name}-")
+        with running("churn_predictor", settings(deployment), tmp_path / name) as service:
+            told.append(tell(deployment, service, kills))
+        deployment.close()
+    calm, killed = told
+
+    assert len(calm["problems"]) > 10
+    assert killed == calm
+    events = [a for a in calm["accounts"].values() if a["topic"] in ("purchases", "deliveries")]
+    assert sum(a["applied"] for a in events) == sum(len(story(step)) for step in range(1, 20))
+
+
+def test_a_backlog_raises_no_false_alarm_by_the_machines_clock(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """Promises fall due while the predictor is away; all but one were kept in time."""
+    now = SystemClock().now()
+    due = now + timedelta(seconds=6)
+    environment = settings(deployment, CARE_CLOCK="system", CARE_CHURN_PREDICTOR_TICK_SECONDS="0.5")
+    with running("churn_predictor", environment, tmp_path / "log") as service:
+        wait_for(lambda: deployment.values(t.ACCOUNTS) or deployment.values(t.FEEDS), "a first tick")
+        service.kill()
+        names = [f"{n:03}" for n in range(300)]
+        for n in names:
+            deployment.publish(promised(f"sh-{n}", by=due, customer=f"c-{n}", at=now))
+        for n in names[1:]:
+            deployment.publish(delivered(f"sh-{n}", customer=f"c-{n}", at=due - HOUR / 3600))
+        # The feed was heard after the deadline, so nothing but the backlog holds alarms back.
+        deployment.publish(placed(customer="c-x", at=due + timedelta(seconds=5)))
+        wait_for(lambda: SystemClock().now() > due + timedelta(seconds=5), "the promised instant")
+        service.restart()
+        wait_for(lambda: deployment.values(t.PROBLEMS), "the one alarm that is true")
+        wait_for(lambda: _applied(deployment) == 600, "the whole backlog")
+
+    assert {v["partitionkey"] for v in deployment.values(t.PROBLEMS)} == {"c-000"}
+
+
+def _applied(deployment: Deployment) -> int:
+    latest = {
+        (v["topic"], v["partition"]): v["applied"]
+        for v in deployment.values(t.ACCOUNTS)
+        if v["topic"] != "ticks"
+    }
+    return sum(latest.values())
+
+
+def test_poison_is_dead_lettered_with_its_reason_and_the_next_event_is_handled(
+    deployment: Deployment, predictor: Service
+) -> None:
+    good = placed(at=START + HOUR)
+    future = placed("o-future", at=START + HOUR + timedelta(hours=25))
+    deployment.await_barrier(deployment.tick(START + HOUR))
+    for poison in (b"{", good.encode().replace(b"order.placed", b"order.lost"), future.encode()):
+        deployment.put(t.PURCHASES, poison, b"c-1")
+    deployment.put(t.PURCHASES, good.encode().replace(b"p-0", b"x" * 1024 * 1024), b"c-1")
+    deployment.publish(good)
+    deployment.await_barrier(deployment.tick(START + 2 * HOUR))
+
+    letters = deployment.records(t.dead_letter(t.PURCHASES))
+
+    assert [read_header(r.headers, REASON) for r in letters] == [
+        "not_json",
+        "unknown_type",
+        "future",
+        "invalid",
+    ]
+    assert letters[0].value == b"{"
+    assert _applied(deployment) == 1
+    assert predictor.terminate() == 0
+
+
+def test_no_broker_ends_with_75_and_one_line() -> None:
+    ended = run_to_end("churn_predictor", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"})
+
+    assert ended.returncode == 75
+    assert "Kafka does not answer at 127.0.0.1:9" in ended.stderr
+    assert "Traceback" not in ended.stderr + ended.stdout
+
+
+def test_missing_topics_end_with_75_and_say_how_to_make_them(
+    kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    ended = run_to_end(
+        "churn_predictor",
+        {"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap, "CARE_TOPIC_PREFIX": topic_prefix},
+    )
+
+    assert ended.returncode == 75
+    assert "care topics apply" in ended.stderr
+    assert "Traceback" not in ended.stderr + ended.stdout
+
+
+def test_a_wrong_partition_count_ends_with_75_and_names_both_numbers(
+    kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    apply_topics(kafka_bootstrap, partitions=2, prefix=topic_prefix)
+
+    ended = run_to_end(
+        "churn_predictor",
+        {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+            "CARE_TOPIC_PREFIX": topic_prefix,
+            "CARE_PARTITIONS": "4",
+        },
+    )
+
+    assert ended.returncode == 75
+    assert "has 2 partitions and this service expects 4" in ended.stderr
+
+
+def test_missing_settings_end_with_2_and_name_the_variable() -> None:
+    ended = run_to_end("churn_predictor", {})
+
+    assert ended.returncode == 2
+    assert "KAFKA_BOOTSTRAP_SERVERS" in ended.stderr
+
+

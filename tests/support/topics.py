@@ -1,0 +1,130 @@
+"""Writing events and ticks straight to the topics, and reading back what was said."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from kafka import TopicPartition
+
+from services.contracts import topics as t
+from services.contracts.envelope import BARRIER, STRUCTURED, Event
+from services.contracts.events import TOPIC_OF
+from services.contracts.stream import Barrier, Tick
+from services.contracts.topics import Topic
+from services.kit.kafka_admin import apply_topics
+from services.kit.kafka_clients import end_offsets, open_consumer, open_producer
+
+PARTITIONS = 4
+WAIT_SECONDS = 60.0
+
+
+class Deployment:
+    """One prefix on the test broker, with all its topics."""
+
+    def __init__(self, bootstrap: str, prefix: str, partitions: int = PARTITIONS) -> None:
+        self.bootstrap = bootstrap
+        self.prefix = prefix
+        self.partitions = partitions
+        self._number = -1
+        apply_topics(bootstrap, partitions=partitions, prefix=prefix)
+        self._producer = open_producer(bootstrap)
+        self._reader = open_consumer(bootstrap, fetch_max_wait_ms=10)
+
+    def environment(self, **more: str) -> Mapping[str, str]:
+        """Return what a service of this deployment needs to be told."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "CARE_TOPIC_PREFIX": self.prefix,
+            "CARE_PARTITIONS": str(self.partitions),
+            "CARE_CLOCK": "ticks",
+            "CARE_LOG_FORMAT": "json",
+            **more,
+        }
+
+    def close(self) -> None:
+        """Close the clients."""
+        self._producer.close(timeout=5)
+        self._reader.close()
+
+    def publish(self, *events: Event[Any]) -> None:
+        """Put events on their topics, as a publisher beside ingest would."""
+        for event in events:
+            self.put(TOPIC_OF[type(event.data)], event.encode(), event.partitionkey.encode())
+        self._producer.flush(WAIT_SECONDS)
+
+    def put(self, topic: Topic, value: bytes | None, key: bytes | None, **more: Any) -> None:
+        """Put any record on a topic."""
+        headers = [("content-type", STRUCTURED.encode())]
+        name = topic.physical(self.prefix)
+        self._producer.send(name, value, key=key, headers=headers, **more).get(WAIT_SECONDS)
+
+    def tick(self, at: datetime) -> int:
+        """Write a tick with a barrier on every partition; return its number."""
+        self._number += 1
+        names = [topic.physical(self.prefix) for topic in t.OUTSIDE]
+        ends = end_offsets(self._reader, names, self.partitions)
+        for partition in range(self.partitions):
+            tick = Tick(
+                number=self._number,
+                at=at,
+                barrier=f"b-{self._number}",
+                ends={x.name: ends[x.physical(self.prefix)][partition] for x in t.OUTSIDE},
+            )
+            self.put(t.TICKS, tick.encode(), None, partition=partition)
+        return self._number
+
+    def records(self, topic: Topic) -> list[Any]:
+        """Return every committed record of a topic, by partition and offset."""
+        consumer = open_consumer(self.bootstrap, fetch_max_wait_ms=10)
+        name = topic.physical(self.prefix)
+        consumer.assign([TopicPartition(name, p) for p in range(self.partitions)])
+        ends = end_offsets(consumer, [name], self.partitions)[name]
+        found: list[Any] = []
+        while any(
+            consumer.position(TopicPartition(name, p)) < end for p, end in enumerate(ends)
+        ):
+            for batch in consumer.poll(timeout_ms=100).values():
+                found += batch
+        consumer.close()
+        return sorted(found, key=lambda record: (record.partition, record.offset))
+
+    def values(self, topic: Topic) -> list[dict[str, Any]]:
+        """Return every committed record of a topic that is no barrier, as JSON."""
+        return [json.loads(r.value) for r in self.records(topic) if not is_barrier(r)]
+
+    def await_barrier(self, number: int, topic: Topic = t.PROBLEMS) -> list[Barrier]:
+        """Wait until every partition of a topic carries this barrier; return them."""
+
+        def reached() -> list[Barrier] | None:
+            barriers = [
+                Barrier.model_validate_json(r.value) for r in self.records(topic) if is_barrier(r)
+            ]
+            these = [barrier for barrier in barriers if barrier.number == number]
+            return these if len(these) == self.partitions else None
+
+        return wait_for(reached, f"barrier {number} on {topic.name}")
+
+
+def is_barrier(record: Any) -> bool:
+    """Whether a record is a barrier and no event."""
+    return ("content-type", BARRIER.encode()) in record.headers
+
+
+def wait_for(look: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
+    """Return the first true value of `look`; fail with `what` when none comes in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
+
+
+def by_customer(values: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return events by customer, each customer's in the order of the topic."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for value in values:
+        told.setdefault(value["partitionkey"], []).append(value)
+    return told

@@ -1,0 +1,101 @@
+"""A partition under test: events and ticks go in by hand, what it says comes out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import services.churn_predictor
+from services.churn_predictor.partition import Output, Partition, Refused
+from services.churn_predictor.scoring import Scorecard
+from services.contracts import events
+from services.contracts import topics as t
+from services.contracts.envelope import Event
+from services.contracts.stream import Tick
+from services.contracts.topics import Topic
+from services.kit.records import read_event
+
+_MODELS = Path(services.churn_predictor.__file__).parent / "models"
+CARD = Scorecard.model_validate_json((_MODELS / "complaint-risk.json").read_bytes())
+TOPIC_IDS = {topic.name: UUID(int=n) for n, topic in enumerate((*t.PREDICTOR_SOURCES, t.TICKS), 1)}
+EVERYTHING_HEARD = {
+    "carrier:dhl": datetime.fromisoformat("2100-01-01T00:00:00+00:00"),
+    "publisher:/shop/orders": datetime.fromisoformat("2100-01-01T00:00:00+00:00"),
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Kafka record, made by hand."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+def new_partition() -> Partition:
+    """Return an empty partition 0 with the shipped scorecard."""
+    return Partition(0, CARD, read_event, TOPIC_IDS)
+
+
+@dataclass
+class Stream:
+    """Feeds a partition and keeps the offsets."""
+
+    partition: Partition = field(default_factory=new_partition)
+    heard: dict[str, datetime] = field(default_factory=lambda: dict(EVERYTHING_HEARD))
+    ends: dict[str, int] = field(default_factory=dict)
+    number: int = -1
+
+    def give(self, *given: Event[Any], now: datetime | None = None) -> list[Refused]:
+        """Apply events, each as the next record of its topic."""
+        refused = []
+        for one in given:
+            topic = events.TOPIC_OF[type(one.data)]
+            refused += self.give_raw(topic, one.encode(), one.partitionkey.encode(), now)
+        return refused
+
+    def give_raw(
+        self, topic: Topic, value: bytes | None, key: bytes | None, now: datetime | None = None
+    ) -> list[Refused]:
+        """Apply any bytes as the next record of this topic."""
+        offset = self.ends.get(topic.name, 0)
+        self.ends[topic.name] = offset + 1
+        return self.partition.apply(topic, offset, [Record(offset, value, key)], now)
+
+    def tick(self, at: datetime, ends: dict[str, int] | None = None) -> list[Output]:
+        """Tell the time; return what every tick that became ready brought."""
+        self.number += 1
+        sources = {topic.name for topic in t.PREDICTOR_SOURCES}
+        known = {name: end for name, end in self.ends.items() if name in sources}
+        tick = Tick(number=self.number, at=at, ends=known if ends is None else ends, barrier="b")
+        self.give_raw(t.TICKS, tick.encode(), None)
+        return self.settle()
+
+    def settle(self) -> list[Output]:
+        """Let every tick that is ready take effect."""
+        outputs: list[Output] = []
+        while (tick := self.partition.ready()) is not None:
+            outputs += self.partition.advance(tick, self.heard)
+        return outputs
+
+    def tick_said(self, at: datetime) -> list[Event[Any]]:
+        """Tell the time; return the problem events it brought."""
+        return problems(self.tick(at))
+
+
+def problems(outputs: Iterable[Output]) -> list[Event[Any]]:
+    """Return the events on the problems topic among these outputs."""
+    return [
+        events.read(output.value)
+        for output in outputs
+        if output.topic is t.PROBLEMS and output.key is not None
+    ]
+
+
+def said(outputs: Iterable[Event[Any]]) -> list[tuple[str, str, str]]:
+    """Return type, kind and tier of problem events, to compare at a glance."""
+    return [(e.type.split(".")[2], e.data.kind.value, e.data.tier.value) for e in outputs]

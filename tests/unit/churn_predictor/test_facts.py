@@ -1,0 +1,88 @@
+"""Facts end the same whatever way the events came."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.churn_predictor.facts import Facts, forget_facts, learn
+from services.contracts.deliveries import CheckpointStatus
+from services.contracts.envelope import Event
+from tests.factories import (
+    DAY,
+    HOUR,
+    START,
+    cancelled,
+    delivered,
+    handed_over,
+    placed,
+    promised,
+    scanned,
+    wrote,
+)
+
+moments = st.integers(0, 200).map(lambda hours: START + hours * HOUR)
+shipments = st.sampled_from(["sh-1", "sh-2"])
+sources = st.sampled_from(["/a", "/b"])
+any_event = st.one_of(
+    st.builds(lambda at, n: placed(lines=n, at=at), moments, st.integers(1, 4)),
+    st.builds(lambda at, src: cancelled(at=at, source=src), moments, sources),
+    st.builds(lambda at, s, by: promised(s, by=by, at=at), moments, shipments, moments),
+    st.builds(
+        lambda at, s, c: handed_over(s, carrier=c, at=at),
+        moments,
+        shipments,
+        st.sampled_from(["dhl", "ups"]),
+    ),
+    st.builds(
+        lambda at, s, status: scanned(s, status=status, at=at),
+        moments,
+        shipments,
+        st.sampled_from(CheckpointStatus),
+    ),
+    st.builds(lambda at, s: delivered(s, at=at), moments, shipments),
+    st.builds(lambda at, k: wrote(k, at=at), moments, st.sampled_from(["k-1", "k-2"])),
+)
+
+
+def learned(events: list[Event[Any]]) -> Facts:
+    facts = Facts()
+    for event in events:
+        learn(facts, event)
+    return facts
+
+
+@given(events=st.lists(any_event, max_size=12), data=st.data())
+def test_late_shuffled_and_repeated_events_end_in_the_same_facts(
+    events: list[Event[Any]], data: st.DataObject
+) -> None:
+    repeats = data.draw(st.lists(st.sampled_from(events))) if events else []
+    shuffled = data.draw(st.permutations(events + repeats))
+
+    assert learned(list(shuffled)) == learned(events)
+
+
+def test_the_first_promise_is_kept_for_ever_and_the_latest_beside_it() -> None:
+    first = promised(by=START + 5 * DAY, at=START)
+    moved = promised(by=START + 9 * DAY, at=START + DAY)
+
+    shipment = learned([moved, first]).shipments["sh-1"]
+
+    assert shipment.first_promise is not None
+    assert shipment.latest_promise is not None
+    assert shipment.first_promise.promised_by == START + 5 * DAY
+    assert shipment.latest_promise.promised_by == START + 9 * DAY
+
+
+def test_a_parcel_without_its_order_is_known_all_the_same() -> None:
+    facts = learned([delivered(at=START)])
+
+    assert facts.orders == {}
+    assert facts.shipments["sh-1"].delivered is not None
+
+
+def test_only_what_lies_wholly_before_the_horizon_is_forgotten() -> None:
+    facts = learned([promised("old", at=START), promised("new", at=START), delivered("new", at=START + 9 * DAY)])
+
+    assert forget_facts(facts, before=START + DAY) == {"old"}
+    assert set(facts.shipments) == {"new"}

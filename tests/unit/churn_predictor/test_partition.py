@@ -1,0 +1,191 @@
+"""A partition accounts for every record, lets no tick overtake an event, and survives a restart."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.churn_predictor.partition import Moved, Partition
+from services.contracts import topics as t
+from services.contracts.stream import Account, Barrier
+from services.kit.records import read_event
+from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised
+from tests.unit.churn_predictor.stream import CARD, TOPIC_IDS, Stream, new_partition, said
+
+PROMISE = START + 10 * DAY
+
+
+def account(stream: Stream, topic: str, at: datetime) -> Account:
+    """Return what the partition says of this topic at the next tick."""
+    outputs = [o for o in stream.tick(at) if o.topic is t.ACCOUNTS]
+    found = [Account.model_validate_json(output.value) for output in outputs]
+    return next(one for one in found if one.topic == topic)
+
+
+def test_every_record_is_applied_duplicate_late_or_dead_lettered() -> None:
+    stream = Stream()
+    stream.tick(START)
+    twice = placed()
+    stream.give(twice, twice, now=START)
+    stream.give(placed("o-old", at=START - timedelta(days=401)), now=START)
+    refused = stream.give_raw(t.PURCHASES, b"{", b"c-1", START)
+
+    found = account(stream, "purchases", START + HOUR)
+
+    assert (found.applied, found.duplicate, found.late, found.dead_lettered) == (1, 1, 1, 1)
+    assert found.total == found.next_offset - found.first_offset == 4
+    assert [letter.reason for letter in refused] == ["not_json"]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"not json", "not_json"),
+        (b"[]", "not_an_event"),
+        (placed().encode().replace(b"care.order.placed.v1", b"care.order.lost.v9"), "unknown_type"),
+        (placed().encode().replace(b'"quantity":1', b'"quantity":"1"'), "invalid"),
+        (placed().encode().replace(b'"p-0"', json.dumps("x" * 1024 * 1024).encode()), "invalid"),
+        (placed(at=START + timedelta(hours=24, seconds=1)).encode(), "future"),
+        (delivered().encode(), "wrong_topic"),
+        (None, "empty"),
+    ],
+)
+def test_what_nobody_can_read_is_refused_with_its_reason_and_the_next_event_is_handled(
+    value: bytes | None, reason: str
+) -> None:
+    stream = Stream()
+    stream.tick(START)
+
+    refused = stream.give_raw(t.PURCHASES, value, b"c-1", START)
+    stream.give(placed("o-2"), now=START)
+
+    assert [letter.reason for letter in refused] == [reason]
+    assert "o-2" in stream.partition.customers["c-1"].facts.orders
+
+
+def test_a_record_under_another_customers_key_is_refused() -> None:
+    stream = Stream()
+
+    (letter,) = stream.give_raw(t.PURCHASES, placed().encode(), b"somebody-else")
+
+    assert letter.reason == "wrong_key"
+
+
+def test_a_tick_waits_until_everything_before_its_offsets_has_been_applied() -> None:
+    stream = Stream()
+    stream.tick(START)
+    stream.give(placed(), promised(by=PROMISE))
+    deliveries = stream.ends["deliveries"]
+
+    early = stream.tick(PROMISE + DAY, ends={"deliveries": deliveries + 1})
+    stream.give(delivered(at=PROMISE - HOUR))
+    late = stream.settle()
+
+    assert early == []
+    assert late != []
+    assert stream.partition.customers["c-1"].episodes == {}
+
+
+def test_a_backlog_read_after_a_pause_raises_no_false_alarm() -> None:
+    """Ten parcels, all delivered in time; every tick of the pause waits in front of the backlog."""
+    stream = Stream()
+    stream.tick(START)
+    names = [f"sh-{n}" for n in range(10)]
+    told = [promised(name, by=PROMISE) for name in names]
+    done = [delivered(name, at=PROMISE - HOUR) for name in names]
+    stream.give(placed(), *told)
+    known = stream.ends["deliveries"]
+
+    for hours in range(0, 72, 6):
+        stream.tick(PROMISE + hours * HOUR, ends={"deliveries": known + len(done)})
+    stream.give(*done)
+
+    assert [o for o in stream.settle() if o.topic is t.PROBLEMS and o.key] == []
+    assert stream.partition.state.pending == []
+
+
+def test_records_that_were_applied_before_are_passed_over() -> None:
+    stream = Stream()
+    stream.tick(START)
+    stream.give(placed())
+    stream.ends["purchases"] = 0
+
+    stream.give(placed())
+
+    assert stream.partition.state.sources["purchases"].total == 1
+
+
+def test_a_restart_from_the_changelog_goes_on_as_if_nothing_had_happened() -> None:
+    stream = Stream()
+    stream.tick(START)
+    stream.give(placed(), promised(by=PROMISE), handed_over(at=START + HOUR))
+    stream.tick(START + DAY)
+    changelog = dict(stream.partition.take_changes())
+
+    restored = new_partition()
+    restored.restore(changelog)
+
+    assert restored.due.next() == stream.partition.due.next() == PROMISE - 3 * DAY
+    again = Stream(partition=restored, ends=dict(stream.ends), number=stream.number)
+    assert said(again.tick_said(PROMISE)) == said(stream.tick_said(PROMISE))
+    assert restored.customers == stream.partition.customers
+
+
+def test_facts_read_before_a_crash_and_after_the_last_tick_are_looked_at_after_it() -> None:
+    stream = Stream()
+    stream.tick(START)
+    stream.give(placed(), promised(by=PROMISE))
+    stream.tick(PROMISE)
+    stream.give(delivered(at=PROMISE - HOUR))
+    changelog = dict(stream.partition.take_changes())
+
+    restored = new_partition()
+    restored.restore(changelog)
+    again = Stream(partition=restored, ends=dict(stream.ends), number=stream.number)
+
+    assert said(again.tick_said(PROMISE + HOUR)) == [("cleared", "delivery_delay", "overdue")]
+
+
+def test_a_topic_that_was_made_anew_is_noticed() -> None:
+    stream = Stream()
+    stream.give(placed())
+    changelog = dict(stream.partition.take_changes())
+    others = {**TOPIC_IDS, "purchases": TOPIC_IDS["deliveries"]}
+
+    with pytest.raises(Moved):
+        Partition(0, CARD, read_event, others).restore(changelog)
+
+
+def test_the_barrier_comes_last_and_says_when_there_will_be_work_again() -> None:
+    stream = Stream()
+    stream.give(placed(), promised(by=PROMISE, ship_by=START + 2 * DAY))
+
+    *_, last = stream.tick(START)
+
+    barrier = Barrier.model_validate_json(last.value)
+    assert last.topic is t.PROBLEMS
+    assert last.key is None
+    assert (barrier.number, barrier.at, barrier.next_due) == (0, START, START + 2 * DAY)
+
+
+def test_a_tick_told_twice_takes_effect_once() -> None:
+    stream = Stream()
+    stream.tick(START)
+    stream.number -= 1
+
+    assert stream.tick(START + HOUR) == []
+
+
+def test_looking_at_a_tick_costs_what_is_due_and_not_what_is_known() -> None:
+    stream = Stream()
+    stream.tick(START)
+    for n in range(50):
+        stream.give(promised(f"sh-{n}", by=PROMISE + n * DAY, customer=f"c-{n}"))
+    stream.tick(START + HOUR)
+    stream.partition.take_changes()
+    dict(stream.partition.take_changes())
+
+    stream.tick(PROMISE - 3 * DAY)
+
+    changed = [key for key, _ in stream.partition.take_changes()]
+    assert changed == [b"c-0", b"\x00partition-0"]

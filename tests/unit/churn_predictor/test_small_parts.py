@@ -1,0 +1,115 @@
+"""Scorecard, due index, heard feeds."""
+
+import math
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from services.churn_predictor.due import DueIndex
+from services.churn_predictor.features import FEATURES
+from services.churn_predictor.feeds import HeardFeeds
+from services.churn_predictor.scoring import Bands, Scorecard, Table, score
+from services.contracts.problems import Band
+from services.contracts.stream import FeedMark, TickMark
+from tests.factories import DAY, HOUR, START
+from tests.unit.churn_predictor.stream import CARD
+
+values = st.fixed_dictionaries(
+    {name: st.none() | st.floats(-100, 100, allow_nan=False) for name in FEATURES}
+)
+
+
+@given(values=values)
+def test_a_score_is_exactly_the_sum_of_its_parts(values: dict[str, float | None]) -> None:
+    result = score(CARD, values)
+
+    log_odds = math.fsum([result.intercept, *(c.log_odds for c in result.contributions)])
+    assert result.probability == 1 / (1 + math.exp(-log_odds))
+
+
+@pytest.mark.parametrize(("value", "points"), [(None, 9.0), (-1.0, 0.0), (0.0, 0.0), (0.5, 1.0), (3.0, 2.0)])
+def test_a_value_on_an_edge_belongs_to_the_lower_bin(value: float | None, points: float) -> None:
+    table = Table(feature="lines", edges=(0.0, 1.0), points=(0.0, 1.0, 2.0), missing=9.0)
+
+    assert table.lookup(value) == points
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"feature": "star_sign", "edges": [], "points": [0.0]},
+        {"feature": "lines", "edges": [1.0], "points": [0.0]},
+        {"feature": "lines", "edges": [2.0, 1.0], "points": [0.0, 0.0, 0.0]},
+    ],
+)
+def test_a_scorecard_that_cannot_be_meant_is_refused(table: dict[str, object]) -> None:
+    card = CARD.model_dump(mode="json") | {"tables": [table]}
+
+    with pytest.raises(ValidationError):
+        Scorecard.model_validate(card)
+
+
+def test_bands_begin_at_their_bound() -> None:
+    bands = Bands(elevated=0.3, high=0.6)
+
+    assert [bands.of(p) for p in (0.29, 0.3, 0.59, 0.6)] == [
+        Band.LOW,
+        Band.ELEVATED,
+        Band.ELEVATED,
+        Band.HIGH,
+    ]
+
+
+plans = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 20)), max_size=30
+)
+
+
+@given(plans=plans, until=st.integers(0, 20))
+def test_the_due_index_agrees_with_a_plain_dictionary(
+    plans: list[tuple[str, int | None]], until: int
+) -> None:
+    index, model = DueIndex(), dict[str, datetime]()
+    for customer, hours in plans:
+        at = None if hours is None else START + hours * HOUR
+        index.plan(customer, at)
+        model.pop(customer, None)
+        if at is not None:
+            model[customer] = at
+    now = START + until * HOUR
+
+    assert index.next() == min(model.values(), default=None)
+    assert index.take(now) == {customer for customer, at in model.items() if at <= now}
+    assert index.next() == min((at for at in model.values() if at > now), default=None)
+
+
+def _mark(partition: int, tick: int, heard_at: datetime) -> bytes:
+    mark = FeedMark(
+        feed="carrier:dhl", partition=partition, tick=tick, heard_at=heard_at, events=1
+    )
+    return mark.model_dump_json().encode()
+
+
+def test_what_was_heard_is_told_as_of_a_tick_over_all_partitions() -> None:
+    feeds = HeardFeeds(2)
+    feeds.keep(_mark(0, 1, START))
+    feeds.keep(_mark(1, 2, START + DAY))
+    feeds.keep(_mark(0, 3, START + 2 * DAY))
+
+    assert feeds.as_of(0) == {}
+    assert feeds.as_of(1) == {"carrier:dhl": START}
+    assert feeds.as_of(2) == {"carrier:dhl": START + DAY}
+    assert feeds.as_of(9) == {"carrier:dhl": START + 2 * DAY}
+
+
+def test_a_tick_is_complete_when_every_partition_has_spoken() -> None:
+    feeds = HeardFeeds(2)
+    feeds.keep(TickMark(partition=0, tick=4, at=START).model_dump_json().encode())
+
+    assert feeds.complete(-1)
+    assert not feeds.complete(4)
+    feeds.keep(TickMark(partition=1, tick=4, at=START).model_dump_json().encode())
+    assert feeds.complete(4)
