@@ -138,9 +138,17 @@ def pointer(location: tuple[int | str, ...]) -> str:
 
 def faults(error: ValidationError) -> tuple[Fault, ...]:
     """Return every fault pydantic found.  Values are left out: they may be personal."""
-    return tuple(
+    found = [
         Fault(pointer(item["loc"]), item["type"], item["msg"])
         for item in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return tuple(fault for fault in found if not _follows_from_another(fault, found))
+
+
+def _follows_from_another(fault: Fault, found: list[Fault]) -> bool:
+    """Return whether a list is too short only because pydantic does not count its wrong items."""
+    return fault.code == "too_short" and any(
+        other.pointer.startswith(f"{fault.pointer}/") for other in found
     )
 
 

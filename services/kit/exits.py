@@ -1,6 +1,7 @@
 """How a process ends: 0 drained, 70 an error inside, 75 something it depends on is missing."""
 
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -20,10 +21,16 @@ def leave(message: str, code: int) -> NoReturn:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a service's main; turn `Unavailable` into one line and exit code 75, no traceback."""
+    """Run a service's main and end the process as this module's first line says.
+
+    `Unavailable` is one line and no traceback; any other error is told with its traceback.
+    """
     try:
         main()
     except Unavailable as error:
         leave(str(error), EXIT_UNAVAILABLE)
     except KeyboardInterrupt:
         raise SystemExit(0) from None
+    except Exception:  # noqa: BLE001 - the last place there is: told, and turned into an exit code
+        traceback.print_exc()
+        raise SystemExit(EXIT_INTERNAL) from None

@@ -65,7 +65,7 @@ def load(settings: type[S]) -> S:
     try:
         return settings()
     except ValidationError as error:
-        lines = [f"{_name(item['loc'])}: {item['msg']}" for item in error.errors()]
+        lines = [f"{_name(settings, item['loc'])}: {item['msg']}" for item in error.errors()]
         program = sys.argv[0].rsplit("/", 1)[-1]
         leave(f"{program}: wrong settings: " + "; ".join(lines), EXIT_USAGE)
 
@@ -81,5 +81,10 @@ def environment_names(settings: type[BaseSettings], field: str) -> str:
     return f"{settings.model_config.get('env_prefix', '')}{field}".upper()
 
 
-def _name(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location)
+def _name(settings: type[BaseSettings], location: tuple[int | str, ...]) -> str:
+    """Return what a person has to set; pydantic names a field by its alias only if it has one."""
+    if not location:
+        return "all together"
+    field, *inside = (str(part) for part in location)
+    named = environment_names(settings, field) if field in settings.model_fields else field
+    return ".".join([named, *inside])

@@ -1,0 +1,83 @@
+"""Wiring: opens the adapters, serves, and ends with everything closed."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+from kafka import KafkaAdminClient
+from prometheus_client import CollectorRegistry
+
+from services.kit import address_file, logs
+from services.kit.health import HealthServer
+from services.kit.kafka_admin import check_topics
+from services.kit.kafka_clients import open_consumer, reaching
+from services.metrics.decode import READ_TOPICS
+from services.metrics.exporter import StateCollector
+from services.metrics.lag import LagProbe, LagWatch
+from services.metrics.settings import Settings
+from services.metrics.worker import Worker
+
+_PROBE_FETCH_BYTES = 64 * 1024
+"""A probe wants one record; Kafka sends a larger one all the same."""
+
+_log = logs.get(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        Unavailable: no broker answers, or topics are missing or have another partition count.
+    """
+    bootstrap = settings.kafka_bootstrap_servers
+    check_topics(
+        bootstrap, READ_TOPICS, partitions=settings.partitions, prefix=settings.topic_prefix
+    )
+    with ExitStack() as stack:
+        # "none": to jump over deleted records in silence would make every count wrong.
+        consumer = stack.enter_context(closing(open_consumer(bootstrap, auto_offset_reset="none")))
+        worker = Worker(consumer, partitions=settings.partitions, prefix=settings.topic_prefix)
+        lag = stack.enter_context(closing(_lag_watch(settings, worker)))
+        registry = CollectorRegistry()
+        registry.register(StateCollector(lambda: worker.families(lag.latest(), settings.playbooks)))
+        stack.enter_context(_health(settings, worker, registry))
+        stop = _stop_on_signals()
+        with reaching(bootstrap):
+            worker.begin()
+        lag.start()
+        worker.run(stop)
+    _log.info("drained")
+
+
+@contextmanager
+def _health(settings: Settings, worker: Worker, registry: CollectorRegistry) -> Iterator[None]:
+    server = HealthServer(
+        registry,
+        live=worker.live,
+        ready=worker.caught_up,
+        host=settings.host,
+        port=settings.port,
+        exposing=worker.caught_up,
+    ).start()
+    _log.info("started", address=address_file.write(settings.address_file, *server.address))
+    with closing(server):
+        yield
+
+
+def _lag_watch(settings: Settings, worker: Worker) -> LagWatch:
+    bootstrap = settings.kafka_bootstrap_servers
+    consumer = open_consumer(bootstrap, max_partition_fetch_bytes=_PROBE_FETCH_BYTES)
+    with reaching(bootstrap):
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","))
+    probe = LagProbe(
+        admin, consumer, READ_TOPICS, partitions=settings.partitions, prefix=settings.topic_prefix
+    )
+    return LagWatch(probe, worker.positions, settings.lag_interval_seconds)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

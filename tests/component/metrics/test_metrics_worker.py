@@ -1,0 +1,244 @@
+"""The metrics service at its edges: a hand-written consumer and probe instead of Kafka."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from kafka import TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+from prometheus_client import CollectorRegistry
+
+from services.contracts import topics as t
+from services.kit.clock import monotonic
+from services.kit.exits import Unavailable
+from services.kit.health import HealthServer
+from services.metrics.exporter import StateCollector
+from services.metrics.lag import LONGEST_PROBE_SECONDS, LagWatch
+from services.metrics.worker import Worker
+from tests.unit.metrics.stories import CUSTOMER, placed
+
+PURCHASES = TopicPartition("purchases", 0)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A record as the client gives it."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = CUSTOMER.encode()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+@dataclass
+class FakeConsumer:
+    """Holds records of `purchases`; `visible` of them can be polled, all are before the end."""
+
+    records: list[Raw]
+    visible: int = 10**6
+    error: Exception | None = None
+    at: dict[TopicPartition, int] = field(default_factory=dict)
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self.at = dict.fromkeys(places, -1)
+
+    def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 0)
+
+    def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 0) | {PURCHASES: len(self.records)}
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self.at[place] = offset
+
+    def position(self, place: TopicPartition, timeout_ms: int) -> int:
+        return self.at[place]
+
+    def poll(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Any]]:
+        if self.error is not None:
+            raise self.error
+        fresh = self.records[self.at[PURCHASES] : self.visible]
+        self.at[PURCHASES] += len(fresh)
+        return {PURCHASES: fresh} if fresh else {}
+
+
+def order_record(offset: int) -> Raw:
+    """Return an order as it lies on the topic."""
+    return Raw(offset, placed(f"o-{offset}").record.encode())  # type: ignore[union-attr]
+
+
+def begun(consumer: FakeConsumer) -> Worker:
+    """Return a worker that stands at the beginning."""
+    worker = Worker(consumer, partitions=1, prefix="")
+    worker.begin()
+    return worker
+
+
+def count(worker: Worker, type: str = "care.order.placed.v1") -> float:
+    """Return the records of this type on `purchases`."""
+    events = worker.families({}, ())[0]
+    wanted = {"topic": "purchases", "type": type}
+    return next(sample.value for sample in events.samples if sample.labels == wanted)
+
+
+def get(server: HealthServer, path: str) -> tuple[int, str]:
+    """Return status and body."""
+    host, port = server.address
+    try:
+        with urlopen(f"http://{host}:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.fixture
+def served(request: pytest.FixtureRequest) -> Callable[[Worker], HealthServer]:
+    """Return a way to serve a worker until the test ends."""
+
+    def serve(worker: Worker) -> HealthServer:
+        registry = CollectorRegistry()
+        registry.register(StateCollector(lambda: worker.families({}, ())))
+        server = HealthServer(
+            registry, worker.live, worker.caught_up, "127.0.0.1", 0, exposing=worker.caught_up
+        ).start()
+        request.addfinalizer(server.close)
+        return server
+
+    return serve
+
+
+def test_nothing_is_exposed_until_the_ends_seen_at_start_are_reached(
+    served: Callable[[Worker], HealthServer],
+) -> None:
+    """A counter smaller than before the restart would look like a burst of events afterwards."""
+    consumer = FakeConsumer([order_record(n) for n in range(3)], visible=2)
+    worker = Worker(consumer, partitions=1, prefix="")
+    server = served(worker)
+    assert [get(server, path)[0] for path in ("/readyz", "/metrics", "/livez")] == [503, 503, 200]
+
+    worker.begin()
+    worker.turn()
+    assert count(worker) == 2
+    status, body = get(server, "/metrics")
+    assert (status, "care_" in body) == (503, False)
+    assert get(server, "/readyz")[0] == 503
+
+    consumer.visible = 3
+    worker.turn()
+    status, body = get(server, "/metrics")
+    assert status == 200
+    assert 'care_events_total{topic="purchases",type="care.order.placed.v1"} 3.0' in body
+    assert get(server, "/readyz")[0] == 200
+
+
+def test_new_records_after_the_start_do_not_make_it_unready() -> None:
+    consumer = FakeConsumer([order_record(0)])
+    worker = begun(consumer)
+    worker.turn()
+
+    consumer.records.append(order_record(1))
+    consumer.visible = 1
+
+    assert worker.caught_up().ok
+
+
+def test_an_unreadable_record_is_counted_and_the_next_is_read() -> None:
+    worker = begun(FakeConsumer([order_record(0), Raw(1, b"{"), Raw(2, None), order_record(3)]))
+    worker.turn()
+
+    assert (count(worker), count(worker, "unreadable")) == (2, 2)
+
+
+def test_records_deleted_under_the_reader_end_it_with_what_to_do() -> None:
+    """To go on behind the gap would show counts nobody can explain."""
+    worker = begun(FakeConsumer([], error=OffsetOutOfRangeError({PURCHASES: 7})))
+
+    with pytest.raises(Unavailable, match="start the metrics service again"):
+        worker.turn()
+
+
+def test_a_loop_that_does_not_turn_is_not_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([10.0, 31.0])
+    worker = Worker(FakeConsumer([]), partitions=1, prefix="")
+    start = worker.turned_at
+    monkeypatch.setattr("services.metrics.worker.monotonic", lambda: start + next(seconds))
+
+    assert worker.live().ok
+    assert not worker.live().ok
+
+
+def test_it_stops_when_told() -> None:
+    worker, stop = begun(FakeConsumer([])), threading.Event()
+    stop.set()
+
+    worker.run(stop)
+
+
+def test_where_it_stands_is_what_it_has_folded() -> None:
+    worker = begun(FakeConsumer([order_record(n) for n in range(3)], visible=2))
+    assert worker.positions()[PURCHASES] == 0
+
+    worker.turn()
+
+    assert worker.positions()[PURCHASES] == 2
+    assert len(worker.positions()) == len(t.TOPICS) - 4
+
+
+class FakeProbe:
+    """Answers once, then fails or hangs; tells when it has been asked again."""
+
+    def __init__(self, hangs: bool = False) -> None:
+        self.hangs = hangs
+        self.asked = 0
+        self.asked_again = threading.Event()
+        self.may_end = threading.Event()
+        self.is_closed = False
+
+    def measure(self, own: object) -> dict[tuple[str, str], float]:
+        self.asked += 1
+        if self.asked == 1:
+            return {("outreach", "problems"): 3.0}
+        if self.asked > 2 or self.hangs:
+            self.asked_again.set()
+        if self.hangs:
+            self.may_end.wait(10)
+        raise KafkaError("away")
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def watching(probe: FakeProbe) -> LagWatch:
+    """Return a watch that has asked this probe again."""
+    watch = LagWatch(probe, dict, interval_seconds=0.01)  # type: ignore[arg-type]
+    watch.start()
+    assert probe.asked_again.wait(5)
+    return watch
+
+
+def test_a_lag_that_cannot_be_measured_is_absent_not_stale() -> None:
+    probe = FakeProbe()
+    watch = watching(probe)
+
+    assert watch.latest() == {}
+    watch.close()
+    assert probe.is_closed
+
+
+def test_while_the_broker_hangs_an_old_lag_is_not_shown_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    probe = FakeProbe(hangs=True)
+    watch = watching(probe)
+    assert watch.latest() == {("outreach", "problems"): 3.0}
+
+    later = monotonic() + 2 * LONGEST_PROBE_SECONDS + 1
+    monkeypatch.setattr("services.metrics.lag.monotonic", lambda: later)
+
+    assert watch.latest() == {}
+    probe.may_end.set()
+    watch.close()

@@ -1,0 +1,78 @@
+"""Names after Prometheus' rules, and labels whose values are few."""
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from services.contracts import metric_names
+from services.contracts.metric_names import METRICS, Kind, Metric
+
+NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
+UNITS = ("seconds", "bytes", "records", "ratio", "info")
+THINGS_COUNTED = ("open", "expectations")
+"""Gauges that count things, whose name is the thing."""
+
+LABELS = {
+    *("topic", "type", "outcome", "reason", "status", "service"),
+    *("kind", "tier", "clearing", "playbook", "channel", "reached_first"),
+}
+"""Every label there may be: each has few values, and none names a customer or an event."""
+
+
+def faults(metric: Metric) -> list[str]:
+    """Return what is wrong with a metric, in words."""
+    is_counter = metric.kind is Kind.COUNTER
+    broken = {
+        "name": not NAME.fullmatch(metric.name),
+        "counters, and they alone, end in _total": is_counter != metric.name.endswith("_total"),
+        "no base unit": not is_counter and not metric.name.endswith((*UNITS, *THINGS_COUNTED)),
+        "suffix that Prometheus adds": metric.name.endswith(("_bucket", "_count", "_sum")),
+        "milliseconds": "milli" in metric.name or metric.name.endswith("_ms"),
+        "label": not set(metric.labels) <= LABELS,
+        "help": not metric.help.endswith("."),
+        "buckets": bool(metric.buckets) != (metric.kind is Kind.HISTOGRAM),
+        "buckets do not rise": any(low >= high for low, high in pairwise(metric.buckets)),
+    }
+    return [rule for rule, is_broken in broken.items() if is_broken]
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_every_metric_keeps_the_rules(metric: Metric) -> None:
+    assert faults(metric) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "rule"),
+    [
+        (metric_names.EVENTS, {"name": "care_events"}, "counters, and they alone, end in _total"),
+        (metric_names.PROBLEMS_OPEN, {"name": "care_problems_open_total"}, "no base unit"),
+        (metric_names.EVENTS, {"name": "care_Events_total"}, "name"),
+        (metric_names.EVENTS, {"name": "events_total"}, "name"),
+        (metric_names.LAG_SECONDS, {"name": "care_lag"}, "no base unit"),
+        (metric_names.LAG_SECONDS, {"name": "care_lag_ms"}, "milliseconds"),
+        (metric_names.LAG_SECONDS, {"name": "care_lag_count"}, "suffix that Prometheus adds"),
+        (metric_names.EVENTS, {"labels": ("customer",)}, "label"),
+        (metric_names.EVENTS, {"labels": ("event_id",)}, "label"),
+        (metric_names.EVENTS, {"help": "Records"}, "help"),
+        (metric_names.EVENTS, {"buckets": (1.0,)}, "buckets"),
+        (metric_names.LEAD_TIME, {"buckets": ()}, "buckets"),
+        (metric_names.LEAD_TIME, {"buckets": (2.0, 1.0)}, "buckets do not rise"),
+    ],
+    ids=str,
+)
+def test_a_metric_that_breaks_a_rule_is_found(
+    base: Metric, changes: dict[str, object], rule: str
+) -> None:
+    assert rule in faults(replace(base, **changes))  # type: ignore[arg-type]
+
+
+def test_names_are_unique() -> None:
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+
+
+def test_the_registry_holds_every_metric_of_the_module() -> None:
+    named = {value for value in vars(metric_names).values() if isinstance(value, Metric)}
+
+    assert named == set(METRICS)

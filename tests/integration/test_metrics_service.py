@@ -1,0 +1,359 @@
+"""The metrics service as a process on a real Kafka: a story by hand, its figures, and its ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.structs import OffsetAndMetadata
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.contracts import topics as t
+from services.contracts.envelope import BARRIER, STRUCTURED, Event
+from services.contracts.stream import Account
+from services.kit.dead_letters import headers_for
+from services.kit.kafka_admin import apply_topics
+from services.kit.kafka_clients import open_producer
+from tests.unit.metrics.stories import (
+    CUSTOMER,
+    Read,
+    barrier,
+    cleared,
+    complained,
+    decided,
+    opened,
+    placed,
+    sent,
+)
+
+pytestmark = pytest.mark.connected
+
+PARTITIONS = 2
+STRUCTURED_HEADERS = [("content-type", STRUCTURED.encode())]
+BARRIER_HEADERS = [("content-type", BARRIER.encode())]
+START_SECONDS = 20
+LAG_SECONDS = 3_600
+
+
+@dataclass
+class Service:
+    """A metrics process and where it listens."""
+
+    process: subprocess.Popen[str]
+    address_file: Path
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and body; status 0 while nothing listens."""
+        try:
+            with urlopen(self.address_file.read_text().strip() + path, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            return error.code, error.read().decode()
+        except (URLError, FileNotFoundError, ConnectionError):
+            return 0, ""
+
+    def samples(self) -> dict[str, float]:
+        """Return every sample that is not 0, labels sorted: `name{label=value,…}` → value."""
+        families = text_string_to_metric_families(self.get("/metrics")[1])
+        return {
+            f"{s.name}{{{','.join(f'{k}={v}' for k, v in sorted(s.labels.items()))}}}": s.value
+            for family in families
+            for s in family.samples
+            if s.value
+        }
+
+    def figures(self) -> dict[str, float]:
+        """Return the samples that follow from the topics alone."""
+        return {k: v for k, v in self.samples().items() if not k.startswith("care_lag")}
+
+    def end(self, number: signal.Signals) -> int:
+        """Send this signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=10)
+
+
+Start = Callable[[], Service]
+
+
+@dataclass
+class Broker:
+    """Writes records by hand."""
+
+    bootstrap: str
+    prefix: str
+    producers: list[KafkaProducer] = field(default_factory=list)
+
+    def producer(self, **changes: object) -> KafkaProducer:
+        """Return a producer that is closed with the test."""
+        self.producers.append(open_producer(self.bootstrap, **changes))
+        return self.producers[-1]
+
+    def write(self, producer: KafkaProducer, *reads: Read, age_seconds: float = 0) -> None:
+        """Write these events and barriers and wait for the acknowledgement."""
+        when = int((time.time() - age_seconds) * 1000)
+        for read in reads:
+            as_event = isinstance(read.record, Event)
+            producer.send(
+                read.topic.physical(self.prefix),
+                key=CUSTOMER.encode() if as_event else None,
+                value=read.record.encode(),  # type: ignore[union-attr]
+                headers=STRUCTURED_HEADERS if as_event else BARRIER_HEADERS,
+                partition=read.partition,
+                timestamp_ms=when,
+            )
+        producer.flush(timeout=10)
+
+    def raw(self, producer: KafkaProducer, topic: t.Topic, **record: object) -> None:
+        """Write one record as it is."""
+        producer.send(topic.physical(self.prefix), **record).get(timeout=10)
+
+
+@pytest.fixture
+def broker(kafka_bootstrap: str, topic_prefix: str) -> Iterator[Broker]:
+    """A broker that has the topics."""
+    apply_topics(kafka_bootstrap, partitions=PARTITIONS, prefix=topic_prefix)
+    found = Broker(kafka_bootstrap, topic_prefix)
+    yield found
+    for producer in found.producers:
+        producer.close(timeout=5)
+
+
+def run(
+    bootstrap: str, prefix: str, partitions: int = PARTITIONS, **more: str
+) -> "subprocess.Popen[str]":
+    """Start the service as a process of its own."""
+    environment = {
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "CARE_TOPIC_PREFIX": prefix,
+        "CARE_PARTITIONS": str(partitions),
+        "CARE_LOG_FORMAT": "json",
+        "CARE_METRICS_LAG_INTERVAL_SECONDS": "0.2",
+        **more,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "services.metrics"],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.fixture
+def start(broker: Broker, tmp_path: Path) -> Iterator[Start]:
+    """A way to start the service and wait until it is ready."""
+    started: list[Service] = []
+
+    def begin() -> Service:
+        address_file = tmp_path / f"address-{len(started)}"
+        process = run(broker.bootstrap, broker.prefix, CARE_METRICS_ADDRESS_FILE=str(address_file))
+        started.append(Service(process, address_file))
+        until(lambda: started[-1].get("/readyz")[0] == 200)
+        return started[-1]
+
+    yield begin
+    for service in started:
+        service.process.kill()
+        service.process.communicate()
+
+
+def until(holds: Callable[[], bool], seconds: float = START_SECONDS) -> None:
+    """Wait until this holds."""
+    give_up_at = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < give_up_at, "it did not come true in time"
+        time.sleep(0.05)
+
+
+def write_story(broker: Broker) -> None:
+    """o-1 (partition 0): opened 06:00, we write 07:00, complaint 12:00, cleared 20:00.
+    o-2 (partition 1): complaint 03:00, nobody wrote.  Both settled by the barriers of 24:00."""
+    plain = broker.producer()
+    broker.write(plain, placed("o-1"), complained("o-1", 12), complained("o-2", 3, partition=1))
+    broker.raw(plain, t.PURCHASES, key=b"c-1", value=b"{", partition=0)
+    broker.raw(
+        plain, t.TICKS, value=b'{"number":1,"at":"2026-03-02T00:00:00Z","ends":{}}', partition=0
+    )
+    letter = headers_for(
+        service="churn_predictor",
+        reason="not_json",
+        detail="",
+        topic=t.PURCHASES,
+        partition=0,
+        offset=1,
+    )
+    broker.raw(plain, t.dead_letter(t.PURCHASES), value=b"{", headers=letter, partition=0)
+    broker.write(plain, decided("o-1", 7), sent("o-1", 7), barrier(24), barrier(24, partition=1))
+
+    predictor = broker.producer(transactional_id=f"{broker.prefix}predictor")
+    predictor.init_transactions()
+    account = Account(topic="purchases", partition=0, next_offset=2, applied=1, dead_lettered=1)
+    predictor.begin_transaction()
+    broker.write(predictor, opened("o-1", 6), barrier(24, t.PROBLEMS))
+    broker.raw(
+        predictor, t.ACCOUNTS, key=account.key.encode(), value=account.model_dump_json().encode()
+    )
+    predictor.commit_transaction()
+    predictor.begin_transaction()
+    broker.write(predictor, opened("o-2", 6))
+    predictor.abort_transaction()
+    predictor.begin_transaction()
+    broker.write(predictor, cleared("o-1", 20))
+    predictor.commit_transaction()
+
+
+def buckets(name: str, *bounds: str) -> dict[str, float]:
+    """Return one observation in each of these buckets."""
+    return {f"{name}_bucket{{le={bound}}}": 1 for bound in (*bounds, "+Inf")}
+
+
+STORY = {
+    "care_events_total{topic=purchases,type=care.order.placed.v1}": 1,
+    "care_events_total{topic=purchases,type=unreadable}": 1,
+    "care_events_total{topic=contacts,type=care.contact.opened.v1}": 2,
+    "care_events_total{topic=problems,type=care.problem.opened.v1}": 1,
+    "care_events_total{topic=problems,type=care.problem.cleared.v1}": 1,
+    "care_events_total{topic=outreach,type=care.outreach.decided.v1}": 1,
+    "care_events_total{topic=outreach,type=care.outreach.sent.v1}": 1,
+    "care_problems_opened_total{kind=delivery_delay}": 1,
+    "care_problems_cleared_total{clearing=solved,kind=delivery_delay}": 1,
+    "care_decisions_total{outcome=contact,playbook=delivery_late}": 1,
+    "care_contacts_total{channel=email,outcome=sent,playbook=delivery_late}": 1,
+    "care_complaints_total{reached_first=true}": 1,
+    "care_complaints_total{reached_first=false}": 1,
+    **buckets(
+        "care_lead_time_seconds",
+        *("21600.0", "43200.0", "86400.0", "172800.0", "259200.0", "432000.0", "604800.0"),
+        "1.2096e+06",
+    ),
+    **buckets(
+        "care_problem_to_contact_seconds", "3600.0", "21600.0", "43200.0", "86400.0", "259200.0"
+    ),
+    "care_problem_to_contact_seconds_count{}": 1,
+    "care_problem_to_contact_seconds_sum{}": 3600,
+    "care_dead_letters_total{reason=not_json,topic=purchases}": 1,
+    "care_accounted_records{outcome=applied,topic=purchases}": 1,
+    "care_accounted_records{outcome=dead_lettered,topic=purchases}": 1,
+}
+
+
+def test_a_story_by_hand_gives_its_figures_also_after_a_kill(broker: Broker, start: Start) -> None:
+    write_story(broker)
+    first = start()
+    assert first.figures() == STORY
+
+    assert first.end(signal.SIGKILL) == -signal.SIGKILL
+    second = start()
+    assert second.figures() == STORY
+
+    broker.write(broker.producer(), complained("o-3", 5), barrier(48))
+    wanted = STORY | {
+        "care_events_total{topic=contacts,type=care.contact.opened.v1}": 3,
+        "care_complaints_total{reached_first=false}": 2,
+    }
+    until(lambda: second.figures() == wanted)
+    assert second.end(signal.SIGTERM) == 0
+
+
+def test_lag_is_the_age_of_the_oldest_record_a_service_has_not_committed(
+    broker: Broker, start: Start
+) -> None:
+    """Contacts: two records, the first an hour old, the second fresh.  The predictor has committed
+    the first, outreach none; problems end in a transaction's marker that outreach has not passed."""
+    writer = broker.producer()
+    broker.write(writer, complained("o-1", 1), age_seconds=LAG_SECONDS)
+    broker.write(writer, complained("o-2", 2))
+    predictor = broker.producer(transactional_id=f"{broker.prefix}predictor")
+    predictor.init_transactions()
+    predictor.begin_transaction()
+    broker.write(predictor, opened("o-1", 6), age_seconds=LAG_SECONDS)
+    predictor.commit_transaction()
+    commit(broker, "churn-predictor", t.CONTACTS, 1)
+    commit(broker, "outreach", t.PROBLEMS, 1)
+
+    service = start()
+    behind = {
+        "care_lag_seconds{service=outreach,topic=contacts}",
+        "care_lag_seconds{service=churn_predictor,topic=contacts}",
+    }
+    until(lambda: lags(service).keys() == behind)
+    lag = lags(service)
+
+    assert lag["care_lag_seconds{service=outreach,topic=contacts}"] == pytest.approx(
+        LAG_SECONDS, abs=60
+    )
+    assert lag["care_lag_seconds{service=churn_predictor,topic=contacts}"] < 60
+
+    commit(broker, "outreach", t.CONTACTS, 2)
+    commit(broker, "churn-predictor", t.CONTACTS, 2)
+    until(lambda: not lags(service))
+
+
+def lags(service: Service) -> dict[str, float]:
+    """Return the lags that are not 0."""
+    return {name: age for name, age in service.samples().items() if name.startswith("care_lag")}
+
+
+def commit(broker: Broker, group: str, topic: t.Topic, offset: int) -> None:
+    """Commit this offset of partition 0 for a group of the deployment."""
+    admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    place = TopicPartition(topic.physical(broker.prefix), 0)
+    admin.alter_group_offsets(f"{broker.prefix}{group}", {place: OffsetAndMetadata(offset, "", -1)})
+    admin.close()
+
+
+def last_words(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Return exit code and output."""
+    output, _ = process.communicate(timeout=60)
+    return process.returncode, output
+
+
+def test_without_a_broker_it_says_so_and_ends_with_75() -> None:
+    code, output = last_words(run("127.0.0.1:1", ""))
+
+    assert code == 75
+    assert "KAFKA_BOOTSTRAP_SERVERS" in output
+    assert "Traceback" not in output
+
+
+def test_without_topics_it_says_how_to_make_them_and_ends_with_75(
+    kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    code, output = last_words(run(kafka_bootstrap, topic_prefix))
+
+    assert code == 75
+    assert "care topics apply" in output
+    assert "Traceback" not in output
+
+
+def test_with_another_partition_count_it_refuses_and_ends_with_75(broker: Broker) -> None:
+    code, output = last_words(run(broker.bootstrap, broker.prefix, partitions=PARTITIONS + 1))
+
+    assert code == 75
+    assert f"CARE_PARTITIONS={PARTITIONS}" in output
+    assert "Traceback" not in output
+
+
+def test_a_topic_made_anew_under_it_ends_it_with_75(broker: Broker, start: Start) -> None:
+    """To read on from the new topic's beginning would count on top of what no longer exists."""
+    broker.write(broker.producer(), placed("o-1"), placed("o-2"))
+    service = start()
+
+    admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    admin.delete_topics([t.PURCHASES.physical(broker.prefix)])
+    until(lambda: t.PURCHASES.physical(broker.prefix) not in admin.list_topics())
+    admin.close()
+    apply_topics(broker.bootstrap, partitions=PARTITIONS, prefix=broker.prefix)
+    broker.write(broker.producer(), placed("o-3"))
+
+    code, output = last_words(service.process)
+    assert code == 75, output
+    assert "start the metrics service again" in output

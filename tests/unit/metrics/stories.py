@@ -1,0 +1,231 @@
+"""Small event lists to vary: one shop, one day, instants written as hours after midnight."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.contracts import ids
+from services.contracts import topics as t
+from services.contracts.contacts import (
+    ContactChannel,
+    ContactOpened,
+    ContactReason,
+    SurveyAnswered,
+    SurveyKind,
+)
+from services.contracts.envelope import Event, Fact
+from services.contracts.events import TOPIC_OF
+from services.contracts.outreach import (
+    Mode,
+    Outcome,
+    OutreachDecided,
+    OutreachFailed,
+    OutreachSent,
+    OutreachUnknown,
+    OutreachWithdrawn,
+    Suppression,
+    Withdrawal,
+)
+from services.contracts.people import Channel, MessageClass
+from services.contracts.problems import (
+    Actor,
+    Clearing,
+    ProblemChanged,
+    ProblemCleared,
+    ProblemKind,
+    ProblemOpened,
+    Tier,
+)
+from services.contracts.purchases import OrderLine, OrderPlaced
+from services.contracts.stream import Barrier, Tick
+from services.contracts.topics import Topic
+from services.metrics.exporter import render
+from services.metrics.facts import State
+from services.metrics.fold import Record, fold
+
+MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
+CUSTOMER = "c-1"
+PLAYBOOK = "delivery_late"
+
+
+@dataclass(frozen=True)
+class Read:
+    """One record as it is read: from where, and what."""
+
+    topic: Topic
+    record: Record
+    partition: int = 0
+
+
+def at(hours: float) -> datetime:
+    """Return the instant so many hours after midnight."""
+    return MIDNIGHT + timedelta(hours=hours)
+
+
+def event(fact: Fact, hours: float, *, id: str = "", partition: int = 0) -> Read:
+    """Return this fact as an event on its topic; its id follows from its content unless given."""
+    topic = TOPIC_OF[type(fact)]
+    told: Event[Any] = Event(
+        id=id or str(ids.derive(fact.TYPE, fact.model_dump_json(), str(at(hours)))),
+        source="/test",
+        type=fact.TYPE,
+        time=at(hours),
+        partitionkey=CUSTOMER,
+        data=fact,
+    )
+    return Read(topic, told, partition)
+
+
+def placed(order: str, hours: float = 0) -> Read:
+    """Return an order."""
+    line = OrderLine(product_id="p-1", price_minor=4990)
+    return event(OrderPlaced(order_id=order, currency="EUR", lines=(line,)), hours)
+
+
+def complained(
+    order: str | None,
+    hours: float,
+    reason: ContactReason = ContactReason.WHERE_IS_MY_ORDER,
+    partition: int = 0,
+) -> Read:
+    """Return a contact about an order."""
+    fact = ContactOpened(
+        contact_id=f"t-{order}-{hours}", channel=ContactChannel.CHAT, reason=reason, order_id=order
+    )
+    return event(fact, hours, partition=partition)
+
+
+def answered(
+    order: str | None,
+    hours: float,
+    score: int,
+    survey: str = "s-1",
+    kind: SurveyKind = SurveyKind.CSAT,
+) -> Read:
+    """Return the answer to a survey about an order."""
+    return event(SurveyAnswered(survey_id=survey, kind=kind, score=score, order_id=order), hours)
+
+
+def problem(order: str, episode: int = 1) -> dict[str, Any]:
+    """Return the fields every problem event of this order has."""
+    subject = f"shipment-{order}"
+    return {
+        "problem_id": ids.problem_id(CUSTOMER, subject, "delivery_delay", episode),
+        "kind": ProblemKind.DELIVERY_DELAY,
+        "subject": subject,
+        "order_id": order,
+        "episode": episode,
+        "deadline": at(0),
+        "promised_by": at(0),
+        "actor": Actor.US,
+    }
+
+
+def opened(order: str, hours: float, tier: Tier = Tier.OVERDUE) -> Read:
+    """Return the opening of a problem."""
+    return event(ProblemOpened(**problem(order), tier=tier), hours)
+
+
+def changed(order: str, hours: float, tier: Tier = Tier.LATE) -> Read:
+    """Return its escalation."""
+    fact = ProblemChanged(**problem(order), tier=tier, previous_tier=Tier.OVERDUE)
+    return event(fact, hours)
+
+
+def cleared(order: str, hours: float, clearing: Clearing = Clearing.SOLVED) -> Read:
+    """Return its end."""
+    return event(ProblemCleared(**problem(order), tier=Tier.OVERDUE, clearing=clearing), hours)
+
+
+def step(order: str, channel: Channel | None = Channel.EMAIL) -> dict[str, Any]:
+    """Return the fields every outreach event of this order has."""
+    problem_id = problem(order)["problem_id"]
+    return {
+        "step_id": ids.step_id(problem_id, PLAYBOOK, "write"),
+        "problem_id": problem_id,
+        "playbook": PLAYBOOK,
+        "playbook_version": 1,
+        "step": "write",
+        "channel": channel,
+        "order_id": order,
+    }
+
+
+def decided(
+    order: str,
+    hours: float,
+    outcome: Outcome = Outcome.CONTACT,
+    suppression: Suppression | None = None,
+) -> Read:
+    """Return a decision."""
+    fact = OutreachDecided(
+        **step(order),
+        decision_id=ids.derive("decision", order, str(hours)),
+        outcome=outcome,
+        suppression=suppression,
+        mode=Mode.LIVE,
+        message_class=MessageClass.SERVICE,
+        gates=(),
+    )
+    return event(fact, hours)
+
+
+def sent(order: str, hours: float, opened_at: datetime | None = None, partition: int = 0) -> Read:
+    """Return a message that left."""
+    fact = OutreachSent(**step(order), problem_opened_at=opened_at)
+    return event(fact, hours, partition=partition)
+
+
+def failed(order: str, hours: float) -> Read:
+    """Return a message the channel refused."""
+    return event(OutreachFailed(**step(order), reason="mailbox is gone"), hours)
+
+
+def unknown(order: str, hours: float) -> Read:
+    """Return a message of which nobody can say whether it left."""
+    return event(OutreachUnknown(**step(order)), hours)
+
+
+def withdrawn(order: str, hours: float) -> Read:
+    """Return a message taken back in time, before a channel was chosen."""
+    fact = OutreachWithdrawn(**step(order, None), reason=Withdrawal.CUSTOMER_WROTE)
+    return event(fact, hours)
+
+
+def barrier(hours: float, topic: Topic = t.OUTREACH, partition: int = 0) -> Read:
+    """Return outreach's (or the predictor's) word that all due at this instant is done."""
+    told = Barrier(barrier="b", number=1, at=at(hours), partition=partition, ends={})
+    return Read(topic, told, partition)
+
+
+def tick(hours: float, named: str | None = None, partition: int = 0) -> Read:
+    """Return a tick, of simulated time where it names a barrier."""
+    return Read(t.TICKS, Tick(number=1, at=at(hours), ends={}, barrier=named), partition)
+
+
+def folded(*records: Read) -> State:
+    """Return the state these records give, in this order."""
+    return fold_all(records)
+
+
+def fold_all(records: Iterable[Read]) -> State:
+    """Return the state these records give, in this order."""
+    state = State()
+    for read in records:
+        state = fold(state, read.topic, read.partition, read.record)
+    return state
+
+
+def series(state: State, playbooks: tuple[str, ...] = (PLAYBOOK,)) -> dict[str, float]:
+    """Return every sample of the state as it is exposed: `name{label=value,…}` → value."""
+    return {
+        f"{sample.name}{{{','.join(f'{k}={v}' for k, v in sample.labels.items())}}}": sample.value
+        for family in render(state, {}, playbooks)
+        for sample in family.samples
+    }
+
+
+def counted(state: State) -> dict[str, float]:
+    """Return the samples that are not 0."""
+    return {name: value for name, value in series(state).items() if value}

@@ -1,0 +1,118 @@
+"""Any record becomes something the fold knows; none stops the reader."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from services.contracts import topics as t
+from services.contracts.envelope import BARRIER, STRUCTURED, Event
+from services.contracts.stream import Account, Barrier, FeedMark, Tick, TickMark
+from services.contracts.topics import Topic
+from services.kit import dead_letters
+from services.kit.records import KafkaHeaders
+from services.metrics.decode import OTHER_REASON, READ_TOPICS, decode
+from services.metrics.fold import DeadLetter, Unread
+from tests.unit.metrics.stories import CUSTOMER, complained
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+BARRIER_HEADERS = [("content-type", BARRIER.encode())]
+BARRIER_JSON = Barrier(barrier="r-1", number=1, at=NOON, partition=0, ends={}).encode()
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A record as the client gives it."""
+
+    value: bytes | None = None
+    key: bytes | None = None
+    headers: KafkaHeaders = ()
+
+
+def test_it_reads_every_topic_but_those_with_personal_data_and_private_state() -> None:
+    left_out = set(t.TOPICS) - set(READ_TOPICS)
+
+    assert left_out == {t.CUSTOMERS, t.CONSENTS, t.CUSTOMER_RISKS, t.FACTS_CHANGELOG}
+
+
+def test_an_event_is_read_as_one() -> None:
+    told = complained("o-1", 8).record
+    assert isinstance(told, Event)
+    raw = Raw(told.encode(), CUSTOMER.encode(), [("content-type", STRUCTURED.encode())])
+
+    assert decode(t.CONTACTS, raw) == told
+
+
+@pytest.mark.parametrize(
+    ("topic", "record"),
+    [
+        (t.TICKS, Tick(number=3, at=NOON, ends={"contacts": 4})),
+        (t.ACCOUNTS, Account(topic="contacts", partition=0, next_offset=4, applied=4)),
+        (t.FEEDS, FeedMark(feed="carrier:dhl", partition=0, tick=3, heard_at=NOON, events=4)),
+        (t.FEEDS, TickMark(partition=0, tick=3, at=NOON)),
+    ],
+)
+def test_plain_records_are_read_by_their_topic(
+    topic: Topic, record: Tick | Account | FeedMark | TickMark
+) -> None:
+    assert decode(topic, Raw(record.model_dump_json().encode())) == record
+
+
+@pytest.mark.parametrize("topic", [t.PROBLEMS, t.OUTREACH])
+def test_a_barrier_is_known_by_its_content_type(topic: Topic) -> None:
+    assert isinstance(decode(topic, Raw(BARRIER_JSON, None, BARRIER_HEADERS)), Barrier)
+    assert decode(topic, Raw(BARRIER_JSON)) == Unread("not_an_event")
+
+
+def test_nobody_outside_can_move_time_with_a_barrier() -> None:
+    assert isinstance(decode(t.CONTACTS, Raw(BARRIER_JSON, None, BARRIER_HEADERS)), Unread)
+
+
+@pytest.mark.parametrize(
+    ("topic", "raw", "reason"),
+    [
+        (t.CONTACTS, Raw(b"{", b"c-1"), "not_json"),
+        (t.CONTACTS, Raw(None, b"c-1"), "empty"),
+        (t.PROBLEMS, Raw(b'{"type": "care.unheard.of.v1"}', b"c-1"), "unknown_type"),
+        (t.PROBLEMS, Raw(b"{", None, BARRIER_HEADERS), "invalid"),
+        (t.TICKS, Raw(b"{"), "invalid"),
+        (t.TICKS, Raw(None), "invalid"),
+        (t.ACCOUNTS, Raw(b'{"topic": 1}'), "invalid"),
+        (t.FEEDS, Raw(b'{"kind": "other"}'), "invalid"),
+    ],
+)
+def test_what_cannot_be_read_says_why(topic: Topic, raw: Raw, reason: str) -> None:
+    assert decode(topic, raw) == Unread(reason)
+
+
+def test_a_tombstone_says_nothing() -> None:
+    assert decode(t.ACCOUNTS, Raw(None, b"contacts|0")) is None
+
+
+def letter_headers(reason: str) -> KafkaHeaders:
+    """Return the headers of a dead letter as the kit writes them."""
+    return dead_letters.headers_for(
+        service="outreach",
+        reason=reason,
+        detail="",
+        topic=t.CONTACTS,
+        partition=3,
+        offset=17,
+        original=[(dead_letters.REASON, b"forged")],
+    )
+
+
+def test_a_dead_letter_is_known_by_the_topic_it_lies_on_and_its_headers() -> None:
+    raw = Raw(b"{", b"c-1", letter_headers("not_json"))
+
+    assert decode(t.dead_letter(t.CONTACTS), raw) == DeadLetter(
+        "contacts", "not_json", "outreach", "3/17"
+    )
+
+
+@pytest.mark.parametrize("headers", [letter_headers("c-1 wrote something odd"), []])
+def test_an_unheard_of_reason_cannot_widen_the_label(headers: KafkaHeaders) -> None:
+    letter = decode(t.dead_letter(t.CONTACTS), Raw(None, None, headers))
+
+    assert isinstance(letter, DeadLetter)
+    assert letter.reason == OTHER_REASON
