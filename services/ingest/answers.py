@@ -1,0 +1,166 @@
+"""What the door says back: results per event, or a problem (RFC 9457).  Never what it was sent."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+
+from pydantic_core import to_json
+
+from services.contracts.events import Fault
+from services.ingest.documents import (
+    PROBLEM,
+    SAME_ID,
+    STATUS,
+    TITLES,
+    TYPE_PREFIX,
+    ProblemKind,
+    Status,
+)
+from services.ingest.reading import Readable, Reading, Refused
+from services.ingest.records import Acknowledged, Outcome
+
+Tally = Counter[tuple[str, Status]]
+"""Events by topic (`none`: it could not be told) and status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, and what to count and log of it."""
+
+    status: int
+    body: bytes
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Rejected events by reason."""
+    trace: Mapping[str, Any] = field(default_factory=dict)
+    """For the log line; ids and positions only."""
+
+
+def problem(
+    kind: ProblemKind,
+    detail: str,
+    *,
+    faults: Sequence[Fault] = (),
+    retry_after_seconds: int | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Return a problem document; the caller adds what is to be counted."""
+    body = {
+        "type": f"{TYPE_PREFIX}{kind}",
+        "title": TITLES[kind],
+        "status": int(STATUS[kind]),
+        "detail": detail,
+        "errors": [_error(fault) for fault in faults],
+        **(more or {}),
+    }
+    headers = {} if retry_after_seconds is None else {"retry-after": str(retry_after_seconds)}
+    return Answer(STATUS[kind], to_json(body), PROBLEM, headers)
+
+
+def for_one(readable: Readable, outcome: Outcome, retry_after_seconds: int) -> Answer:
+    """Return 202 for an acknowledged event, 503 where the outcome is not known."""
+    event, topic = readable.event, readable.topic.name
+    trace = {"event_id": event.id, "event_source": event.source, "topic": topic}
+    if isinstance(outcome, Acknowledged):
+        place = {"partition": outcome.partition, "offset": outcome.offset}
+        body = {"id": event.id, "source": event.source, "status": "accepted", "topic": topic}
+        tally = Counter({(topic, Status.ACCEPTED): 1})
+        return Answer(HTTPStatus.ACCEPTED, to_json(body | place), tally=tally, trace=trace | place)
+    answer = problem(ProblemKind.OUTCOME_UNKNOWN, SAME_ID, retry_after_seconds=retry_after_seconds)
+    tally = Counter({(topic, Status.UNKNOWN): 1})
+    return replace(answer, tally=tally, trace=trace | {"because": outcome.because})
+
+
+def for_refused(refused: Refused) -> Answer:
+    """Return 400 for what is not JSON and 422 for what is no event of ours, with each fault."""
+    kind = ProblemKind.NOT_JSON if refused.reason == "not_json" else ProblemKind.INVALID
+    detail = f"{len(refused.faults)} fault(s); nothing was taken."
+    answer = problem(kind, detail, faults=refused.faults)
+    return replace(answer, tally=_tally_of([refused]), reasons=Counter({refused.reason: 1}))
+
+
+def for_batch(
+    readings: Sequence[Reading], outcomes: Sequence[Outcome], retry_after_seconds: int
+) -> Answer:
+    """Return 202 where all were accepted, 503 where nothing is known of any, else 207.
+
+    Args:
+        outcomes: One for each readable item, in their order.
+    """
+    results = _results(readings, outcomes)
+    counts = Counter(result["status"] for result in results)
+    body = {status.value: counts[status] for status in Status} | {"results": results}
+    headers = {"retry-after": str(retry_after_seconds)} if counts[Status.UNKNOWN] else {}
+    all_accepted = counts[Status.ACCEPTED] == len(results)
+    status = HTTPStatus.ACCEPTED if all_accepted else HTTPStatus.MULTI_STATUS
+    answer = Answer(status, to_json(body), headers=headers)
+    if results and counts[Status.UNKNOWN] == len(results):
+        answer = problem(
+            ProblemKind.OUTCOME_UNKNOWN, SAME_ID, retry_after_seconds=retry_after_seconds, more=body
+        )
+    tally = Counter(
+        (_topic_of(reading), result["status"])
+        for reading, result in zip(readings, results, strict=True)
+    )
+    reasons = Counter(r.reason for r in readings if isinstance(r, Refused))
+    return replace(answer, tally=tally, reasons=reasons)
+
+
+def turned_away(
+    kind: ProblemKind,
+    detail: str,
+    readings: Sequence[Reading] = (),
+    retry_after_seconds: int | None = None,
+) -> Answer:
+    """Return a problem, each event counted as rejected; one of no topic where none was read."""
+    tally = _tally_of(readings) if readings else Counter({("none", Status.REJECTED): 1})
+    reasons = Counter({kind.value.replace("-", "_"): tally.total()})
+    answer = problem(kind, detail, retry_after_seconds=retry_after_seconds)
+    return replace(answer, tally=tally, reasons=reasons)
+
+
+def _tally_of(readings: Sequence[Reading]) -> Tally:
+    return Counter((_topic_of(reading), Status.REJECTED) for reading in readings)
+
+
+def _topic_of(reading: Reading) -> str:
+    return "none" if reading.topic is None else reading.topic.name
+
+
+def _results(readings: Sequence[Reading], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    remaining = iter(outcomes)
+    return [
+        {"index": index} | _result(reading, remaining) for index, reading in enumerate(readings)
+    ]
+
+
+def _result(reading: Reading, remaining: Iterator[Outcome]) -> dict[str, Any]:
+    if isinstance(reading, Refused):
+        return _rejected(reading)
+    return _published(reading, next(remaining))
+
+
+def _rejected(refused: Refused) -> dict[str, Any]:
+    told = {"id": refused.id, "source": refused.source}
+    return {name: value for name, value in told.items() if value is not None} | {
+        "status": Status.REJECTED,
+        "reason": refused.reason,
+        "errors": [_error(fault) for fault in refused.faults],
+    }
+
+
+def _published(readable: Readable, outcome: Outcome) -> dict[str, Any]:
+    event = readable.event
+    told = {"id": event.id, "source": event.source}
+    if isinstance(outcome, Acknowledged):
+        place = {"partition": outcome.partition, "offset": outcome.offset}
+        return told | {"status": Status.ACCEPTED, "topic": readable.topic.name} | place
+    return told | {"status": Status.UNKNOWN, "topic": readable.topic.name}
+
+
+def _error(fault: Fault) -> dict[str, str]:
+    return {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}

@@ -1,0 +1,227 @@
+"""The HTTP shell: read under limits, ask `reading`, publish, answer, count and log it once."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from traceback import extract_tb
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from services.ingest import answers, openapi
+from services.ingest.admission import Admission, Overloaded
+from services.ingest.answers import Answer
+from services.ingest.body import BodyReader, TooLarge, TooSlow
+from services.ingest.documents import SAME_ID, ProblemKind, Status
+from services.ingest.media import LIMITS, Mode, UnsupportedMediaType, attributes_in, mode_of
+from services.ingest.metering import Meter
+from services.ingest.reading import (
+    MAX_BATCH_EVENTS,
+    BatchTooLong,
+    Readable,
+    Reading,
+    Refused,
+    read_batch,
+    read_binary,
+    read_one,
+)
+from services.ingest.records import Publisher, record_of
+from services.kit import logs
+from services.kit.clock import NoTimeYet, monotonic
+from services.kit.health import Verdict
+
+_log = logs.get(__name__)
+_FRAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the door needs of the world: Kafka and a clock outside, fakes in tests."""
+
+    publisher: Publisher
+    now: Callable[[], datetime]
+    readiness: Callable[[], Verdict]
+    admission: Admission
+    """Room for bodies while they are read; the publisher takes room for records from it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What publishers are told and allowed."""
+
+    retry_after_seconds: int = 1
+    body_timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    ports: Ports
+    terms: Terms
+    meter: Meter
+
+
+OpenPorts = Callable[[], AbstractAsyncContextManager[Ports]]
+router = APIRouter()
+
+
+@router.post("/v1/events", **openapi.RECEIVE)
+async def receive(request: Request) -> Response:
+    """Take one event or a batch; 202 is a promise: the broker has acknowledged it."""
+    door: _Door = request.state.door
+    started = monotonic()
+    reader = BodyReader(request, door.ports.admission)
+    try:
+        answer = await _answer(request, reader, door)
+    finally:
+        reader.close()
+    duration = monotonic() - started
+    door.meter.count(answer, duration)
+    _log_request(answer, duration)
+    return _response(answer)
+
+
+@router.get("/livez", **openapi.LIVE)
+async def live() -> Response:
+    """Answer while the loop turns."""
+    return _verdict(Verdict(ok=True))
+
+
+@router.get("/readyz", **openapi.READY)
+async def ready(request: Request) -> Response:
+    """Answer whether events should be sent here."""
+    door: _Door = request.state.door
+    return _verdict(door.ports.readiness())
+
+
+@router.get("/metrics", **openapi.METRICS)
+async def metrics(request: Request) -> Response:
+    """Return the door's own metrics in Prometheus' text format."""
+    door: _Door = request.state.door
+    return Response(generate_latest(door.meter.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
+    """Return the app; its ports are opened when it starts and closed when it has drained."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        async with open_ports() as ports:
+            meter = Meter(lambda: ports.admission.records)
+            yield {"door": _Door(ports, terms or Terms(), meter)}
+
+    # The documentation pages load scripts from elsewhere; the document itself is enough.
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **openapi.ABOUT)
+    app.include_router(router)
+    app.add_exception_handler(HTTPException, _not_here)
+    app.add_exception_handler(Exception, _broken)
+    openapi.describe_events(app)
+    return app
+
+
+async def _answer(request: Request, reader: BodyReader, door: _Door) -> Answer:
+    """Return the answer, whatever is wrong with the request or with the broker."""
+    try:
+        return await _take(request, reader, door)
+    except UnsupportedMediaType as error:
+        answer = answers.turned_away(ProblemKind.UNSUPPORTED_MEDIA_TYPE, str(error))
+    except TooLarge as error:
+        answer = answers.turned_away(ProblemKind.TOO_LARGE, f"The limit is {error.limit} bytes.")
+    except BatchTooLong:
+        limit = f"The limit is {MAX_BATCH_EVENTS} events."
+        answer = answers.turned_away(ProblemKind.TOO_LARGE, limit)
+    except (TooSlow, ClientDisconnect):
+        limit = f"The limit is {door.terms.body_timeout_seconds:g} seconds."
+        answer = answers.turned_away(ProblemKind.TOO_SLOW, limit)
+    except Overloaded:
+        answer = _come_back(ProblemKind.OVERLOADED, door)
+    await reader.discard()
+    # What is left of the body must not be taken for the next request.
+    return replace(answer, headers={**answer.headers, "connection": "close"})
+
+
+async def _take(request: Request, reader: BodyReader, door: _Door) -> Answer:
+    headers = request.headers
+    attributes = attributes_in(request.scope["headers"])
+    mode = mode_of(headers.get("content-type"), headers.get("content-encoding"), attributes)
+    raw = await reader.read(LIMITS[mode], door.terms.body_timeout_seconds)
+    try:
+        now = door.ports.now()
+    except NoTimeYet:
+        return _come_back(ProblemKind.NO_TIME_YET, door)
+    found = _read(mode, attributes, raw, now)
+    # From here on the records are counted by the publisher, and the body is not needed.
+    reader.close()
+    return await _publish(found, door)
+
+
+def _read(
+    mode: Mode, attributes: Sequence[tuple[str, str]], raw: bytes, now: datetime
+) -> Reading | list[Reading]:
+    match mode:
+        case Mode.BATCH:
+            return read_batch(raw, now)
+        case Mode.BINARY:
+            return read_binary(attributes, raw, now)
+        case Mode.STRUCTURED:
+            return read_one(raw, now)
+
+
+async def _publish(found: Reading | list[Reading], door: _Door) -> Answer:
+    if isinstance(found, Refused):
+        return answers.for_refused(found)
+    readings = [found] if isinstance(found, Readable) else found
+    records = [record_of(r.event, r.topic) for r in readings if isinstance(r, Readable)]
+    try:
+        outcomes = await door.ports.publisher.publish(records)
+    except Overloaded:
+        return _come_back(ProblemKind.OVERLOADED, door, readings)
+    if isinstance(found, Readable):
+        return answers.for_one(found, outcomes[0], door.terms.retry_after_seconds)
+    return answers.for_batch(readings, outcomes, door.terms.retry_after_seconds)
+
+
+def _come_back(kind: ProblemKind, door: _Door, readings: Sequence[Reading] = ()) -> Answer:
+    return answers.turned_away(kind, SAME_ID, readings, door.terms.retry_after_seconds)
+
+
+def _log_request(answer: Answer, duration_seconds: float) -> None:
+    outcomes = {status.value: 0 for status in Status}
+    for (_, status), events in answer.tally.items():
+        outcomes[status.value] += events
+    _log.info(
+        "events_received",
+        status=int(answer.status),
+        **outcomes,
+        **({"reasons": dict(answer.reasons)} if answer.reasons else {}),
+        **answer.trace,
+        duration_seconds=round(duration_seconds, 6),
+    )
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
+
+
+def _verdict(verdict: Verdict) -> Response:
+    body = {"ok": verdict.ok, "because": verdict.because}
+    return Response(to_json(body), 200 if verdict.ok else 503, media_type="application/json")
+
+
+async def _not_here(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    kind = ProblemKind.METHOD_NOT_ALLOWED if status == 405 else ProblemKind.NOT_FOUND
+    response = _response(answers.problem(kind, "See /openapi.json."))
+    response.headers.update(getattr(error, "headers", None) or {})
+    return response
+
+
+async def _broken(_: Request, error: Exception) -> Response:
+    # The frames and never the message: it could quote what the publisher sent.
+    frames = [f"{f.filename}:{f.lineno}" for f in extract_tb(error.__traceback__)[-_FRAMES:]]
+    _log.error("request_broke", error=type(error).__name__, frames=frames)
+    return _response(answers.problem(ProblemKind.INTERNAL, SAME_ID))

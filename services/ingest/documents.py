@@ -1,0 +1,122 @@
+"""The documents the door answers with, as others may rely on them (and as OpenAPI shows them)."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PROBLEM = "application/problem+json"
+TYPE_PREFIX = "urn:care:ingest:"
+
+
+class ProblemKind(StrEnum):
+    """The last part of a problem's `type`; what a publisher's program may switch on."""
+
+    NOT_JSON = "not-json"
+    INVALID = "invalid"
+    TOO_LARGE = "too-large"
+    TOO_SLOW = "too-slow"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    OVERLOADED = "overloaded"
+    OUTCOME_UNKNOWN = "outcome-unknown"
+    NO_TIME_YET = "no-time-yet"
+    NOT_FOUND = "not-found"
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    INTERNAL = "internal"
+
+
+STATUS: Mapping[ProblemKind, HTTPStatus] = {
+    ProblemKind.NOT_JSON: HTTPStatus.BAD_REQUEST,
+    ProblemKind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProblemKind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ProblemKind.TOO_SLOW: HTTPStatus.REQUEST_TIMEOUT,
+    ProblemKind.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ProblemKind.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemKind.OUTCOME_UNKNOWN: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemKind.NO_TIME_YET: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ProblemKind.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
+    ProblemKind.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+TITLES: Mapping[ProblemKind, str] = {
+    ProblemKind.NOT_JSON: "The body is not JSON",
+    ProblemKind.INVALID: "The event does not follow its contract",
+    ProblemKind.TOO_LARGE: "The body is larger than the limit",
+    ProblemKind.TOO_SLOW: "The body did not arrive in time",
+    ProblemKind.UNSUPPORTED_MEDIA_TYPE: "The media type is not one of those taken here",
+    ProblemKind.OVERLOADED: "Too much is under way; nothing was taken",
+    ProblemKind.OUTCOME_UNKNOWN: "The broker did not acknowledge; the outcome is not known",
+    ProblemKind.NO_TIME_YET: "Simulated time has not begun; nothing was taken",
+    ProblemKind.NOT_FOUND: "There is nothing at this path",
+    ProblemKind.METHOD_NOT_ALLOWED: "This path does not take this method",
+    ProblemKind.INTERNAL: "An error inside; the outcome is not known",
+}
+
+SAME_ID = "Send it again later with the same id and source: a repeat is recognised, harmlessly."
+
+
+class Error(BaseModel):
+    """One thing wrong: where in the event, which kind, and in words."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901) into the event; empty: all of it.")
+    code: str
+    detail: str
+
+
+class Status(StrEnum):
+    """What became of one event."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+class Accepted(BaseModel):
+    """The broker has the event."""
+
+    id: str
+    source: str
+    status: Literal["accepted"] = "accepted"
+    topic: str
+    partition: int
+    offset: int
+
+
+class Result(BaseModel):
+    """What became of one event of a batch."""
+
+    index: int = Field(description="Position in the batch, from 0.")
+    id: str | None = Field(default=None, description="As sent, where it was well formed.")
+    source: str | None = Field(default=None, description="As sent, where it was well formed.")
+    status: Status = Field(
+        description="`rejected`: do not send it again unchanged; `unknown`: do, with the same id."
+    )
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    reason: str | None = None
+    errors: list[Error] | None = None
+
+
+class Results(BaseModel):
+    """What became of every event of a batch, in its order."""
+
+    accepted: int
+    rejected: int
+    unknown: int
+    results: list[Result]
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Error] = []

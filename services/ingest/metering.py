@@ -1,0 +1,58 @@
+"""What the door counts, in a registry of its own; every series exists from the start, at zero."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from services.contracts import metric_names
+from services.contracts.topics import OUTSIDE
+from services.ingest.answers import Answer
+from services.ingest.documents import STATUS, Status
+from services.kit import telemetry
+
+REASONS = (
+    "not_json",
+    "not_an_event",
+    "unknown_type",
+    "invalid",
+    "too_far_ahead",
+    "too_large",
+    "too_slow",
+    "unsupported_media_type",
+    "overloaded",
+    "no_time_yet",
+)
+"""Every value of the label `reason`."""
+
+_TOPICS = (*(topic.name for topic in OUTSIDE), "none")
+_STATUSES = sorted({202, 207, *(int(status) for status in STATUS.values())})
+
+
+class Meter:
+    """The door's metrics."""
+
+    def __init__(self, in_flight: Callable[[], int]) -> None:
+        self.registry = CollectorRegistry()
+        self._events = telemetry.counter(metric_names.INGEST_EVENTS, self.registry)
+        self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
+        self._seconds = telemetry.histogram(metric_names.INGEST_SECONDS, self.registry)
+        gauge = telemetry.gauge(metric_names.INGEST_IN_FLIGHT, self.registry)
+        gauge.set_function(in_flight)
+        self._begin()
+
+    def count(self, answer: Answer, duration_seconds: float) -> None:
+        """Count one answer and the events it is about."""
+        for (topic, status), events in answer.tally.items():
+            self._events.labels(topic, status.value).inc(events)
+        for reason, events in answer.reasons.items():
+            self._rejected.labels(reason).inc(events)
+        self._seconds.labels(str(int(answer.status))).observe(duration_seconds)
+
+    def _begin(self) -> None:
+        for topic in _TOPICS:
+            for status in Status:
+                self._events.labels(topic, status.value)
+        for reason in REASONS:
+            self._rejected.labels(reason)
+        for status_code in _STATUSES:
+            self._seconds.labels(str(status_code))

@@ -1,0 +1,202 @@
+"""What OpenAPI says of the routes: every answer with an example, every event one may send."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from services.contracts.envelope import BATCH, JSON, STRUCTURED, Event
+from services.contracts.events import FACTS, FROM_OUTSIDE
+from services.ingest.documents import (
+    PROBLEM,
+    SAME_ID,
+    STATUS,
+    TITLES,
+    TYPE_PREFIX,
+    Accepted,
+    Problem,
+    ProblemKind,
+    Results,
+)
+from services.ingest.reading import MAX_BATCH_EVENTS
+
+ABOUT: Mapping[str, Any] = {
+    "title": "Proactive care: ingest",
+    "version": "1",
+    "description": "Company systems publish purchase, delivery and contact events here.",
+}
+
+_DATA = {"shipment_id": "sh-1", "order_id": "o-1", "promised_by": "2026-03-05T00:00:00Z"}
+_EVENT: Mapping[str, Any] = {
+    "specversion": "1.0",
+    "id": "7f7c1d9e",
+    "source": "/shop/orders",
+    "type": "care.shipment.promised.v1",
+    "time": "2026-03-01T09:30:00Z",
+    "partitionkey": "c-1042",
+    "data": _DATA,
+}
+_NAMED = {"id": "7f7c1d9e", "source": "/shop/orders"}
+_PLACED = {**_NAMED, "status": "accepted", "topic": "deliveries", "partition": 3, "offset": 4711}
+_MISSING = {"pointer": "/data/order_id", "code": "missing", "detail": "Field required"}
+_REJECTED = {
+    "index": 1,
+    "id": "7f7c1d9f",
+    "source": "/shop/orders",
+    "status": "rejected",
+    "reason": "invalid",
+    "errors": [_MISSING],
+}
+_ALL_TAKEN = {"accepted": 1, "rejected": 0, "unknown": 0, "results": [{"index": 0, **_PLACED}]}
+_SOME_TAKEN = {**_ALL_TAKEN, "rejected": 1, "results": [{"index": 0, **_PLACED}, _REJECTED]}
+_RETRY_AFTER = {"retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+
+
+def _problem(description: str, *examples: tuple[ProblemKind, str, list[Any]]) -> dict[str, Any]:
+    shown = {
+        kind.value: {
+            "value": {
+                "type": f"{TYPE_PREFIX}{kind}",
+                "title": TITLES[kind],
+                "status": int(STATUS[kind]),
+                "detail": detail,
+                "errors": errors,
+            }
+        }
+        for kind, detail, errors in examples
+    }
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": shown}
+    return {"description": description, "content": {PROBLEM: content}}
+
+
+def _results(
+    description: str, example: Mapping[str, object], *models: type[BaseModel]
+) -> dict[str, Any]:
+    schemas = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
+    content = {"schema": {"anyOf": schemas}, "examples": example}
+    return {"description": description, "content": {JSON: content}}
+
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: _results(
+        "The broker has every event.",
+        {"one": {"value": _PLACED}, "batch": {"value": _ALL_TAKEN}},
+        Accepted,
+        Results,
+    ),
+    207: _results(
+        "A batch of which not every event was accepted; each has its own result.  With "
+        "`retry-after` where the outcome of some is not known.",
+        {"batch": {"value": _SOME_TAKEN}},
+        Results,
+    ),
+    400: _problem(
+        "The body is not JSON.",
+        (
+            ProblemKind.NOT_JSON,
+            "1 fault(s); nothing was taken.",
+            [{"pointer": "", "code": "not_json", "detail": "expected value at line 1 column 1"}],
+        ),
+    ),
+    408: _problem(
+        "The body did not arrive in time.", (ProblemKind.TOO_SLOW, "The limit is 10 seconds.", [])
+    ),
+    413: _problem(
+        "A body or a batch beyond its limit.",
+        (ProblemKind.TOO_LARGE, "The limit is 262144 bytes.", []),
+    ),
+    415: _problem(
+        "A media type that is not taken here.",
+        (ProblemKind.UNSUPPORTED_MEDIA_TYPE, f"send {STRUCTURED} or {BATCH}", []),
+    ),
+    422: _problem(
+        "The event does not follow its contract; each fault with its JSON pointer.",
+        (ProblemKind.INVALID, "1 fault(s); nothing was taken.", [_MISSING]),
+    ),
+    500: _problem(
+        "An error inside; send again with the same id.", (ProblemKind.INTERNAL, SAME_ID, [])
+    ),
+    503: _problem(
+        "Come back later, with the same event id.",
+        (ProblemKind.OVERLOADED, SAME_ID, []),
+        (ProblemKind.OUTCOME_UNKNOWN, SAME_ID, []),
+        (ProblemKind.NO_TIME_YET, SAME_ID, []),
+    )
+    | {"headers": _RETRY_AFTER},
+}
+
+_EVENT_SCHEMA = {"$ref": "#/components/schemas/Event"}
+_BATCH_SCHEMA = {"type": "array", "maxItems": MAX_BATCH_EVENTS, "items": _EVENT_SCHEMA}
+_BODY = {
+    "required": True,
+    "description": "One event (structured, or binary with `ce-` headers), or a batch of them.",
+    "content": {
+        STRUCTURED: {"schema": _EVENT_SCHEMA, "example": _EVENT},
+        BATCH: {"schema": _BATCH_SCHEMA, "example": [_EVENT]},
+        JSON: {
+            # One event without `ce-` headers; with them, its data alone.
+            "schema": {"type": "object"},
+            "example": _EVENT,
+        },
+    },
+}
+
+RECEIVE: Mapping[str, Any] = {
+    "status_code": 202,
+    "summary": "Publish one event or a batch",
+    "responses": _ANSWERS,
+    "openapi_extra": {"requestBody": _BODY},
+}
+
+_VERDICT = {"description": "Yes.", "content": {JSON: {"example": {"ok": True, "because": "ok"}}}}
+_NO = {"description": "No.", "content": {JSON: {"example": {"ok": False, "because": "draining"}}}}
+LIVE: Mapping[str, Any] = {"summary": "Does the loop turn?", "responses": {200: _VERDICT}}
+READY: Mapping[str, Any] = {
+    "summary": "Should events be sent here?",
+    "responses": {200: _VERDICT, 503: _NO},
+}
+METRICS: Mapping[str, Any] = {
+    "summary": "The door's own metrics, as Prometheus reads them",
+    "responses": {200: {"description": "Metrics.", "content": {"text/plain": {"example": ""}}}},
+}
+
+
+def describe_events(app: FastAPI) -> None:
+    """Let the app's OpenAPI document carry the schema of every type publishers may send."""
+    render = app.openapi
+
+    def with_events() -> dict[str, Any]:
+        known = app.openapi_schema is not None
+        document = render()
+        if not known:
+            document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
+        return document
+
+    app.openapi = with_events  # type: ignore[method-assign]
+
+
+def _schemas() -> dict[str, Any]:
+    events: dict[str, Any] = {
+        name: Event.__class_getitem__(FACTS[name]) for name in sorted(FROM_OUTSIDE)
+    }
+    references, rendered = models_json_schema(
+        [
+            *((model, "validation") for model in events.values()),
+            *((model, "validation") for model in (Accepted, Results, Problem)),
+        ],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas: dict[str, Any] = rendered["$defs"]
+    mapping: dict[str, str] = {}
+    for name, model in events.items():
+        reference: str = references[(model, "validation")]["$ref"]
+        schema = schemas[reference.rsplit("/", 1)[-1]]
+        schema["properties"]["type"] = {"type": "string", "const": name}
+        mapping[name] = reference
+    schemas["Event"] = {
+        "oneOf": [{"$ref": reference} for reference in mapping.values()],
+        "discriminator": {"propertyName": "type", "mapping": mapping},
+    }
+    return schemas

@@ -1,0 +1,146 @@
+"""Running the door: listen, say where, and leave in order when told to."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Generator
+from math import ceil
+
+import uvicorn
+import uvloop
+
+from services.ingest.api import Ports, Terms, create_app
+from services.ingest.settings import Settings
+from services.ingest.wiring import open_ports
+from services.kit import logs
+from services.kit.exits import Unavailable
+from services.kit.health import Verdict
+
+_ANSWER_SECONDS = 3.0
+_log = logs.get(__name__)
+
+
+class Drain:
+    """Whether the process has been told to leave."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+
+    def verdict(self) -> Verdict:
+        """Not ready once the process is leaving."""
+        return Verdict(not self.has_begun, "draining" if self.has_begun else "ok")
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way.
+
+    Raises:
+        Unavailable: no broker, topics missing or with another partition count, address taken.
+    """
+    # What uvicorn would say is either said by us or could quote a request.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    drain = Drain()
+    failures: list[Unavailable] = []
+
+    @contextlib.asynccontextmanager
+    async def ports_or_failure() -> AsyncIterator[Ports]:
+        try:
+            async with open_ports(settings, drain.verdict) as ports:
+                yield ports
+        except Unavailable as error:
+            failures.append(error)
+            raise
+
+    terms = Terms(settings.retry_after_seconds, settings.body_timeout_seconds)
+    listening = _bind(settings.host, settings.port)
+    server = _Server(_config(create_app(ports_or_failure, terms), settings), settings)
+    _drain_on_signal(server, drain, settings.drain_delay_seconds)
+    try:
+        await server.serve(sockets=[listening])
+    except SystemExit:
+        # uvicorn's way to say that the lifespan did not start.
+        if failures:
+            raise failures[0] from None
+        raise
+    _log.info("drained")
+
+
+def _config(app: object, settings: Settings) -> uvicorn.Config:
+    # Whoever has sent a whole request gets its answer, even if that says `unknown`.
+    patience = settings.acknowledgement_timeout_seconds + _ANSWER_SECONDS
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=ceil(patience),
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to us and tells where it listens."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            _announce(sockets[0], self._settings)
+
+
+def _announce(listening: socket.socket, settings: Settings) -> None:
+    port = listening.getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{port}"
+    if settings.address_file is not None:
+        # Whoever waits for the file must never read half of it.
+        part = settings.address_file.with_name(f".{settings.address_file.name}.{os.getpid()}")
+        part.write_text(address + "\n", encoding="utf-8")
+        part.replace(settings.address_file)
+    _log.info("listening", address=address)
+
+
+def _drain_on_signal(server: uvicorn.Server, drain: Drain, delay_seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    def begin() -> None:
+        drain.has_begun = True
+        _log.info("draining", delay_seconds=delay_seconds)
+        loop.call_later(delay_seconds, stop)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, begin)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a bound socket; it is uvicorn that begins to listen, once everything is open."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise Unavailable(
+            f"cannot listen on {host}:{port} ({error.strerror}): set CARE_INGEST_HOST and "
+            "CARE_INGEST_PORT to an address of this machine that is free"
+        ) from None
+    return listening

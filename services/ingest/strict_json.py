@@ -1,0 +1,111 @@
+"""JSON as the door reads it: one meaning per text, or none.  No event is known here.
+
+Beyond RFC 8259 this follows I-JSON (RFC 7493): a name given twice in one object, a number no float
+can hold, and a lone surrogate have no agreed meaning; NUL is refused because PostgreSQL cannot
+keep it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isinf
+
+from services.contracts.events import Fault, Unreadable, parse_json, pointer
+
+REPEATED_NAME = "repeated_name"
+NUL_CHARACTER = "nul_character"
+NUMBER_OUT_OF_RANGE = "number_out_of_range"
+
+_ESCAPED_NUL = b"\\u0000"
+
+Location = tuple[int | str, ...]
+
+
+class _Ambiguous(dict[str, object]):
+    """An object that names a member more than once; it holds the last value of each."""
+
+    repeated: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Document:
+    """A parsed body, and whether anything in it still has to be looked for."""
+
+    value: object
+    is_suspect: bool
+
+    def faults(self, inside: Location = ()) -> tuple[Fault, ...]:
+        """Return what is ambiguous at or below this location, pointers relative to it."""
+        if not self.is_suspect:
+            return ()
+        value = self.value
+        for step in inside:
+            value = value[step]  # type: ignore[index]
+        return tuple(_search(value, ()))
+
+
+def parse(raw: bytes) -> Document:
+    """Return the JSON value in `raw`, with its ambiguities kept for `Document.faults`.
+
+    Raises:
+        Unreadable: `not_json`; the detail names line and column and never the content.
+    """
+    # The fast and strict parser first: it alone refuses lone surrogates and other encodings.
+    parse_json(raw)
+    return _parse_again(raw)
+
+
+def _parse_again(raw: bytes) -> Document:
+    """Parse once more, seeing each pair: the fast parser keeps the last of repeated names."""
+    oddities: list[object] = []
+
+    def build(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        built = dict(pairs)
+        if len(built) == len(pairs):
+            return built
+        ambiguous = _Ambiguous(built)
+        ambiguous.repeated = _repeated(pairs)
+        oddities.append(ambiguous)
+        return ambiguous
+
+    def number(text: str) -> float:
+        value = float(text)
+        if isinf(value):
+            oddities.append(value)
+        return value
+
+    try:
+        value = json.loads(raw, object_pairs_hook=build, parse_float=number)
+    except (ValueError, RecursionError):
+        fault = Fault("", "not_json", "an integer or a nesting is beyond what can be read")
+        raise Unreadable("not_json", (fault,)) from None
+    return Document(value, bool(oddities) or _ESCAPED_NUL in raw)
+
+
+def _repeated(pairs: list[tuple[str, object]]) -> tuple[str, ...]:
+    seen: set[str] = set()
+    return tuple(
+        dict.fromkeys(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+    )
+
+
+def _search(value: object, at: Location) -> Iterator[Fault]:
+    if isinstance(value, _Ambiguous):
+        for name in value.repeated:
+            yield Fault(pointer((*at, name)), REPEATED_NAME, "this name is given more than once")
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from _search_text(name, (*at, name))
+            yield from _search(member, (*at, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _search(item, (*at, index))
+    elif isinstance(value, str):
+        yield from _search_text(value, at)
+    elif isinstance(value, float) and isinf(value):
+        yield Fault(pointer(at), NUMBER_OUT_OF_RANGE, "no 64-bit number is that large")
+
+
+def _search_text(text: str, at: Location) -> Iterator[Fault]:
+    if "\x00" in text:
+        yield Fault(pointer(at), NUL_CHARACTER, "must not hold the character NUL")

@@ -1,0 +1,120 @@
+"""What the door stands on: a warm producer and the deployment's clock, opened together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from functools import partial
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from services.contracts.topics import OUTSIDE, TICKS
+from services.ingest.admission import Admission
+from services.ingest.api import Ports
+from services.ingest.producers import Producers
+from services.ingest.publisher import KafkaPublisher
+from services.ingest.settings import Settings
+from services.kit.clock import Clock, SystemClock
+from services.kit.exits import Unavailable
+from services.kit.health import Check, Verdict
+from services.kit.kafka_admin import check_topics
+from services.kit.kafka_clients import open_producer, reaching
+from services.kit.settings import ClockSource
+from services.kit.tick_clock import TickClock
+
+WARM_UP_SECONDS = 10.0
+_BLOCK_MS = 200
+"""How long a send may hold up the loop where a topic's metadata is missing."""
+_RECONNECT_MS = 1_000
+"""Longest pause between attempts to reach a broker that was away."""
+_NEVER_MS = 2**31 - 1
+"""kafka-python 3.0.12 never sends again once a batch it had tried has expired: it drops its producer
+id and does not ask for another.  So nothing expires there; what is under way is bounded by
+`Admission`, and the publisher stops waiting by itself."""
+
+
+@contextlib.asynccontextmanager
+async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Ports]:
+    """Open the producer, warm, and the clock; close both in the end.
+
+    Raises:
+        Unavailable: no broker, or the topics are not as this deployment needs them.
+    """
+    admission = Admission(settings.max_in_flight_records, settings.max_in_flight_bytes)
+    async with contextlib.AsyncExitStack() as stack:
+        await asyncio.to_thread(_check_topics, settings)
+        producers = Producers(
+            partial(_open_producer, settings), settings.acknowledgement_timeout_seconds
+        )
+        stack.push_async_callback(producers.close)
+        await producers.start()
+        clock = await _open_clock(settings, stack)
+        publisher = KafkaPublisher(
+            producers,
+            prefix=settings.topic_prefix,
+            admission=admission,
+            patience_seconds=settings.acknowledgement_timeout_seconds,
+        )
+        yield Ports(publisher, clock.now, with_clock(readiness, clock), admission)
+
+
+def _check_topics(settings: Settings) -> None:
+    topics = (*OUTSIDE, TICKS) if settings.clock is ClockSource.TICKS else OUTSIDE
+    check_topics(
+        settings.kafka_bootstrap_servers,
+        topics,
+        partitions=settings.partitions,
+        prefix=settings.topic_prefix,
+    )
+
+
+def _open_producer(settings: Settings) -> KafkaProducer:
+    """Return a producer that knows every topic: later a send would hold up the loop for it."""
+    producer = open_producer(
+        settings.kafka_bootstrap_servers,
+        delivery_timeout_ms=_NEVER_MS,
+        reconnect_backoff_max_ms=_RECONNECT_MS,
+        max_block_ms=_BLOCK_MS,
+    )
+    attempts = Retrying(
+        retry=retry_if_exception_type(KafkaError),
+        stop=stop_after_delay(WARM_UP_SECONDS),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    )
+    try:
+        with reaching(settings.kafka_bootstrap_servers):
+            for topic in OUTSIDE:
+                attempts(producer.partitions_for, topic.physical(settings.topic_prefix))
+    except Unavailable:
+        producer.close(timeout=0)
+        raise
+    return producer
+
+
+async def _open_clock(settings: Settings, stack: contextlib.AsyncExitStack) -> Clock:
+    if settings.clock is ClockSource.SYSTEM:
+        return SystemClock()
+    opened = await asyncio.to_thread(
+        TickClock,
+        settings.kafka_bootstrap_servers,
+        partitions=settings.partitions,
+        prefix=settings.topic_prefix,
+    )
+    stack.push_async_callback(asyncio.to_thread, opened.close)
+    return opened.start()
+
+
+def with_clock(readiness: Check, clock: Clock) -> Check:
+    """Return the check, failing too where simulated time is no longer followed.
+
+    Not yet having begun is no reason: whoever writes the first tick may wait for us to be ready.
+    """
+    stopped = Verdict(ok=False, because="the ticks are no longer followed")
+
+    def check() -> Verdict:
+        follows = not isinstance(clock, TickClock) or clock.is_following
+        return readiness() if follows else stopped
+
+    return check

@@ -1,0 +1,171 @@
+"""What stands in for the predictor and the company around outreach: problems, barriers, profiles."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from services.contracts import ids
+from services.contracts import topics as t
+from services.contracts.envelope import BARRIER, Event
+from services.contracts.people import ConsentChanged, CustomerUpdated
+from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened, Tier
+from services.contracts.stream import Barrier
+from services.kit.kafka_clients import end_offsets, open_consumer, open_producer
+from tests.factories import DAY, START, event
+from tests.support.topics import Deployment, is_barrier, wait_for
+
+PREDICTOR = "/care/churn-predictor"
+CRM = "/crm"
+
+
+def profile(customer: str, at: datetime = START, **fields: Any) -> Event[Any]:
+    """Return a profile with an address and a zone of its own."""
+    known = {"email": f"{customer}@example.org", "time_zone": "Europe/Berlin", **fields}
+    return event(CustomerUpdated(**known), at=at, customer=customer, source=CRM)
+
+
+def consent(customer: str, status: str, at: datetime = START, **fields: Any) -> Event[Any]:
+    """Return a customer's word about service mails."""
+    said = {"message_class": "service", "channel": "email", "status": status, **fields}
+    return event(ConsentChanged(**said), at=at, customer=customer, source=CRM)
+
+
+def opened(customer: str, at: datetime, tier: Tier = Tier.LATE, **fields: Any) -> Event[Any]:
+    """Return a delivery problem of this customer's one order."""
+    return _problem(ProblemOpened(**_named(customer, at, tier, **fields)), customer, at)
+
+
+def changed(customer: str, at: datetime, tier: Tier = Tier.LATE, **fields: Any) -> Event[Any]:
+    """Return the rise of that problem."""
+    named = _named(customer, at, tier, **fields)
+    return _problem(ProblemChanged(**named, previous_tier=Tier.AT_RISK), customer, at)
+
+
+def cleared(customer: str, at: datetime, clearing: str = "solved", **fields: Any) -> Event[Any]:
+    """Return the end of that problem."""
+    named = _named(customer, at, Tier.LATE, **fields)
+    return _problem(ProblemCleared(**named, clearing=clearing), customer, at)
+
+
+def problem_id(customer: str) -> str:
+    """Return the id of that problem."""
+    return str(ids.problem_id(customer, f"sh-{customer}", "delivery_delay", 1))
+
+
+def step(customer: str, playbook: str = "delivery_late") -> tuple[str, str]:
+    """Return problem and step as a mail's headers name them."""
+    return problem_id(customer), f"{playbook}/notice"
+
+
+class Company:
+    """Drives one deployment's outreach: what the predictor says, and how far time has got."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.number = -1
+        self._producer = open_producer(deployment.bootstrap)
+        self._reader = open_consumer(deployment.bootstrap, fetch_max_wait_ms=10)
+
+    def close(self) -> None:
+        """Close the clients."""
+        self._producer.close(timeout=5)
+        self._reader.close()
+
+    def reach(self, at: datetime, next_due: datetime | None = None) -> int:
+        """Say on every partition that it is `at` and everything before is told; return the number."""
+        self.number += 1
+        d = self.deployment
+        names = {topic.physical(d.prefix): topic.name for topic in t.OUTSIDE}
+        ends = end_offsets(self._reader, names, d.partitions)
+        for partition in range(d.partitions):
+            barrier = Barrier(
+                barrier=f"b-{self.number}",
+                number=self.number,
+                at=at,
+                partition=partition,
+                ends={names[name]: found[partition] for name, found in ends.items()},
+                next_due=next_due,
+            )
+            self._producer.send(
+                t.PROBLEMS.physical(d.prefix),
+                barrier.encode(),
+                headers=[("content-type", BARRIER.encode())],
+                partition=partition,
+            )
+        self._producer.flush(30)
+        return self.number
+
+    def echoes(self, number: int, seconds: float = 60) -> dict[int, Barrier]:
+        """Wait until every partition has echoed this barrier; return them by partition."""
+
+        def look() -> dict[int, Barrier] | None:
+            found = {b.partition: b for b in self.all_echoes() if b.number == number}
+            return found if len(found) == self.deployment.partitions else None
+
+        found: dict[int, Barrier] = wait_for(look, f"echo {number}", seconds)
+        return found
+
+    def all_echoes(self) -> list[Barrier]:
+        """Return every echo so far, repetitions included."""
+        records = self.deployment.records(t.OUTREACH)
+        return [Barrier.model_validate_json(r.value) for r in records if is_barrier(r)]
+
+    def told(self, kind: str = "") -> list[dict[str, Any]]:
+        """Return what outreach said, each event once, of one kind (`decided`, `sent` …) or all."""
+        values = {v["id"]: v for v in self.deployment.values(t.OUTREACH)}
+        wanted = f"care.outreach.{kind}.v1"
+        return [v for v in values.values() if not kind or v["type"] == wanted]
+
+
+def environment(
+    deployment: Deployment, database_url: str, smtp_port: int, **more: str
+) -> Mapping[str, str]:
+    """Return the settings of a live outreach."""
+    return deployment.environment(
+        DATABASE_URL=database_url,
+        CARE_OUTREACH_MODE="live",
+        CARE_OUTREACH_SESSION_SECONDS="6",
+        CARE_OUTREACH_SMTP_PORT=str(smtp_port),
+        **more,
+    )
+
+
+def query(database_url: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Return rows of outreach's database."""
+    with psycopg.connect(database_url) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def states(database_url: str) -> dict[str, int]:
+    """Return how many sends stand in each state."""
+    return dict(query(database_url, "SELECT state, count(*) FROM sends GROUP BY state"))
+
+
+def log_lines(log: Path) -> list[dict[str, Any]]:
+    """Return a service's log lines that are JSON."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def _named(customer: str, at: datetime, tier: Tier, **fields: Any) -> dict[str, Any]:
+    return {
+        "problem_id": ids.problem_id(customer, f"sh-{customer}", "delivery_delay", 1),
+        "kind": "delivery_delay",
+        "subject": f"sh-{customer}",
+        "order_id": f"o-{customer}",
+        "episode": 1,
+        "tier": tier,
+        "deadline": at,
+        "promised_by": at - DAY,
+        "actor": "us",
+        **fields,
+    }
+
+
+def _problem(data: Any, customer: str, at: datetime) -> Event[Any]:
+    name = f"{data.TYPE}-{customer}-{data.tier}-{at.isoformat()}"
+    return event(data, at=at, customer=customer, source=PREDICTOR, event_id=str(ids.derive(name)))
