@@ -1,0 +1,197 @@
+"""`care demo`: the whole system on real Kafka and PostgreSQL, played through a shop's weeks."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from services.demo.barriers import NoEcho
+from services.demo.door import DoorClosed
+from services.demo.figures import Report
+from services.demo.gather import Incomplete
+from services.demo.olist_files import UnusableFiles
+from services.demo.parameters import ShopParameters
+from services.demo.run import Audience, Options, Sight, run
+from services.demo.stage import Stage
+from services.demo.steps import check_step
+from services.demo.summary import addresses, summarise
+from services.demo.supervisor import ServiceLost
+from services.kit.clock import monotonic
+from services.kit.exits import EXIT_UNAVAILABLE, EXIT_USAGE, Unavailable, leave
+
+_EXIT_INTERRUPTED = 130
+_EXPECTED = (ServiceLost, DoorClosed, NoEcho, Incomplete)
+"""Failures that need a line, not a traceback."""
+
+_PLAIN_LINE_SECONDS = 5.0
+_UNITS = {"m": "minutes", "h": "hours"}
+
+
+class StepLength(click.ParamType):
+    """A length of simulated time: `30m`, `1h`."""
+
+    name = "length"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Return the length; a usage error where it is none, or not one the demo can use."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"(\d{1,4})([mh])", str(value))
+        if not found:
+            self.fail(f"{value!r} is no length: write 30m or 1h", param, ctx)
+        try:
+            return check_step(timedelta(**{_UNITS[found[2]]: int(found[1])}))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command(
+    help="Run the whole system on a simulated or recorded shop and report what happened.",
+    epilog=(
+        "\b\nExamples:\n"
+        "  care demo\n"
+        "  care demo --seed 7 --days 14\n"
+        "  care demo --olist ~/olist --orders 3000\n"
+        "  care demo --keep\n"
+    ),
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Which simulated shop.")
+@click.option(
+    "--customers", type=click.IntRange(1, 20_000), default=500, show_default=True,
+    help="Of the simulated shop.",
+)  # fmt: skip
+@click.option(
+    "--days", type=click.IntRange(1, 365), default=30, show_default=True,
+    help="How long the simulated shop runs.",
+)  # fmt: skip
+@click.option(
+    "--olist", type=click.Path(path_type=Path), default=None,
+    help="Folder with the Olist files (.csv or .csv.gz): play the recorded shop instead.",
+)  # fmt: skip
+@click.option(
+    "--orders", type=click.IntRange(1), default=3000, show_default=True,
+    help="Of the recorded shop: the last so many.",
+)  # fmt: skip
+@click.option(
+    "--step", type=StepLength(), default=timedelta(hours=1), show_default="1h",
+    help="Simulated time between two looks at the clock.",
+)  # fmt: skip
+@click.option("--keep", is_flag=True, help="Leave everything up until Ctrl-C, print the addresses.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
+def demo(
+    *, seed: int, customers: int, days: int, olist: Path | None, orders: int, step: timedelta,
+    keep: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Run the demo; exit code 1 where somebody was contacted twice or a record is missing."""
+    options = Options(
+        seed=seed,
+        parameters=ShopParameters(customers=customers, days=days),
+        olist=olist.expanduser() if olist else None,
+        orders=orders,
+        step=step,
+    )
+    out = Console()
+    shown = Console(quiet=True) if as_json else out
+    try:
+        with _live(shown) as audience:
+            report = run(options, replace(audience, hold=_hold(shown)) if keep else audience)
+    except Unavailable as error:
+        leave(str(error), EXIT_UNAVAILABLE)
+    except UnusableFiles as error:
+        leave(str(error), EXIT_USAGE)
+    except _EXPECTED as error:
+        leave(str(error), 1)
+    except KeyboardInterrupt:
+        leave("stopped", _EXIT_INTERRUPTED)
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+    else:
+        # Who kept the services up has read the summary already.
+        _tell(report, options, out, with_summary=not keep)
+    raise SystemExit(1 if report.faults else 0)
+
+
+def _hold(console: Console) -> Callable[[Stage, Report], None]:
+    def hold(stage: Stage, report: Report) -> None:
+        console.print(summarise(report))
+        console.print("\nEverything is still up; Ctrl-C ends it.", style="bold")
+        for name, where in addresses(stage):
+            # Never cut or wrapped: addresses are there to be copied.
+            console.print(f"{name:<28}{where}", markup=False, highlight=False, soft_wrap=True)
+        try:
+            while True:
+                threading.Event().wait(1)
+                stage.services.check()
+        except KeyboardInterrupt:
+            return
+
+    return hold
+
+
+def _tell(report: Report, options: Options, console: Console, *, with_summary: bool) -> None:
+    if with_summary:
+        console.print(summarise(report))
+    console.print(f"decisions digest {report.decisions_digest}", highlight=False)
+    console.print(f"report written to {options.folder / 'report.json'}", highlight=False)
+
+
+@contextmanager
+def _live(console: Console) -> Iterator[Audience]:
+    """Yield an audience that shows progress: a bar on a terminal, lines elsewhere."""
+    if console.is_terminal:
+        with _bar(console) as audience:
+            yield audience
+    else:
+        yield Audience(say=_saying(console), see=_lines(console))
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Audience]:
+    columns = (
+        TextColumn("{task.fields[at]}"),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", at="starting", counts="", total=None)
+
+        def see(sight: Sight) -> None:
+            progress.update(
+                task,
+                total=(sight.end - sight.start).total_seconds(),
+                completed=(sight.at - sight.start).total_seconds(),
+                at=f"{sight.at:%Y-%m-%d %H:%M}",
+                counts=_counts(sight),
+            )
+
+        yield Audience(say=_saying(progress.console), see=see)
+
+
+def _saying(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _lines(console: Console) -> Callable[[Sight], None]:
+    told = float("-inf")
+
+    def see(sight: Sight) -> None:
+        nonlocal told
+        if monotonic() - told > _PLAIN_LINE_SECONDS:
+            told = monotonic()
+            console.print(f"{sight.at:%Y-%m-%d %H:%M}  {_counts(sight)}", highlight=False)
+
+    return see
+
+
+def _counts(sight: Sight) -> str:
+    return f"{sight.events} events, {sight.problems} problems, {sight.mails} messages"

@@ -1,0 +1,139 @@
+"""Events through ingest's front door, in batches, until each one has its answer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay
+from tenacity.wait import wait_base
+
+from services.contracts.envelope import BATCH
+from services.demo.timeline import Publication
+
+MAX_ITEMS = 500
+MAX_BYTES = 1024 * 1024
+PATIENCE_SECONDS = 120.0
+_LONGEST_WAIT_SECONDS = 5.0
+
+_BUSY = httpx.codes.SERVICE_UNAVAILABLE
+
+
+class DoorClosed(Exception):
+    """Ingest gave no answer that helps; the message is one line."""
+
+
+class _TryAgain(Exception):
+    def __init__(self, because: str, after_seconds: float) -> None:
+        super().__init__(because)
+        self.after_seconds = after_seconds
+
+
+class _AsTold(wait_base):
+    """Waits as long as `Retry-After` says, or a little."""
+
+    def __call__(self, retry_state: Any) -> float:
+        error = retry_state.outcome.exception()
+        return min(getattr(error, "after_seconds", 0.2), _LONGEST_WAIT_SECONDS)
+
+
+class Door:
+    """Publishes over one kept connection; an item without a settled answer is sent again unchanged."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._client = httpx.Client(base_url=address, timeout=30.0, transport=transport)
+        self._patience_seconds = patience_seconds
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def publish(self, publications: Sequence[Publication]) -> None:
+        """Return when every publication was accepted, or refused where it was meant to be.
+
+        Raises:
+            DoorClosed: no answer within the patience, or a refusal nobody expected.
+        """
+        for batch in batches(publications):
+            self._publish_batch(batch)
+
+    def _publish_batch(self, batch: Sequence[Publication]) -> None:
+        waiting = list(batch)
+        attempts = Retrying(
+            retry=retry_if_exception_type(_TryAgain),
+            stop=stop_after_delay(self._patience_seconds),
+            wait=_AsTold(),
+            reraise=True,
+        )
+
+        def attempt() -> None:
+            waiting[:] = self._send(waiting)
+            if waiting:
+                raise _TryAgain(f"{len(waiting)} events were not acknowledged", 0.2)
+
+        try:
+            attempts(attempt)
+        except _TryAgain as error:
+            raise DoorClosed(
+                f"ingest did not take the events within {self._patience_seconds:.0f} s: {error}"
+            ) from error
+
+    def _send(self, batch: Sequence[Publication]) -> list[Publication]:
+        """Send once and return what must be sent again."""
+        body = b"[" + b",".join(item.body for item in batch) + b"]"
+        try:
+            response = self._client.post(
+                "/v1/events", content=body, headers={"content-type": BATCH}
+            )
+        except httpx.TransportError as error:
+            raise _TryAgain(f"no answer ({type(error).__name__})", 0.2) from error
+        if response.status_code == _BUSY:
+            raise _TryAgain("it answers 503", _retry_after(response))
+        if response.status_code not in (httpx.codes.ACCEPTED, httpx.codes.MULTI_STATUS):
+            raise DoorClosed(f"ingest answers {response.status_code}: {response.text[:300]}")
+        return list(unsettled(batch, response.json()["results"]))
+
+
+def unsettled(
+    batch: Sequence[Publication], answers: Sequence[Mapping[str, Any]]
+) -> Iterator[Publication]:
+    """Yield the items to send again.
+
+    Raises:
+        DoorClosed: the answer does not fit the batch, or refuses what is right, or takes what is wrong.
+    """
+    if len(answers) != len(batch):
+        raise DoorClosed(f"ingest answered {len(answers)} of {len(batch)} items")
+    for item, answer in zip(batch, answers, strict=True):
+        status = answer["status"]
+        if status == "unknown":
+            yield item
+        elif (status == "accepted") == item.refusable:
+            raise DoorClosed(f"ingest {status} {item.event_id}, which was not meant: {answer}")
+
+
+def batches(publications: Sequence[Publication]) -> Iterator[list[Publication]]:
+    """Yield them in order, in as few requests as ingest's limits allow."""
+    batch: list[Publication] = []
+    size = 0
+    for item in publications:
+        weight = len(item.body) + 1
+        if batch and (len(batch) == MAX_ITEMS or size + weight > MAX_BYTES - 2):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += weight
+    if batch:
+        yield batch
+
+
+def _retry_after(response: httpx.Response) -> float:
+    try:
+        return float(response.headers.get("retry-after", "0.2"))
+    except ValueError:
+        return 0.2

@@ -1,0 +1,163 @@
+"""Collects the evidence for the report: topics, ledger, the door's metrics.  No arithmetic here."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import httpx
+import psycopg
+from kafka import TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.contracts import topics
+from services.contracts.envelope import BARRIER, Event
+from services.contracts.events import Unreadable
+from services.contracts.metric_names import INGEST_EVENTS, INGEST_REJECTED
+from services.contracts.stream import Account
+from services.contracts.topics import OUTSIDE, PERSONAL, Topic
+from services.demo.report import Evidence
+from services.demo.tally import Tally
+from services.kit.clock import monotonic
+from services.kit.dead_letters import read_header
+from services.kit.kafka_clients import begin_offsets, end_offsets, open_consumer
+from services.kit.records import read_event
+
+_FACT_TOPICS = (
+    topics.PURCHASES,
+    topics.DELIVERIES,
+    topics.CONTACTS,
+    topics.PROBLEMS,
+    topics.OUTREACH,
+)
+_PATIENCE_SECONDS = 120.0
+
+SENT_AGAIN = frozenset({"overloaded", "no_time_yet", "too_slow"})
+"""Reasons of ingest that turn a whole request away for now; the publisher comes back with it."""
+
+_UNKNOWN_SENDS = "SELECT count(*) FROM sends WHERE state = 'unknown'"
+_PROFILE_POSITIONS = (
+    "SELECT topic, partition, next_offset, applied, duplicate, late, dead_lettered"
+    " FROM source_positions WHERE topic = ANY(%s)"
+)
+
+
+class Incomplete(Exception):
+    """A topic could not be read to its end."""
+
+
+class TopicReader:
+    """Reads whole topics of one deployment, committed records only."""
+
+    def __init__(self, bootstrap: str, *, prefix: str, partitions: int) -> None:
+        self._consumer = open_consumer(bootstrap, fetch_max_wait_ms=100)
+        self._prefix = prefix
+        self._partitions = partitions
+
+    def close(self) -> None:
+        """Close the consumer."""
+        self._consumer.close()
+
+    def records(self, wanted: Iterable[Topic]) -> Iterator[tuple[Topic, Any]]:
+        """Yield every record that lies on these topics now, with its topic.
+
+        Raises:
+            Incomplete: the broker stopped answering on the way.
+        """
+        by_name = topics.physical_names(wanted, self._prefix)
+        places = [TopicPartition(name, p) for name in by_name for p in range(self._partitions)]
+        self._consumer.assign(places)
+        self._consumer.seek_to_beginning()
+        found = end_offsets(self._consumer, by_name, self._partitions)
+        ends = {place: found[place.topic][place.partition] for place in places}
+        deadline = monotonic() + _PATIENCE_SECONDS
+        while any(self._consumer.position(place) < ends[place] for place in places):
+            for place, records in self._consumer.poll(timeout_ms=200, max_records=5000).items():
+                for record in records:
+                    if record.offset < ends[place]:
+                        yield by_name[place.topic], record
+            if monotonic() > deadline:
+                raise Incomplete(f"the topics {', '.join(by_name)} could not be read to their end")
+
+    def lengths(self, wanted: Sequence[Topic]) -> dict[str, int]:
+        """Return logical topic → records on it; only right where no transactions write."""
+        by_name = topics.physical_names(wanted, self._prefix)
+        begins = begin_offsets(self._consumer, by_name, self._partitions)
+        ends = end_offsets(self._consumer, by_name, self._partitions)
+        return {topic.name: sum(ends[n]) - sum(begins[n]) for n, topic in by_name.items()}
+
+
+def facts(reader: TopicReader) -> tuple[Event[Any], ...]:
+    """Return every readable event on the topics of interest, each once by source and id."""
+    found: dict[tuple[str, str], Event[Any]] = {}
+    for topic, record in reader.records(_FACT_TOPICS):
+        if read_header(record.headers, "content-type") == BARRIER:
+            continue
+        try:
+            event = read_event(topic, record.key, record.value, record.headers)
+        except Unreadable:
+            continue  # It is in the predictor's accounts as dead-lettered.
+        found.setdefault((event.source, event.id), event)
+    return tuple(found.values())
+
+
+def predictor_accounts(reader: TopicReader) -> list[Account]:
+    """Return the latest account of each source partition."""
+    latest: dict[str, Account] = {}
+    for _, record in reader.records([topics.ACCOUNTS]):
+        if record.value is not None:
+            account = Account.model_validate_json(record.value)
+            latest[account.key] = account
+    return list(latest.values())
+
+
+def ledger(database_url: str) -> tuple[int, list[Account]]:
+    """Return the contacts left unknown, and outreach's accounts of profiles and consents."""
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(_UNKNOWN_SENDS).fetchone()
+        names = [topic.name for topic in PERSONAL]
+        found = connection.execute(_PROFILE_POSITIONS, (names,)).fetchall()
+    fields = ("topic", "partition", "next_offset", "applied", "duplicate", "late", "dead_lettered")
+    return int(row[0]) if row else 0, [
+        Account(**dict(zip(fields, values, strict=True))) for values in found
+    ]
+
+
+def door_counts(address: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Return what ingest took and what it refused for good, by topic."""
+    text = httpx.get(f"{address}/metrics", timeout=10).raise_for_status().text
+    return read_door_counts(text)
+
+
+def read_door_counts(text: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Return taken and refused events by topic, from ingest's metrics in Prometheus' text format.
+
+    What was only turned away for now is no refusal; ingest counts it under the topic `none`.
+    """
+    taken: dict[str, int] = {}
+    refused: dict[str, int] = {}
+    turned_away = 0
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            value = int(sample.value)
+            if sample.name == INGEST_EVENTS.name and sample.labels["outcome"] == "accepted":
+                taken[sample.labels["topic"]] = value
+            elif sample.name == INGEST_EVENTS.name and sample.labels["outcome"] == "rejected":
+                refused[sample.labels["topic"]] = value
+            elif sample.name == INGEST_REJECTED.name and sample.labels["reason"] in SENT_AGAIN:
+                turned_away += value
+    refused["none"] = refused.get("none", 0) - turned_away
+    return taken, refused
+
+
+def collect(reader: TopicReader, *, database_url: str, ingest: str, mails: Tally) -> Evidence:
+    """Return all the evidence there is."""
+    unknown, profiles = ledger(database_url)
+    taken, refused = door_counts(ingest)
+    return Evidence(
+        facts=facts(reader),
+        accepted=reader.lengths(OUTSIDE),
+        accounts=(*predictor_accounts(reader), *profiles),
+        taken=taken,
+        refused=refused,
+        mails=mails,
+        unknown=unknown,
+    )

@@ -1,0 +1,27 @@
+"""Days and hours as people live them, turned into instants."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+WAKES = 8
+SLEEPS = 21
+
+
+def at_hour(moment: datetime, zone: str, *, days: int = 0, hour: float) -> datetime:
+    """Return `hour` o'clock in `zone`, `days` after the local day of `moment`, in UTC.
+
+    An hour the clocks skip is read as the hour after it.
+    """
+    local_day = moment.astimezone(ZoneInfo(zone)).date() + timedelta(days=days)
+    midnight = datetime.combine(local_day, time(), ZoneInfo(zone))
+    return (midnight + timedelta(hours=hour)).astimezone(UTC)
+
+
+def awake(moment: datetime, zone: str) -> datetime:
+    """Return `moment`, or 8:15 on the next morning where it falls into the person's night."""
+    local = moment.astimezone(ZoneInfo(zone))
+    if local.hour >= SLEEPS:
+        return at_hour(moment, zone, days=1, hour=WAKES + 0.25)
+    if local.hour < WAKES:
+        return at_hour(moment, zone, hour=WAKES + 0.25)
+    return moment

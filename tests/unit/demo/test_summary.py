@@ -1,0 +1,88 @@
+"""The report in words says what the figures say, and does not hide a fault."""
+
+from typing import Any
+
+from rich.console import Console
+
+from services.demo.figures import (
+    Complaints,
+    Contacts,
+    LateOrders,
+    LeadTime,
+    Ledgered,
+    Problems,
+    Report,
+    Suppressed,
+)
+from services.demo.summary import summarise
+
+BALANCED = Ledgered(
+    published=10, rejected=2, accepted=11, applied=8, duplicate=1, late=1, dead_lettered=1
+)
+CONTACTS: dict[str, Any] = {
+    "decisions": 7, "contact": 3, "deferred": 2, "held_out": 0,
+    "suppressed": Suppressed(consent=2), "sent": 3, "failed": 0, "withdrawn": 0, "unknown": 0,
+    "double": 0,
+}  # fmt: skip
+
+
+def said(**changes: Any) -> str:
+    values: dict[str, Any] = {
+        "seed": 1,
+        "source": "simulated",
+        "orders": 42,
+        "simulated_from": "2026-03-02T00:00:00+00:00",
+        "simulated_until": "2026-04-01T00:00:00+00:00",
+        "ticks": 9,
+        "wall_seconds": 12.3,
+        "events": BALANCED,
+        "profiles": BALANCED,
+        "problems": Problems(opened=5, cleared=4, retracted=1, by_kind={"delivery_delay": 5}),
+        "contacts": Contacts(**CONTACTS),
+        "complaints": Complaints(total=6, reached_first=1, written_about=3),
+        "lead_time_hours": LeadTime(p10=1.0, p50=20.0, p90=30.0),
+        "late_orders": None,
+        "decisions_digest": "d",
+        "restarts": {"ingest": 0},
+        "invented": ("everything is invented",),
+    }
+    console = Console(width=200, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(summarise(Report(**(values | changes))))
+    return console.export_text()
+
+
+def test_a_sound_run_says_so() -> None:
+    text = said()
+    assert "✓ Nobody was written to twice" in text
+    assert "✓ Every record on the topics is accounted for" in text
+    assert "✗" not in text
+    assert "42 orders of a simulated shop (seed 1)" in text
+    assert "suppressed: consent" in text
+    assert "note: everything is invented" in text
+
+
+def test_a_double_contact_is_shouted() -> None:
+    text = said(contacts=Contacts(**(CONTACTS | {"double": 1})))
+    assert "✗ somebody got the same message twice" in text
+    assert "✓ Nobody was written to twice" not in text
+
+
+def test_a_lost_record_is_shouted() -> None:
+    text = said(events=BALANCED.model_copy(update={"applied": 7}))
+    assert "✗ records on the topics are not all accounted for" in text
+    assert "✓ Every record" not in text
+
+
+def test_restarts_and_unknown_contacts_are_told() -> None:
+    text = said(restarts={"outreach": 2}, contacts=Contacts(**(CONTACTS | {"unknown": 1})))
+    assert "outreach died 2 times" in text
+    assert "1 messages were cut off by a crash" in text
+
+
+def test_late_orders_are_told_with_their_interval() -> None:
+    late = LateOrders(
+        open_past_promise=9, opened_before_answer=8, share=0.889, low=0.565, high=0.98
+    )
+    text = said(source="olist", late_orders=late)
+    assert "recorded shop (Olist)" in text
+    assert "88.9%, 95 % interval 56.5% to 98.0%" in text
