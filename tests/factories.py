@@ -85,9 +85,7 @@ def scanned(
     **envelope: Any,
 ) -> Event[Any]:
     """Return a scan by the carrier."""
-    data = ShipmentCheckpoint(
-        shipment_id=shipment, order_id=order, carrier=carrier, status=status
-    )
+    data = ShipmentCheckpoint(shipment_id=shipment, order_id=order, carrier=carrier, status=status)
     return event(data, **envelope)
 
 

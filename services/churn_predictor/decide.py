@@ -76,9 +76,7 @@ def _assess(
     return state.assessed[key]
 
 
-def _problem_event(
-    customer_id: str, parcel: Parcel, change: Change, now: datetime
-) -> Event[Any]:
+def _problem_event(customer_id: str, parcel: Parcel, change: Change, now: datetime) -> Event[Any]:
     common = _common(parcel, change.episode)
     match change:
         case Opened():

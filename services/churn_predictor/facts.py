@@ -169,12 +169,12 @@ def _stamps(fact: object) -> Iterator[Stamp]:
 
 def earliest(known: T | None, offered: T) -> T:
     """Return the lesser of two values of one slot; the offered one where nothing is known."""
-    return offered if known is None else offered if offered < known else known
+    return offered if known is None else min(known, offered)
 
 
 def latest(known: T | None, offered: T) -> T:
     """Return the greater of two values of one slot; the offered one where nothing is known."""
-    return offered if known is None else offered if known < offered else known
+    return offered if known is None else max(known, offered)
 
 
 def _placed(facts: Facts, stamp: Stamp, data: OrderPlaced) -> None:

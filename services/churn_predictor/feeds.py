@@ -39,7 +39,5 @@ class HeardFeeds:
         return heard
 
     def _mark(self, mark: FeedMark) -> None:
-        marks = self._marks.setdefault(
-            (mark.feed, mark.partition), deque(maxlen=_KEPT_TICKS)
-        )
+        marks = self._marks.setdefault((mark.feed, mark.partition), deque(maxlen=_KEPT_TICKS))
         marks.append((mark.tick, mark.heard_at))

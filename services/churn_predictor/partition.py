@@ -28,7 +28,6 @@ from services.contracts.problems import RiskAssessed
 from services.contracts.stream import Account, Barrier, FeedMark, Tick, TickMark
 from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
 
-
 _SOURCE_NAMES = frozenset(topic.name for topic in t.PREDICTOR_SOURCES)
 
 
@@ -61,7 +60,8 @@ class Read(Protocol):
         key: bytes | None,
         value: bytes | None,
         headers: Sequence[tuple[str, bytes | None]],
-    ) -> Event[Any]: ...
+    ) -> Event[Any]:
+        """Return the event in a record of this topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +296,9 @@ def _read_tick(record: Record) -> Tick:
     try:
         return Tick.model_validate_json(record.value or b"")
     except ValidationError as error:
-        raise Unreadable("invalid", (Fault("", "invalid", f"{error.error_count()} faults"),)) from None
+        raise Unreadable(
+            "invalid", (Fault("", "invalid", f"{error.error_count()} faults"),)
+        ) from None
 
 
 def _published(customer_id: str, said: Sequence[Event[Any]]) -> Iterator[Output]:

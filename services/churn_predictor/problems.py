@@ -147,7 +147,9 @@ def _worsen(
     expectation, evidence, assessed = standing_now.worst
     if episode is None or not episode.is_open:
         number = 1 if episode is None else episode.number + 1
-        return Opened(_episode(customer_id, parcel, expectation, number, moment, evidence, assessed))
+        return Opened(
+            _episode(customer_id, parcel, expectation, number, moment, evidence, assessed)
+        )
     if expectation.tier.rank <= episode.tier.rank:
         return None
     worse = replace(

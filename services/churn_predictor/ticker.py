@@ -8,7 +8,13 @@ from kafka import KafkaConsumer, KafkaProducer
 from services.contracts.stream import Tick
 from services.contracts.topics import PREDICTOR_SOURCES, TICKS, physical_names
 from services.kit.clock import Clock
-from services.kit.kafka_clients import CLOSE_SECONDS, end_offsets, open_consumer, open_producer
+from services.kit.kafka_clients import (
+    CLOSE_SECONDS,
+    close_producer,
+    end_offsets,
+    open_consumer,
+    open_producer,
+)
 from services.kit.logs import get
 
 _log = get(__name__)
@@ -46,7 +52,7 @@ class Ticker:
         """Stop ticking and close both clients."""
         self._stop.set()
         self._thread.join(timeout=CLOSE_SECONDS)
-        self._producer.close(timeout=CLOSE_SECONDS)
+        close_producer(self._producer)
         self._consumer.close()
 
     def _run(self) -> None:

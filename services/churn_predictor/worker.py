@@ -82,8 +82,9 @@ class Worker:
         """Fence former owners, rebuild each partition from its changelog, say where to read on."""
         with self._lock:
             # Mostly waiting for the broker: side by side it takes as long as the slowest.
+            numbers = sorted(partitions)
             with ThreadPoolExecutor(_RESTORING) as pool:
-                self._owned = dict(zip(sorted(partitions), pool.map(self._restore, sorted(partitions)), strict=True))
+                self._owned = dict(zip(numbers, pool.map(self._restore, numbers), strict=True))
             if partitions:
                 self._feeds.catch_up(_FEEDS_SECONDS)
             self._telemetry.owned(owned.partition for owned in self._owned.values())

@@ -43,9 +43,7 @@ TOPIC_OF: Mapping[type[Fact], t.Topic] = {
 
 FACTS: Mapping[str, type[Fact]] = {fact.TYPE: fact for fact in TOPIC_OF}
 
-FROM_OUTSIDE = frozenset(
-    fact.TYPE for fact, topic in TOPIC_OF.items() if topic in t.OUTSIDE
-)
+FROM_OUTSIDE = frozenset(fact.TYPE for fact, topic in TOPIC_OF.items() if topic in t.OUTSIDE)
 """Types that publishers may send; ours are never accepted from outside."""
 
 

@@ -29,7 +29,9 @@ class Metric:
 
 _HOUR = 3600.0
 _LATENCY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_LEAD_SECONDS = tuple(h * _HOUR for h in (-168, -72, -24, -6, 0, 1, 3, 6, 12, 24, 48, 72, 120, 168, 336))
+_LEAD_SECONDS = tuple(
+    h * _HOUR for h in (-168, -72, -24, -6, 0, 1, 3, 6, 12, 24, 48, 72, 120, 168, 336)
+)
 
 INGEST_EVENTS = Metric(
     "care_ingest_events_total",
@@ -82,7 +84,10 @@ OUTREACH_PROFILE_RECORDS = Metric(
 )
 
 EVENTS = Metric(
-    "care_events_total", Kind.COUNTER, "Records on the topics, by topic and type.", ("topic", "type")
+    "care_events_total",
+    Kind.COUNTER,
+    "Records on the topics, by topic and type.",
+    ("topic", "type"),
 )
 PROBLEMS_OPENED = Metric(
     "care_problems_opened_total", Kind.COUNTER, "Problems opened, by kind.", ("kind",)
@@ -97,10 +102,16 @@ PROBLEMS_OPEN = Metric(
     "care_problems_open", Kind.GAUGE, "Problems open now, by kind and tier.", ("kind", "tier")
 )
 DECISIONS = Metric(
-    "care_decisions_total", Kind.COUNTER, "Decisions, by playbook and outcome.", ("playbook", "outcome")
+    "care_decisions_total",
+    Kind.COUNTER,
+    "Decisions, by playbook and outcome.",
+    ("playbook", "outcome"),
 )
 SUPPRESSED = Metric(
-    "care_suppressed_total", Kind.COUNTER, "Contacts suppressed, by playbook and reason.", ("playbook", "reason")
+    "care_suppressed_total",
+    Kind.COUNTER,
+    "Contacts suppressed, by playbook and reason.",
+    ("playbook", "reason"),
 )
 CONTACTS = Metric(
     "care_contacts_total",
@@ -135,7 +146,10 @@ LAG_SECONDS = Metric(
     ("service", "topic"),
 )
 DEAD_LETTERS = Metric(
-    "care_dead_letters_total", Kind.COUNTER, "Dead letters, by origin topic and reason.", ("topic", "reason")
+    "care_dead_letters_total",
+    Kind.COUNTER,
+    "Dead letters, by origin topic and reason.",
+    ("topic", "reason"),
 )
 ACCOUNTED = Metric(
     "care_accounted_records",
@@ -146,7 +160,7 @@ ACCOUNTED = Metric(
 UNACCOUNTED = Metric(
     "care_unaccounted_records",
     Kind.GAUGE,
-    "Records between a topic's beginning and the predictor's position that no count explains; 0 or alarm.",
+    "Records before the predictor's position that no count explains; 0 or alarm.",
     ("topic",),
 )
 

@@ -34,9 +34,9 @@ class CustomerUpdated(Fact):
     """The whole profile at this moment (a snapshot); an absent field is not known."""
 
     TYPE: ClassVar[str] = "care.customer.updated.v1"
-    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = (
-        None
-    )
+    name: (
+        Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")] | None
+    ) = None
     email: MailAddress | None = None
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
     """BCP 47, for example `pt-BR`."""

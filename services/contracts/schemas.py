@@ -65,4 +65,7 @@ def _schema(model: Any) -> dict[str, Any]:
 
 def _text(name: str, schema: dict[str, Any]) -> str:
     head = {"$schema": GenerateJsonSchema.schema_dialect, "$id": f"urn:care:schema:{name}"}
-    return json.dumps(head | schema | {"title": name}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(head | schema | {"title": name}, indent=2, sort_keys=True, ensure_ascii=False)
+        + "\n"
+    )

@@ -13,7 +13,7 @@ from services.contracts.topics import Topic
 from services.demo.timeline import Poison
 from services.kit.clock import monotonic
 from services.kit.dead_letters import read_header
-from services.kit.kafka_clients import CLOSE_SECONDS, end_offsets, open_consumer, open_producer
+from services.kit.kafka_clients import close_producer, end_offsets, open_consumer, open_producer
 
 PATIENCE_SECONDS = 180.0
 """How long an echo may take: a killed predictor needs up to a minute to be back."""
@@ -51,7 +51,7 @@ class Barriers:
 
     def close(self) -> None:
         """Close the Kafka clients."""
-        self._producer.close(timeout=CLOSE_SECONDS)
+        close_producer(self._producer)
         self._consumer.close()
 
     def spoil(self, poison: Sequence[Poison]) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, RetriableError
+from kafka.errors import RetriableError
 
 from services.kit import logs
 from services.kit.exits import Unavailable
+from services.kit.kafka_clients import close_producer
 
 PAUSE_SECONDS = 1.0
 """Least time between two replacements: a publisher cannot make us open connections in a loop."""
@@ -69,7 +70,7 @@ class Producers:
         if self._replacing is not None:
             self._replacing.cancel()
         if self._current is not None:
-            await asyncio.to_thread(_close, self._current, self._flush_seconds)
+            await asyncio.to_thread(close_producer, self._current, self._flush_seconds)
 
     async def _replace(self, failed: KafkaProducer, error: BaseException) -> None:
         _log.warning("producer_failed", error=type(error).__name__)
@@ -81,12 +82,4 @@ class Producers:
                 await asyncio.sleep(PAUSE_SECONDS)
         self._replacing = None
         _log.info("producer_replaced")
-        await asyncio.to_thread(_close, failed, self._flush_seconds)
-
-
-def _close(producer: KafkaProducer, flush_seconds: float) -> None:
-    try:
-        producer.close(timeout=flush_seconds)
-    except KafkaError as error:
-        # Nobody was told 202 for what is lost here.
-        _log.warning("producer_closed_with_unsent_records", error=type(error).__name__)
+        await asyncio.to_thread(close_producer, failed, self._flush_seconds)

@@ -28,10 +28,6 @@ _BLOCK_MS = 200
 """How long a send may hold up the loop where a topic's metadata is missing."""
 _RECONNECT_MS = 1_000
 """Longest pause between attempts to reach a broker that was away."""
-_NEVER_MS = 2**31 - 1
-"""kafka-python 3.0.12 never sends again once a batch it had tried has expired: it drops its producer
-id and does not ask for another.  So nothing expires there; what is under way is bounded by
-`Admission`, and the publisher stops waiting by itself."""
 
 
 @contextlib.asynccontextmanager
@@ -73,7 +69,6 @@ def _open_producer(settings: Settings) -> KafkaProducer:
     """Return a producer that knows every topic: later a send would hold up the loop for it."""
     producer = open_producer(
         settings.kafka_bootstrap_servers,
-        delivery_timeout_ms=_NEVER_MS,
         reconnect_backoff_max_ms=_RECONNECT_MS,
         max_block_ms=_BLOCK_MS,
     )

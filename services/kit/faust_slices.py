@@ -16,6 +16,7 @@ import asyncio
 import os
 import traceback
 from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -72,6 +73,15 @@ def fail(where: str) -> NoReturn:
     os._exit(EXIT_INTERNAL)
 
 
+@contextmanager
+def _deadly(where: str) -> Iterator[None]:
+    """End the process on any error inside: Faust would acknowledge what failed and go on."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - whatever it is, going on would lose records
+        fail(where)
+
+
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         # Faust reads committed records only in its own exactly-once mode; we want just the reading.
@@ -99,10 +109,10 @@ class _SliceConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Let the host take over what is assigned, and read on where its state ends."""
         async with self._ownership:
-            try:
-                await self._take_over({tp for tp in self.assignment() if tp.topic in self.app.inputs})
-            except Exception:
-                fail("taking over partitions")
+            with _deadly("taking over partitions"):
+                await self._take_over(
+                    {tp for tp in self.assignment() if tp.topic in self.app.inputs}
+                )
 
     async def _take_over(self, assigned: set[TP]) -> None:
         numbers = frozenset(tp.partition for tp in assigned)
@@ -124,18 +134,16 @@ class _SliceConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         async with self._ownership:
             self._handed_over = {}
-            try:
+            with _deadly("giving up partitions"):
                 self.app.host.disown()
-            except Exception:
-                fail("giving up partitions")
 
     async def _drain_messages(self, fetcher: Any) -> None:
         try:
-            while not (self._stopped.is_set() or fetcher._stopped.is_set()):
+            while not (self.should_stop or fetcher.should_stop):
                 known = self._handed_over
                 fetched, _ = await self._wait_next_records(1.0)
                 await asyncio.sleep(0)
-                if fetched and not self._stopped.is_set():
+                if fetched and not self.should_stop:
                     await self._hand_over(fetched, known)
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
@@ -187,10 +195,8 @@ class _SliceConsumer(driver.Consumer):
     async def _commit_offsets(
         self, offsets: Mapping[TP, int], start_new_transaction: bool = True
     ) -> bool:
-        try:
+        with _deadly("committing"):
             self.app.host.commit()
-        except Exception:
-            fail("committing")
         return bool(await super()._commit_offsets(offsets, start_new_transaction))
 
 
@@ -261,11 +267,8 @@ def create_app(
 
 async def _work(events: AsyncIterable[Any], host: Host) -> None:
     async for event in events:
-        try:
+        with _deadly("applying a slice"):
             host.work(event.value)
-        except Exception:
-            # Faust would acknowledge the slice that failed and go on without it.
-            fail("applying a slice")
 
 
 def _slices(fetched: Mapping[TP, Records]) -> Iterator[tuple[TP, Records]]:

@@ -47,7 +47,9 @@ class HealthServer:
         self._metrics = make_wsgi_app(registry)
         self._exposing = exposing
         self._checks = {"/livez": live, "/readyz": ready}
-        self._server: WSGIServer = make_server(host, port, self._answer, handler_class=_QuietHandler)
+        self._server: WSGIServer = make_server(
+            host, port, self._answer, handler_class=_QuietHandler
+        )
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="health", daemon=True
         )
@@ -67,9 +69,7 @@ class HealthServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def _answer(
-        self, environment: "WSGIEnvironment", start: "StartResponse"
-    ) -> Iterable[bytes]:
+    def _answer(self, environment: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         path = environment.get("PATH_INFO", "")
         if path == "/metrics":
             verdict = Verdict(True) if self._exposing is None else self._exposing()

@@ -28,7 +28,9 @@ class FoundTopic:
 @contextmanager
 def _admin(bootstrap: str) -> Iterator[Any]:
     with reaching(bootstrap):
-        client = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=10_000)
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=10_000
+        )
     try:
         yield client
     finally:

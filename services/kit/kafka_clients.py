@@ -10,8 +10,10 @@ from kafka.partitioner import murmur2
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.kit.exits import Unavailable
+from services.kit.logs import get
 
 CLOSE_SECONDS = 10
+_log = get(__name__)
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -50,7 +52,10 @@ def open_consumer(bootstrap: str, group: str | None = None, **changes: Any) -> K
 
 
 def open_producer(bootstrap: str, **changes: Any) -> KafkaProducer:
-    """Return an idempotent producer (`acks=all`) whose sends have an outcome within ten seconds.
+    """Return an idempotent producer (`acks=all`) that tries until it succeeds.
+
+    Wait for a send as long as you like (`future.get(timeout)`); a record you no longer wait for may
+    still be written, so send it again under the same id.  Close with `close_producer`.
 
     Raises:
         Unavailable: no broker answers.
@@ -61,13 +66,26 @@ def open_producer(bootstrap: str, **changes: Any) -> KafkaProducer:
         # Explicit, so that a setting in conflict with it raises instead of switching it off.
         "enable_idempotence": True,
         "max_block_ms": 1_000,
-        "delivery_timeout_ms": 10_000,
+        # Never give a batch up: kafka-python 3.0.12 loses its producer id with the first batch that
+        # expires after a retry, asks for no other, and sends nothing ever again.
+        "delivery_timeout_ms": 2**31 - 1,
         "request_timeout_ms": 5_000,
         "max_request_size": 3 * 1024 * 1024,
         "bootstrap_timeout_ms": 10_000,
     }
     with reaching(bootstrap):
         return KafkaProducer(**(settings | changes))
+
+
+def close_producer(producer: KafkaProducer, seconds: float = CLOSE_SECONDS) -> None:
+    """Flush and close within a limit; what the broker did not take by then is given up.
+
+    The client's own `close` raises where the broker is away, and then leaves its thread running.
+    """
+    try:
+        producer.close(timeout=seconds)
+    except KafkaError as error:
+        _log.warning("producer_closed_with_unsent_records", error=type(error).__name__)
 
 
 def end_offsets(

@@ -9,7 +9,9 @@ def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
     """Return the counter of this contract; ValueError where the contract says otherwise."""
     _expect(metric, Kind.COUNTER)
     # The client appends `_total` itself.
-    return Counter(metric.name.removesuffix("_total"), metric.help, metric.labels, registry=registry)
+    return Counter(
+        metric.name.removesuffix("_total"), metric.help, metric.labels, registry=registry
+    )
 
 
 def gauge(metric: Metric, registry: CollectorRegistry) -> Gauge:

@@ -63,9 +63,7 @@ class TransactionalWriter:
             self._is_open = True
         while True:
             try:
-                self._producer.produce(
-                    topic, value, key, partition, headers=list(headers) or None
-                )
+                self._producer.produce(topic, value, key, partition, headers=list(headers) or None)
             except BufferError:
                 self._producer.poll(0.05)
             else:

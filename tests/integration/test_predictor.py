@@ -99,7 +99,9 @@ def test_a_backlog_raises_no_false_alarm_by_the_machines_clock(
     due = now + timedelta(seconds=6)
     environment = settings(deployment, CARE_CLOCK="system", CARE_CHURN_PREDICTOR_TICK_SECONDS="0.5")
     with running("churn_predictor", environment, tmp_path / "log") as service:
-        wait_for(lambda: deployment.values(t.ACCOUNTS) or deployment.values(t.FEEDS), "a first tick")
+        wait_for(
+            lambda: deployment.values(t.ACCOUNTS) or deployment.values(t.FEEDS), "a first tick"
+        )
         service.kill()
         names = [f"{n:03}" for n in range(300)]
         for n in names:
@@ -194,5 +196,3 @@ def test_missing_settings_end_with_2_and_name_the_variable() -> None:
 
     assert ended.returncode == 2
     assert "KAFKA_BOOTSTRAP_SERVERS" in ended.stderr
-
-

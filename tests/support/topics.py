@@ -82,9 +82,7 @@ class Deployment:
         consumer.assign([TopicPartition(name, p) for p in range(self.partitions)])
         ends = end_offsets(consumer, [name], self.partitions)[name]
         found: list[Any] = []
-        while any(
-            consumer.position(TopicPartition(name, p)) < end for p, end in enumerate(ends)
-        ):
+        while any(consumer.position(TopicPartition(name, p)) < end for p, end in enumerate(ends)):
             for batch in consumer.poll(timeout_ms=100).values():
                 found += batch
         consumer.close()

@@ -82,7 +82,13 @@ def test_a_parcel_without_its_order_is_known_all_the_same() -> None:
 
 
 def test_only_what_lies_wholly_before_the_horizon_is_forgotten() -> None:
-    facts = learned([promised("old", at=START), promised("new", at=START), delivered("new", at=START + 9 * DAY)])
+    facts = learned(
+        [
+            promised("old", at=START),
+            promised("new", at=START),
+            delivered("new", at=START + 9 * DAY),
+        ]
+    )
 
     assert forget_facts(facts, before=START + DAY) == {"old"}
     assert set(facts.shipments) == {"new"}

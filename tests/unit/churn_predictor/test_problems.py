@@ -155,7 +155,9 @@ def test_contributions_and_intercept_add_up_to_the_assessed_probability() -> Non
     (assessed,) = [contract.read(output.value).data for output in outputs]
 
     log_odds = assessed.intercept_log_odds + math.fsum(c.log_odds for c in assessed.contributions)
-    assert math.isclose(assessed.probability, 1 / (1 + math.exp(-log_odds)), rel_tol=0, abs_tol=1e-12)
+    assert math.isclose(
+        assessed.probability, 1 / (1 + math.exp(-log_odds)), rel_tol=0, abs_tol=1e-12
+    )
 
 
 happenings = st.lists(

@@ -30,7 +30,9 @@ def test_a_score_is_exactly_the_sum_of_its_parts(values: dict[str, float | None]
     assert result.probability == 1 / (1 + math.exp(-log_odds))
 
 
-@pytest.mark.parametrize(("value", "points"), [(None, 9.0), (-1.0, 0.0), (0.0, 0.0), (0.5, 1.0), (3.0, 2.0)])
+@pytest.mark.parametrize(
+    ("value", "points"), [(None, 9.0), (-1.0, 0.0), (0.0, 0.0), (0.5, 1.0), (3.0, 2.0)]
+)
 def test_a_value_on_an_edge_belongs_to_the_lower_bin(value: float | None, points: float) -> None:
     table = Table(feature="lines", edges=(0.0, 1.0), points=(0.0, 1.0, 2.0), missing=9.0)
 
@@ -63,9 +65,7 @@ def test_bands_begin_at_their_bound() -> None:
     ]
 
 
-plans = st.lists(
-    st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 20)), max_size=30
-)
+plans = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 20)), max_size=30)
 
 
 @given(plans=plans, until=st.integers(0, 20))
@@ -87,9 +87,7 @@ def test_the_due_index_agrees_with_a_plain_dictionary(
 
 
 def _mark(partition: int, tick: int, heard_at: datetime) -> bytes:
-    mark = FeedMark(
-        feed="carrier:dhl", partition=partition, tick=tick, heard_at=heard_at, events=1
-    )
+    mark = FeedMark(feed="carrier:dhl", partition=partition, tick=tick, heard_at=heard_at, events=1)
     return mark.model_dump_json().encode()
 
 
