@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import faust
 from pydantic import ValidationError
@@ -83,6 +84,7 @@ def run(settings: Settings) -> None:
             worker,
             partitions=settings.partitions,
             session_seconds=settings.session_seconds,
+            folder=Path(stack.enter_context(TemporaryDirectory(prefix="care-churn-predictor-"))),
         )
         host = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False)
         host.spinner = None  # it would write control characters into the log

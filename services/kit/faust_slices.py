@@ -18,6 +18,7 @@ import traceback
 from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import faust
@@ -232,14 +233,19 @@ def create_app(
     host: Host,
     *,
     partitions: int,
+    folder: Path,
     session_seconds: float = 10.0,
     commit_seconds: float = 1.0,
 ) -> SliceApp:
-    """Return a Faust app, not started, that works these topics through `host`."""
+    """Return a Faust app, not started, that works these topics through `host`.
+
+    `folder` is where Faust makes folders of its own; nothing of ours is kept in it.
+    """
     app = SliceApp(
         name,
         broker=[f"kafka://{server}" for server in bootstrap.split(",")],
         store="memory://",
+        datadir=folder,
         topic_partitions=partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -11,7 +11,7 @@ from kafka.errors import TopicAlreadyExistsError
 
 from services.contracts.topics import TOPICS, Topic
 from services.kit.exits import Unavailable
-from services.kit.kafka_clients import reaching
+from services.kit.kafka_clients import BOOTSTRAP_MS, reaching
 
 _APPLY = "care topics apply"
 
@@ -29,7 +29,7 @@ class FoundTopic:
 def _admin(bootstrap: str) -> Iterator[Any]:
     with reaching(bootstrap):
         client = KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=10_000
+            bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=BOOTSTRAP_MS
         )
     try:
         yield client

@@ -13,6 +13,8 @@ from services.kit.exits import Unavailable
 from services.kit.logs import get
 
 CLOSE_SECONDS = 10
+BOOTSTRAP_MS = 5_000
+"""How long a client looks for a broker before it says that there is none."""
 _log = get(__name__)
 
 
@@ -45,7 +47,7 @@ def open_consumer(bootstrap: str, group: str | None = None, **changes: Any) -> K
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",
-        "bootstrap_timeout_ms": 10_000,
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
     }
     with reaching(bootstrap):
         return KafkaConsumer(**(settings | changes))
@@ -71,7 +73,7 @@ def open_producer(bootstrap: str, **changes: Any) -> KafkaProducer:
         "delivery_timeout_ms": 2**31 - 1,
         "request_timeout_ms": 5_000,
         "max_request_size": 3 * 1024 * 1024,
-        "bootstrap_timeout_ms": 10_000,
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
     }
     with reaching(bootstrap):
         return KafkaProducer(**(settings | changes))

@@ -2,8 +2,10 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 
 def set_up(service: str, log_format: str = "auto", level: str = "info") -> None:
@@ -15,6 +17,7 @@ def set_up(service: str, log_format: str = "auto", level: str = "info") -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _named(service),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -23,10 +26,20 @@ def set_up(service: str, log_format: str = "auto", level: str = "info") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
+    # Three lines for every attempt to connect; whoever needs the connection says it once, in words.
+    logging.getLogger("kafka.net").setLevel(logging.CRITICAL)
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+
+
+def _named(service: str) -> structlog.typing.Processor:
+    """Return a step that names the service: a context variable would be lost in other threads."""
+
+    def name(_: Any, __: str, line: EventDict) -> EventDict:
+        return {"service": service, **line}
+
+    return name
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -25,6 +25,8 @@ OFFENCES = {
     "predictor-core-is-pure": ("services/churn_predictor/decide.py", "import time"),
     "outreach-core-is-pure": ("services/outreach/gates.py", "import sqlalchemy"),
     "metrics-core-is-pure": ("services/metrics/kpis.py", "import prometheus_client"),
+    "ingest-core-is-pure": ("services/ingest/reading.py", "import fastapi"),
+    "simulated-shop-is-pure": ("services/demo/shop.py", "import services.outreach.gates"),
     "services-know-no-tools": ("services/ingest/api.py", "import services.cli"),
 }
 """One import that each contract forbids."""

@@ -44,8 +44,8 @@ def story(step: int) -> list[Event[Any]]:
     at = START + step * 12 * HOUR
     told = []
     for n in range(CUSTOMERS):
-        who = {"customer": f"c-{n}", "at": at - HOUR}
-        names = {"shipment": f"sh-{n}", "order": f"o-{n}"}
+        who: dict[str, Any] = {"customer": f"c-{n}", "at": at - HOUR}
+        names: dict[str, Any] = {"shipment": f"sh-{n}", "order": f"o-{n}"}
         if step == 1:
             told += [placed(f"o-{n}", event_id=f"p-{n}", **who)]
             told += [promised(**names, by=PROMISE, event_id=f"s-{n}", **who)]

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import TopicPartition
 
@@ -15,6 +15,8 @@ from services.contracts.stream import Barrier, Tick
 from services.contracts.topics import Topic
 from services.kit.kafka_admin import apply_topics
 from services.kit.kafka_clients import end_offsets, open_consumer, open_producer
+
+T = TypeVar("T")
 
 PARTITIONS = 4
 WAIT_SECONDS = 60.0
@@ -95,12 +97,12 @@ class Deployment:
     def await_barrier(self, number: int, topic: Topic = t.PROBLEMS) -> list[Barrier]:
         """Wait until every partition of a topic carries this barrier; return them."""
 
-        def reached() -> list[Barrier] | None:
+        def reached() -> list[Barrier]:
             barriers = [
                 Barrier.model_validate_json(r.value) for r in self.records(topic) if is_barrier(r)
             ]
             these = [barrier for barrier in barriers if barrier.number == number]
-            return these if len(these) == self.partitions else None
+            return these if len(these) == self.partitions else []
 
         return wait_for(reached, f"barrier {number} on {topic.name}")
 
@@ -110,7 +112,7 @@ def is_barrier(record: Any) -> bool:
     return ("content-type", BARRIER.encode()) in record.headers
 
 
-def wait_for(look: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
+def wait_for(look: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS) -> T:
     """Return the first true value of `look`; fail with `what` when none comes in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -1,6 +1,7 @@
 """When problems open, escalate and clear: one story per rule, told in ticks."""
 
 import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -173,7 +174,7 @@ happenings = st.lists(
 def test_what_is_said_at_a_tick_does_not_depend_on_the_order_within_its_step(
     happenings: list[tuple[str, int]], data: st.DataObject
 ) -> None:
-    makers = {
+    makers: dict[str, Callable[..., Event[Any]]] = {
         "handed_over": handed_over,
         "scanned": scanned,
         "delivered": delivered,

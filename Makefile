@@ -1,0 +1,58 @@
+# `make help` lists what there is.  Everything runs from .venv, which `make setup` makes.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV ?= uv
+
+# A moved checkout or another PYTHON asks for a look by the setup script; otherwise nothing runs.
+STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut -d' ' -f1)
+
+# Where the types and rules are checked; tests too.
+CODE := services tests
+
+.PHONY: help setup lock schemas format lint check test demo clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## Make .venv with everything; the others call it.  PYTHON=<path> names the interpreter.
+
+$(STAMP): requirements/dev.txt pyproject.toml deploy/setup/environment.sh
+	@PYTHON="$(PYTHON)" sh deploy/setup/environment.sh "$(VENV)"
+	@rm -f $(VENV)/.ready-*
+	@touch "$@"
+
+demo: $(STAMP) ## Run the whole system on a simulated shop.  SEED=1 STEP=1h KEEP=1, or OLIST=<folder> ORDERS=3000.
+	@$(BIN)/care demo $(if $(SEED),--seed "$(SEED)") $(if $(OLIST),--olist "$(OLIST)") $(if $(ORDERS),--orders "$(ORDERS)") $(if $(STEP),--step "$(STEP)") $(if $(filter-out 0,$(KEEP)),--keep)
+
+test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
+	@$(BIN)/python -m pytest
+
+check: lint ## The quick half of it: format, lint, types, imports, unit and contract tests.
+	@$(BIN)/python -m pytest tests/unit tests/contract -m "not connected"
+
+lint: $(STAMP) ## Format, lint, types, imports and schemas only.
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m services.contracts check
+
+format: $(STAMP) ## Rewrite the code in the house's format.
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix $(CODE)
+
+schemas: $(STAMP) ## Make the committed schemas from the contracts.
+	@$(BIN)/python -m services.contracts write
+
+lock: $(STAMP) ## Make the locks under requirements/ and of the jars anew; needs uv.  UV=<path> names it.
+	@UV="$(UV)" sh deploy/setup/lock.sh
+	@$(BIN)/python -m services.local.kafka.relock
+
+clean: ## Remove .venv and all that was made.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +

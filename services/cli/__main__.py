@@ -1,0 +1,41 @@
+"""`care`: the group of all commands."""
+
+import click
+
+from services.cli.lazy import Entry, LazyGroup
+from services.kit import exits
+
+COMMANDS = {
+    "demo": Entry("services.cli.demo:demo", "Run the whole system on a simulated shop.", "demo"),
+    "local": Entry("services.cli.local:local", "Kafka and PostgreSQL on this machine.", "demo"),
+    "topics": Entry("services.cli.topics:topics", "Make and list the topics."),
+    "db": Entry("services.cli.db:db", "Bring the database to this version's schema.", "outreach"),
+    "run": Entry("services.cli.run:run", "Start one service in the foreground."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=(
+        "\b\nExamples:\n"
+        "  care demo\n"
+        '  care local up --detach && eval "$(care local env)"\n'
+        "  care run ingest\n"
+        "\n"
+        "Exit codes: 0 done, 2 wrong usage, 75 something it depends on is missing."
+    ),
+)
+@click.version_option(package_name="proactive-care", prog_name="care")
+def care() -> None:
+    """Notice a broken promise and write to the customer once, before the complaint."""
+
+
+def main() -> None:
+    """Run the command line; something missing is one line and exit code 75, no traceback."""
+    exits.run(lambda: care(prog_name="care"))
+
+
+if __name__ == "__main__":
+    main()

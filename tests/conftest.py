@@ -1,0 +1,72 @@
+"""One Kafka and one PostgreSQL for the whole session; a prefix and a database for each test.
+
+CARE_TEST_BACKEND says where they come from: `embedded` (the default: started here, gone afterwards),
+`external` (KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL) or `containers` (CARE_TEST_KAFKA_IMAGE, and
+CARE_TEST_POSTGRES_IMAGE if that is to be one too).
+"""
+
+import os
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from services.kit.exits import Unavailable
+from tests.backends import BACKENDS, Addresses
+
+
+@pytest.fixture(scope="session")
+def addresses() -> Iterator[Addresses]:
+    """Where this session's Kafka and PostgreSQL answer."""
+    chosen = os.environ.get("CARE_TEST_BACKEND") or "embedded"
+    if chosen not in BACKENDS:
+        pytest.fail(f"CARE_TEST_BACKEND={chosen}: set one of {', '.join(BACKENDS)}", pytrace=False)
+    try:
+        with BACKENDS[chosen]() as found:
+            yield found
+    except (Unavailable, KeyError) as error:
+        pytest.fail(f"the {chosen} backend needs more: {error}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(addresses: Addresses) -> str:
+    """The broker's address, for `bootstrap.servers`."""
+    return addresses.kafka_bootstrap
+
+
+@pytest.fixture(scope="session")
+def database_url(addresses: Addresses) -> str:
+    """The server's address with a database that tests share; `fresh_database` is one's own."""
+    return addresses.database_url
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix no other test uses, so that topics of one broker do not meet."""
+    return f"t{uuid4().hex[:10]}-"
+
+
+@pytest.fixture
+def fresh_database(database_url: str) -> Iterator[str]:
+    """The address of an empty database that goes after the test."""
+    name = f"t{uuid4().hex[:10]}"
+    _execute(database_url, "CREATE DATABASE {}", name)
+    try:
+        yield _with_database(database_url, name)
+    finally:
+        # Services that a test killed may not have left yet.
+        _execute(database_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _execute(url: str, statement: str, name: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+def _with_database(url: str, name: str) -> str:
+    shared = str(conninfo_to_dict(url)["dbname"])
+    head, separator, rest = url.partition("?")
+    return head.removesuffix(f"/{shared}") + f"/{name}" + separator + rest
