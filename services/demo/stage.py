@@ -86,6 +86,9 @@ def environment(
         "CARE_PARTITIONS": str(PARTITIONS),
         "CARE_CLOCK": "ticks",
         "CARE_LOG_FORMAT": "json",
+        # The shortest a broker allows: whoever is killed is missed soon.
+        "CARE_CHURN_PREDICTOR_SESSION_SECONDS": "6",
+        "CARE_OUTREACH_SESSION_SECONDS": "6",
         "CARE_OUTREACH_MODE": "live",
         "CARE_OUTREACH_SMTP_HOST": smtp[0],
         "CARE_OUTREACH_SMTP_PORT": str(smtp[1]),

@@ -1,0 +1,23 @@
+"""Starts one replica of outreach: settings, logs, signals, work."""
+
+import signal
+from uuid import uuid4  # noqa: TID251 - two runs must not be taken for each other
+
+from services.kit import exits, logs
+from services.kit.settings import load
+from services.outreach.settings import Settings
+from services.outreach.worker import Worker
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT; then finish what is under way."""
+    settings = load(Settings)
+    logs.set_up("outreach", settings.log_format, settings.log_level)
+    worker = Worker(settings, uuid4(), logs.get("outreach"))
+    signal.signal(signal.SIGTERM, worker.stop)
+    signal.signal(signal.SIGINT, worker.stop)
+    worker.run()
+
+
+if __name__ == "__main__":
+    exits.run(main)

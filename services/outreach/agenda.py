@@ -1,0 +1,109 @@
+"""The agenda: which steps are due, and what was decided about them, in one transaction with the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+
+from services.contracts.outreach import Outcome
+from services.outreach import announce, ledger, outbox, rows
+from services.outreach.decide import Decision, DueStep, Rules, decide_all
+from services.outreach.memory import knowledge_of, lock_customers
+from services.outreach.tables import AGENDA, DECISIONS
+
+AT_ONCE = 200
+"""Steps decided in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose steps: those of these partitions."""
+
+    partitions: tuple[int, ...]
+    playbooks: tuple[str, ...]
+    """Playbooks this version knows; a step of another waits until somebody does."""
+
+
+def next_due(connection: Connection, scope: Scope) -> datetime | None:
+    """Return when the next step is due, or None."""
+    found: datetime | None = connection.execute(
+        _in_scope(select(func.min(AGENDA.c.due_at)), scope)
+    ).scalar_one()
+    return found
+
+
+def decide_due(
+    connection: Connection, scope: Scope, rules: Rules, now: datetime, limit: int | None = None
+) -> tuple[Decision, ...]:
+    """Decide what is due at `now`, record it, queue what is to be sent; return the decisions.
+
+    Two callers at once decide nothing twice: the second waits for the customers' locks and then
+    finds the rows settled.
+    """
+    due = _due(connection, scope, now, limit)
+    if not due:
+        return ()
+    knowledge = knowledge_of(
+        connection,
+        (step.customer_id for step in due),
+        (step.problem_id for step in due),
+        since=now - rules.policy.longest_window,
+    )
+    decisions = decide_all(due, knowledge, rules, now)
+    _record(connection, decisions)
+    return decisions
+
+
+def _due(connection: Connection, scope: Scope, now: datetime, limit: int | None) -> list[DueStep]:
+    candidates = _in_scope(select(AGENDA.c.step_id, AGENDA.c.customer_id), scope)
+    found = connection.execute(
+        candidates.where(AGENDA.c.due_at <= now)
+        .order_by(AGENDA.c.due_at, AGENDA.c.customer_id)
+        .limit(limit)
+    ).all()
+    if not found:
+        return []
+    lock_customers(connection, (row.customer_id for row in found))
+    # Read again: what was due a moment ago may be settled by now.
+    locked = connection.execute(
+        select(AGENDA)
+        .where(AGENDA.c.step_id.in_([row.step_id for row in found]))
+        .where(AGENDA.c.due_at <= now)
+    )
+    return [rows.due_of(row) for row in locked]
+
+
+def _in_scope(query: Select[Any], scope: Scope) -> Select[Any]:
+    return query.where(
+        AGENDA.c.due_at.is_not(None),
+        AGENDA.c.partition.in_(scope.partitions),
+        AGENDA.c.playbook.in_(scope.playbooks),
+    )
+
+
+def _record(connection: Connection, decisions: Sequence[Decision]) -> None:
+    connection.execute(insert(DECISIONS), [rows.decision_row(decision) for decision in decisions])
+    connection.execute(
+        update(AGENDA)
+        .where(AGENDA.c.step_id == bindparam("settled_step"))
+        .values(due_at=bindparam("next_due_at")),
+        [
+            {
+                "settled_step": decision.due.step_id,
+                "next_due_at": decision.deferred_until
+                if decision.outcome is Outcome.DEFERRED
+                else None,
+            }
+            for decision in decisions
+        ],
+    )
+    ledger.queue(connection, [decision for decision in decisions if decision.is_to_be_sent])
+    outbox.put(
+        connection,
+        (
+            outbox.event_record(announce.decided(decision), decision.due.partition)
+            for decision in decisions
+        ),
+    )

@@ -1,0 +1,164 @@
+"""Channels: how a message leaves, and the four ways in which that can end.  No decision is made here."""
+
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+from enum import StrEnum
+from typing import Protocol
+
+
+class Ending(StrEnum):
+    """How one attempt ended."""
+
+    TAKEN = "taken"
+    """The channel is responsible for it now."""
+    REFUSED = "refused"
+    """It will never be taken."""
+    DEFERRED = "deferred"
+    """It was surely not taken, and may be later."""
+    UNKNOWN = "unknown"
+    """Nobody can tell whether it was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The end of one attempt; `reason` holds codes and names of errors, never an address."""
+
+    ending: Ending
+    reason: str = ""
+
+
+class Channel(Protocol):
+    """Sends one message at a time.  Raises nothing that belongs to the channel's own trouble."""
+
+    def send(self, message: EmailMessage) -> Delivery:
+        """Return how the attempt ended."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """Where mail is handed over."""
+
+    host: str
+    port: int
+    starttls: bool
+    timeout_seconds: float
+
+
+class SmtpChannel:
+    """Mail over SMTP, one connection kept open between messages.  For one thread."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+        self._client: smtplib.SMTP | None = None
+
+    def send(self, message: EmailMessage) -> Delivery:
+        """Return how the attempt ended: nothing that fails before DATA's 354 can have been taken."""
+        try:
+            client = self._connected()
+            not_accepted = _offer(client, message)
+        except UnicodeError:
+            self._forget_transaction()
+            return Delivery(Ending.REFUSED, "the address needs SMTPUTF8, which the server lacks")
+        except (OSError, smtplib.SMTPException) as error:
+            self._drop()
+            return Delivery(Ending.DEFERRED, type(error).__name__)
+        if not_accepted is not None:
+            self._forget_transaction()
+            return not_accepted
+        return self._hand_over(client, message)
+
+    def close(self) -> None:
+        """Say goodbye; a server that does not answer is left."""
+        if self._client is not None:
+            try:
+                self._client.quit()
+            except (OSError, smtplib.SMTPException):
+                self._drop()
+        self._client = None
+
+    def _hand_over(self, client: smtplib.SMTP, message: EmailMessage) -> Delivery:
+        try:
+            client.send(_on_the_wire(message))
+            code, text = client.getreply()
+        except (OSError, smtplib.SMTPException) as error:
+            # The server may have taken it and lost its voice before the 250.
+            self._drop()
+            return Delivery(Ending.UNKNOWN, f"after DATA: {type(error).__name__}")
+        if code == 421:
+            self._drop()
+        return Delivery(Ending.TAKEN) if code // 100 == 2 else _verdict(code, text)
+
+    def _connected(self) -> smtplib.SMTP:
+        if self._client is not None and _is_alive(self._client):
+            return self._client
+        self._drop()
+        server = self._server
+        client = smtplib.SMTP(server.host, server.port, timeout=server.timeout_seconds)
+        try:
+            if server.starttls:
+                client.starttls(context=ssl.create_default_context())
+            client.ehlo_or_helo_if_needed()
+        except BaseException:
+            client.close()
+            raise
+        self._client = client
+        return client
+
+    def _forget_transaction(self) -> None:
+        try:
+            if self._client is not None:
+                self._client.rset()
+        except (OSError, smtplib.SMTPException):
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._client = None
+
+
+def _offer(client: smtplib.SMTP, message: EmailMessage) -> Delivery | None:
+    """Go as far as the server's 354; return None there, or how it ended before."""
+    sender, recipient = str(message["From"].addresses[0].addr_spec), _recipient(message)
+    options = ["SMTPUTF8"] if not recipient.isascii() and client.has_extn("smtputf8") else []
+    for code, text in (
+        client.mail(sender, options),
+        client.rcpt(recipient),
+    ):
+        if code // 100 != 2:
+            return _verdict(code, text)
+    code, text = client.docmd("DATA")
+    return None if code == 354 else _verdict(code, text)
+
+
+def _recipient(message: EmailMessage) -> str:
+    return str(message["To"].addresses[0].addr_spec)
+
+
+def _verdict(code: int, text: bytes) -> Delivery:
+    # Only the codes: the server's words may repeat the address.
+    enhanced = text.split(b" ", 1)[0].decode("ascii", "replace")
+    shown = f"{code} {enhanced}" if enhanced[:1].isdigit() and "." in enhanced else str(code)
+    permanent = code // 100 == 5
+    return Delivery(Ending.REFUSED if permanent else Ending.DEFERRED, shown)
+
+
+def _on_the_wire(message: EmailMessage) -> bytes:
+    raw = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
+    lines = raw.rstrip(b"\r\n").split(b"\r\n")
+    stuffed = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
+    return stuffed + b"\r\n.\r\n"
+
+
+def _is_alive(client: smtplib.SMTP) -> bool:
+    try:
+        return client.noop()[0] == 250
+    except (OSError, smtplib.SMTPException):
+        return False

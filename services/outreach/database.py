@@ -1,0 +1,69 @@
+"""One engine per process, with the settings this service relies on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from services.kit.exits import Unavailable
+
+_DRIVER = "postgresql+psycopg"
+
+_LONGEST_PAUSE_SECONDS = 60
+"""A replica that freezes in the middle of a transaction must not hold others up for longer."""
+
+
+def url_of(database_url: str) -> URL:
+    """Return the URL with this project's driver; plain `postgresql://` is welcome.
+
+    Raises:
+        Unavailable: not a PostgreSQL URL.
+    """
+    try:
+        url = make_url(database_url)
+    except ArgumentError:
+        raise Unavailable(
+            "DATABASE_URL is not a URL: postgresql://user:password@host:port/name"
+        ) from None
+    if url.get_backend_name() not in {"postgresql", "postgres"}:
+        raise Unavailable(
+            "DATABASE_URL must name PostgreSQL: postgresql://user:password@host:port/name"
+        )
+    return url.set(drivername=_DRIVER)
+
+
+def open_engine(database_url: str, application: str = "care-outreach") -> Engine:
+    """Return an engine; nothing connects yet."""
+    return create_engine(
+        url_of(database_url),
+        pool_size=5,
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": application,
+            # In UTC, so that adding hours to a stored instant never meets a clock change.
+            "options": "-c timezone=UTC "
+            f"-c idle_in_transaction_session_timeout={_LONGEST_PAUSE_SECONDS}s",
+        },
+    )
+
+
+@contextmanager
+def reaching(engine: Engine) -> Iterator[None]:
+    """Turn a lost or refused connection into one line that says what to do; never the password."""
+    try:
+        yield
+    except OperationalError as error:
+        raise _unreachable(engine.url) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _unreachable(engine.url) from error
+        raise
+
+
+def _unreachable(url: URL) -> Unavailable:
+    return Unavailable(
+        f"PostgreSQL does not answer at {url.host}:{url.port or 5432} for database {url.database}: "
+        "start it, or set DATABASE_URL to where it runs"
+    )

@@ -1,0 +1,225 @@
+"""From what is known to a decision per due step.  Same inputs, same decisions; the core of outreach."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.contracts import ids
+from services.contracts.outreach import GateVerdict, Mode, Outcome, Suppression
+from services.contracts.people import MessageClass
+from services.outreach.facts import (
+    ConsentStatement,
+    InboundContact,
+    Problem,
+    Profile,
+    SurveyAnswer,
+)
+from services.outreach.gates import (
+    BUDGETED,
+    GATES,
+    Gate,
+    Message,
+    Policy,
+    Ruling,
+    Situation,
+    first_no,
+    judge,
+)
+from services.outreach.playbook import Catalogue, Playbook, Reached, Step, triggered_by
+
+
+@dataclass(frozen=True, slots=True)
+class DueStep:
+    """One step of one playbook for one problem, waiting for its instant."""
+
+    step_id: UUID
+    customer_id: str
+    partition: int
+    problem_id: UUID
+    playbook: str
+    step: str
+    triggered_at: datetime
+    due_at: datetime
+
+    @property
+    def order(self) -> tuple[datetime, str, str, str, str]:
+        """The order in which steps are decided; nothing in it depends on arrival."""
+        return (self.due_at, self.customer_id, str(self.problem_id), self.playbook, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Contacted:
+    """One contact that was decided, in a class that counts."""
+
+    at: datetime
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Everything remembered about one customer that a decision may need."""
+
+    problems: Mapping[UUID, Problem]
+    contacts: tuple[InboundContact, ...] = ()
+    answers: tuple[SurveyAnswer, ...] = ()
+    consents: tuple[ConsentStatement, ...] = ()
+    profile: Profile | None = None
+    contacted: tuple[Contacted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a deployment decides by."""
+
+    catalogue: Catalogue
+    policy: Policy
+    mode: Mode
+
+    @property
+    def live_playbooks(self) -> tuple[str, ...]:
+        """Names of the playbooks that really send, sorted."""
+        live = (p.name for p in self.catalogue.values() if p.mode_in(self.mode) is Mode.LIVE)
+        return tuple(sorted(live))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about one due step at one instant, with every gate's verdict."""
+
+    decision_id: UUID
+    due: DueStep
+    decided_at: datetime
+    outcome: Outcome
+    suppression: Suppression | None
+    deferred_until: datetime | None
+    mode: Mode
+    playbook: Playbook
+    step: Step
+    problem: Problem
+    use_by: datetime
+    gates: tuple[GateVerdict, ...]
+
+    @property
+    def message_class(self) -> MessageClass:
+        """The class of the message decided about."""
+        return self.playbook.message_class
+
+    @property
+    def is_to_be_sent(self) -> bool:
+        """Whether a message leaves because of it."""
+        return self.outcome is Outcome.CONTACT and self.mode is Mode.LIVE
+
+
+def steps_due(
+    problem_id: UUID, customer_id: str, partition: int, reached: Reached, catalogue: Catalogue
+) -> tuple[DueStep, ...]:
+    """Return the steps that become due because a problem has reached a tier."""
+    return tuple(
+        DueStep(
+            step_id=ids.step_id(problem_id, playbook.name, step.name),
+            customer_id=customer_id,
+            partition=partition,
+            problem_id=problem_id,
+            playbook=playbook.name,
+            step=step.name,
+            triggered_at=reached.at,
+            due_at=reached.at,
+        )
+        for playbook in triggered_by(reached, catalogue)
+        for step in playbook.steps[:1]
+    )
+
+
+def decide_all(
+    due: Iterable[DueStep], knowledge: Mapping[str, Knowledge], rules: Rules, now: datetime
+) -> tuple[Decision, ...]:
+    """Return one decision per due step, in the steps' own order; each contact uses up the budget."""
+    known = dict(knowledge)
+    decisions: list[Decision] = []
+    for step in sorted(due, key=lambda waiting: waiting.order):
+        decision = decide(step, known[step.customer_id], rules, now)
+        decisions.append(decision)
+        known[step.customer_id] = _having_decided(known[step.customer_id], decision)
+    return tuple(decisions)
+
+
+def decide(due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime) -> Decision:
+    """Return the decision about one due step.
+
+    Raises:
+        KeyError: the step's playbook, or its problem, is not known.
+    """
+    playbook = rules.catalogue[due.playbook]
+    step = step_of(due, rules.catalogue)
+    mode = playbook.mode_in(rules.mode)
+    situation = situation_of(due, knowledge, rules, now)
+    rulings = judge(situation, rules.policy, GATES)
+    outcome, suppression, until = _outcome(first_no(rulings))
+    return Decision(
+        decision_id=ids.derive("decision", str(due.step_id), now.isoformat()),
+        due=due,
+        decided_at=now,
+        outcome=outcome,
+        suppression=suppression,
+        deferred_until=until,
+        mode=mode,
+        playbook=playbook,
+        step=step,
+        problem=situation.problem,
+        use_by=situation.use_by,
+        gates=tuple(ruling.verdict for ruling in rulings),
+    )
+
+
+def reconsider(
+    due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime, gates: tuple[Gate, ...]
+) -> Ruling | None:
+    """Return the ruling that stands against sending now what was decided before, or None."""
+    return first_no(judge(situation_of(due, knowledge, rules, now), rules.policy, gates))
+
+
+def situation_of(due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime) -> Situation:
+    """Return what the gates may look at for this step."""
+    playbook = rules.catalogue[due.playbook]
+    step = step_of(due, rules.catalogue)
+    mode = playbook.mode_in(rules.mode)
+    return Situation(
+        now=now,
+        use_by=due.triggered_at + step.use_by,
+        problem=knowledge.problems[due.problem_id],
+        message=Message(playbook.message_class, step.channel, playbook.trigger.tiers),
+        contacts=knowledge.contacts,
+        answers=knowledge.answers,
+        consents=knowledge.consents,
+        profile=knowledge.profile,
+        contacted_at=_counting_for(mode, knowledge.contacted),
+    )
+
+
+def step_of(due: DueStep, catalogue: Catalogue) -> Step:
+    """Return the playbook step; KeyError where the catalogue no longer has it."""
+    step = catalogue[due.playbook].step(due.step)
+    if step is None:
+        raise KeyError(f"{due.playbook}/{due.step}")
+    return step
+
+
+def _outcome(no: Ruling | None) -> tuple[Outcome, Suppression | None, datetime | None]:
+    if no is None:
+        return Outcome.CONTACT, None, None
+    if no.deferred_until is not None:
+        return Outcome.DEFERRED, None, no.deferred_until
+    return Outcome.SUPPRESSED, no.suppression, None
+
+
+def _counting_for(mode: Mode, contacted: tuple[Contacted, ...]) -> tuple[datetime, ...]:
+    # A contact in shadow reached nobody, so it takes no room from a real one.
+    return tuple(past.at for past in contacted if mode is Mode.SHADOW or past.mode is Mode.LIVE)
+
+
+def _having_decided(knowledge: Knowledge, decision: Decision) -> Knowledge:
+    if decision.outcome is not Outcome.CONTACT or decision.message_class not in BUDGETED:
+        return knowledge
+    made = Contacted(decision.decided_at, decision.mode)
+    return replace(knowledge, contacted=(*knowledge.contacted, made))

@@ -1,0 +1,177 @@
+"""What outreach knows about a customer: facts that end the same in any order, however often they come.
+
+Every `merge` is commutative, associative and idempotent, so a batch may be folded in memory first
+and into the database afterwards.  No I/O, no clock.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.contracts.contacts import WORST_SATISFIED_CSAT, SurveyKind
+from services.contracts.people import Channel, ConsentStatus, MessageClass
+from services.contracts.problems import Actor, Clearing, ProblemKind, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The furthest a problem has got, as one event stated it."""
+
+    tier: Tier
+    stated_at: datetime
+    promised_by: datetime
+    actor: Actor
+    complaint_risk: float | None
+
+    @property
+    def order(self) -> tuple[int, datetime, datetime, str, float]:
+        """A later tier counts more than a later word; the rest only settles ties."""
+        risk = -1.0 if self.complaint_risk is None else self.complaint_risk
+        return (self.tier.rank, self.stated_at, self.promised_by, self.actor.value, risk)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How and when a problem was cleared."""
+
+    at: datetime
+    clearing: Clearing
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """The first ending counts: a cleared problem never returns under the same id."""
+        return (self.at, self.clearing.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One episode of something going wrong."""
+
+    problem_id: UUID
+    customer_id: str
+    kind: ProblemKind
+    subject: str
+    order_id: str
+    opened_at: datetime
+    stage: Stage
+    ending: Ending | None = None
+
+    def merge(self, other: "Problem") -> "Problem":
+        """Return what both say together."""
+        return Problem(
+            problem_id=self.problem_id,
+            customer_id=self.customer_id,
+            kind=self.kind,
+            subject=self.subject,
+            order_id=self.order_id,
+            opened_at=min(self.opened_at, other.opened_at),
+            stage=max(self.stage, other.stage, key=lambda stage: stage.order),
+            ending=_first_ending(self.ending, other.ending),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InboundContact:
+    """A customer's own contact with us, as far as its events were seen."""
+
+    customer_id: str
+    contact_id: str
+    order_id: str | None = None
+    heard_at: datetime | None = None
+    """The customer's latest word in it."""
+    opened_at: datetime | None = None
+    """When it was last opened or reopened."""
+    resolved_at: datetime | None = None
+    """When it was last resolved."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still owes this customer an answer."""
+        if self.opened_at is None:
+            return False
+        return self.resolved_at is None or self.resolved_at < self.opened_at
+
+    def merge(self, other: "InboundContact") -> "InboundContact":
+        """Return what both say together."""
+        return InboundContact(
+            customer_id=self.customer_id,
+            contact_id=self.contact_id,
+            order_id=min(filter(None, (self.order_id, other.order_id)), default=None),
+            heard_at=_later(self.heard_at, other.heard_at),
+            opened_at=_later(self.opened_at, other.opened_at),
+            resolved_at=_later(self.resolved_at, other.resolved_at),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswer:
+    """The customer's answer to one survey; the first one counts."""
+
+    customer_id: str
+    survey_id: str
+    answered_at: datetime
+    kind: SurveyKind
+    score: int
+    order_id: str | None = None
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether a CSAT answer is 1 or 2."""
+        return self.kind is SurveyKind.CSAT and self.score < WORST_SATISFIED_CSAT
+
+    @property
+    def order(self) -> tuple[datetime, int, str, str]:
+        """The first answer counts; the rest only settles ties."""
+        return (self.answered_at, self.score, self.kind.value, self.order_id or "")
+
+    def merge(self, other: "SurveyAnswer") -> "SurveyAnswer":
+        """Return the one that counts."""
+        return min(self, other, key=lambda answer: answer.order)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentStatement:
+    """One dated word of the customer for one class on one channel.  All of them are kept."""
+
+    source: str
+    event_id: str
+    customer_id: str
+    message_class: MessageClass
+    channel: Channel
+    status: ConsentStatus
+    said_at: datetime
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+    def is_in_force(self, at: datetime) -> bool:
+        """Whether it speaks about this instant."""
+        begins = self.valid_from or self.said_at
+        return begins <= at and (self.valid_until is None or at < self.valid_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The whole profile as of its event's time."""
+
+    customer_id: str
+    as_of: datetime
+    source: str
+    event_id: str
+    name: str | None = None
+    email: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    country: str | None = None
+
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """The latest snapshot counts; the event's key settles ties."""
+        return (self.as_of, self.source, self.event_id)
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(filter(None, (one, other)), default=None)
+
+
+def _first_ending(one: Ending | None, other: Ending | None) -> Ending | None:
+    return min(filter(None, (one, other)), key=lambda ending: ending.order, default=None)

@@ -1,0 +1,250 @@
+"""The contact ledger: pending → started → sent, failed or unknown; pending → withdrawn.
+
+`started` is committed before the channel is called.  A start without an outcome becomes `unknown`
+and is never sent again by itself: at most one message per step, and every doubt is visible.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, select, text, update
+
+from services.contracts.envelope import Event
+from services.contracts.outreach import Withdrawal
+from services.outreach import announce, outbox, rows
+from services.outreach.announce import Send
+from services.outreach.decide import Decision
+from services.outreach.tables import SENDS
+
+
+class State(StrEnum):
+    """Where a send stands."""
+
+    PENDING = "pending"
+    STARTED = "started"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A pending send, before its customer is locked."""
+
+    step_id: UUID
+    customer_id: str
+
+
+def queue(connection: Connection, decisions: Sequence[Decision]) -> None:
+    """Add a pending row for each decision to contact."""
+    if not decisions:
+        return
+    connection.execute(insert(SENDS), [_pending_row(decision) for decision in decisions])
+
+
+def waiting(
+    connection: Connection,
+    playbooks: Sequence[str],
+    partitions: Sequence[int] | None,
+    now: datetime,
+    limit: int | None = None,
+) -> list[Waiting]:
+    """Return what these playbooks may send at `now`, in the order in which it was decided."""
+    query = (
+        select(SENDS.c.step_id, SENDS.c.customer_id)
+        .where(SENDS.c.state == State.PENDING, SENDS.c.next_attempt_at <= now)
+        .where(SENDS.c.playbook.in_(playbooks))
+        .order_by(SENDS.c.next_attempt_at, SENDS.c.decided_at, SENDS.c.customer_id, SENDS.c.step_id)
+        .limit(limit)
+    )
+    if partitions is not None:
+        query = query.where(SENDS.c.partition.in_(partitions))
+    return [Waiting(row.step_id, row.customer_id) for row in connection.execute(query)]
+
+
+def next_attempt(connection: Connection, partitions: Sequence[int]) -> datetime | None:
+    """Return when the next pending send may go out, or None."""
+    found: datetime | None = connection.execute(
+        select(func.min(SENDS.c.next_attempt_at)).where(
+            SENDS.c.state == State.PENDING, SENDS.c.partition.in_(partitions)
+        )
+    ).scalar_one()
+    return found
+
+
+def pending_of(connection: Connection, customers: Iterable[str]) -> list[Send]:
+    """Return what is pending for these customers, whom the caller has locked."""
+    found = connection.execute(
+        select(SENDS)
+        .where(SENDS.c.state == State.PENDING, SENDS.c.customer_id.in_(sorted(set(customers))))
+        .order_by(SENDS.c.decided_at, SENDS.c.step_id)
+        .with_for_update()
+    )
+    return [rows.send_of(row) for row in found]
+
+
+def take(connection: Connection, step_id: UUID) -> Send | None:
+    """Return this send if it is still pending and nobody else holds it, locked until commit."""
+    row = connection.execute(
+        select(SENDS)
+        .where(SENDS.c.step_id == step_id, SENDS.c.state == State.PENDING)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+    return None if row is None else rows.send_of(row)
+
+
+def start(connection: Connection, send: Send, owner: UUID, message_id: str, now: datetime) -> Send:
+    """Mark a taken send started by `owner`, say so, and return it with its attempt's number."""
+    begun = replace(send, attempt=send.attempt + 1)
+    _change(
+        connection,
+        send,
+        state=State.STARTED,
+        attempt=begun.attempt,
+        owner=owner,
+        message_id=message_id,
+        started_at=now,
+    )
+    _say(connection, begun, announce.started(begun, now))
+    return begun
+
+
+def postpone(connection: Connection, send: Send, until: datetime, reason: str) -> None:
+    """Leave a send pending until `until`."""
+    _change(connection, send, state=State.PENDING, next_attempt_at=until, reason=reason)
+
+
+def withdraw(connection: Connection, send: Send, why: Withdrawal, now: datetime) -> None:
+    """Take a pending send back, and say so."""
+    _change(connection, send, state=State.WITHDRAWN, finished_at=now, reason=why.value)
+    _say(connection, send, announce.withdrawn(send, now, why))
+
+
+def fail(connection: Connection, send: Send, reason: str, now: datetime) -> bool:
+    """Mark a send failed for good, and say so; False where it has an outcome already."""
+    return _finish(connection, send, State.FAILED, announce.failed(send, now, reason), now, reason)
+
+
+def succeed(connection: Connection, send: Send, now: datetime) -> bool:
+    """Mark a send taken by the channel, and say so; False where it has an outcome already."""
+    return _finish(connection, send, State.SENT, announce.sent(send, now), now, None)
+
+
+def doubt(connection: Connection, send: Send, reason: str, now: datetime) -> bool:
+    """Mark a send unknown, and say so; False where it has an outcome already."""
+    return _finish(connection, send, State.UNKNOWN, announce.unknown(send, now), now, reason)
+
+
+def retry(connection: Connection, send: Send, at: datetime, reason: str) -> bool:
+    """Put a send that was surely not taken back among the pending ones."""
+    values = {"state": State.PENDING, "next_attempt_at": at, "reason": reason}
+    return _change(connection, send, expected=(State.STARTED,), **values)
+
+
+def doubt_abandoned(
+    connection: Connection, owner: UUID, partitions: Sequence[int], now: datetime
+) -> int:
+    """Mark unknown what others started in partitions that are ours alone; return how many."""
+    query = _abandoned(owner).where(SENDS.c.partition.in_(partitions))
+    return _doubt_rows(connection, connection.execute(query).all(), now)
+
+
+def doubt_ownerless(connection: Connection, owner: UUID, now: datetime) -> int:
+    """Mark unknown what was started by a replica that is gone; return how many.
+
+    A living replica holds the lock of its own id (`Presence`), so getting it shows it is gone.
+    """
+    gone = [
+        row
+        for row in connection.execute(_abandoned(owner)).all()
+        if connection.execute(
+            text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": presence_key(row.owner)}
+        ).scalar_one()
+    ]
+    return _doubt_rows(connection, gone, now)
+
+
+def presence_key(owner: UUID) -> int:
+    """Return the advisory lock that this replica holds while it lives."""
+    return int.from_bytes(owner.bytes[:8], "big", signed=True)
+
+
+def _abandoned(owner: UUID) -> Any:
+    return (
+        select(SENDS)
+        .where(SENDS.c.state == State.STARTED, SENDS.c.owner != owner)
+        .order_by(SENDS.c.started_at, SENDS.c.step_id)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _doubt_rows(connection: Connection, found: Sequence[Any], now: datetime) -> int:
+    for row in found:
+        doubt(connection, rows.send_of(row), "the sender ended before it knew", now)
+    return len(found)
+
+
+def _finish(
+    connection: Connection,
+    send: Send,
+    state: State,
+    event: Event[Any],
+    now: datetime,
+    reason: str | None,
+) -> bool:
+    # A sender that was taken for dead still knows better than the doubt raised about it.
+    expected = [State.PENDING, State.STARTED]
+    if state is not State.UNKNOWN:
+        expected.append(State.UNKNOWN)
+    changed = _change(
+        connection, send, expected=tuple(expected), state=state, finished_at=now, reason=reason
+    )
+    if changed:
+        _say(connection, send, event)
+    return changed
+
+
+def _change(
+    connection: Connection,
+    send: Send,
+    *,
+    expected: tuple[State, ...] = (State.PENDING,),
+    **values: Any,
+) -> bool:
+    result = connection.execute(
+        update(SENDS)
+        .where(SENDS.c.step_id == send.step_id, SENDS.c.state.in_(expected))
+        .values(**values)
+    )
+    return result.rowcount == 1
+
+
+def _say(connection: Connection, send: Send, event: Event[Any]) -> None:
+    outbox.put(connection, [outbox.event_record(event, send.partition)])
+
+
+def _pending_row(decision: Decision) -> rows.Values:
+    due = decision.due
+    return {
+        "step_id": due.step_id,
+        "decision_id": decision.decision_id,
+        "customer_id": due.customer_id,
+        "partition": due.partition,
+        "problem_id": due.problem_id,
+        "order_id": decision.problem.order_id,
+        "playbook": decision.playbook.name,
+        "playbook_version": decision.playbook.version,
+        "step": due.step,
+        "channel": decision.step.channel.value,
+        "triggered_at": due.triggered_at,
+        "use_by": decision.use_by,
+        "problem_opened_at": decision.problem.opened_at,
+        "state": State.PENDING.value,
+        "next_attempt_at": decision.decided_at,
+        "decided_at": decision.decided_at,
+    }

@@ -1,0 +1,164 @@
+"""Real time: one thread reads, one decides and sends, one publishes; the database is between them."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from kafka.errors import KafkaError
+from sqlalchemy import Engine
+
+from services.kit.clock import Clock, monotonic
+from services.outreach import agenda, ledger
+from services.outreach.agenda import Scope
+from services.outreach.batch import Batch
+from services.outreach.group import Membership
+from services.outreach.outbox import Publisher
+from services.outreach.positions import Superseded
+from services.outreach.presence import Presence
+from services.outreach.sender import Outbound, Sender
+
+_POLL_MS = 200
+_LOOK_EVERY_SECONDS = 1.0
+_DOUBT_EVERY_SECONDS = 10.0
+_SENDS_AT_ONCE = 20
+
+
+class Repeating:
+    """A thread that does its work when woken, or after a while; its first error is kept."""
+
+    def __init__(self, name: str, work: Callable[[], None], every_seconds: float) -> None:
+        self._work = work
+        self._every_seconds = every_seconds
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.failure: BaseException | None = None
+
+    def start(self) -> "Repeating":
+        """Begin; return itself."""
+        self._thread.start()
+        return self
+
+    def wake(self) -> None:
+        """Do the work soon."""
+        self._wake.set()
+
+    def close(self, timeout_seconds: float) -> None:
+        """Finish what is under way and stop."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout_seconds)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether long work should come to its end."""
+        return self._stop.is_set()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._work()
+                self._wake.wait(self._every_seconds)
+                self._wake.clear()
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it again
+            self.failure = error
+
+
+class LiveLoop:
+    """Reads in `turn`, and keeps the other two threads at work.  `turn` is for one thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        membership: Membership,
+        publisher: Publisher,
+        outbound: Outbound,
+        clock: Clock,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        self._engine = engine
+        self._membership = membership
+        self._publisher = publisher
+        self._out = outbound
+        self._clock = clock
+        self._log = log
+        self._presence = Presence(engine, outbound.owner)
+        self._sender = Sender(engine, outbound, log)
+        self._doubted_at: float | None = None
+        self._dispatching = Repeating("dispatch", self._dispatch, _LOOK_EVERY_SECONDS).start()
+        self._publishing = Repeating("publish", self._publish, _LOOK_EVERY_SECONDS).start()
+        self.decided_until: datetime | None = None
+
+    def turn(self) -> None:
+        """Poll once and commit what came; raises what ended another thread."""
+        for thread in (self._dispatching, self._publishing):
+            if thread.failure is not None:
+                raise thread.failure
+        polled = self._membership.poll(_POLL_MS)
+        if not polled:
+            return
+        batch = Batch(self._clock.now(), self._out.rules)
+        for source, records in polled.items():
+            batch.read(source, self._membership.positions[source], records)
+        try:
+            with self._engine.begin() as connection:
+                batch.write(connection)
+                batch.advance(connection, self._out.owner)
+        except Superseded:
+            self._membership.rejoin()
+            return
+        self._membership.moved(batch.moves.values())
+        self._dispatching.wake()
+        self._publishing.wake()
+
+    def close(self) -> None:
+        """Finish the send under way, publish what is committed, and stop."""
+        self._dispatching.close(timeout_seconds=60)
+        self._publishing.close(timeout_seconds=30)
+        if self._publishing.failure is None:
+            self._publish()
+        self._presence.close()
+
+    def _dispatch(self) -> None:
+        self._doubt()
+        is_more = True
+        while is_more and not self._dispatching.is_stopping:
+            is_more = self._decide() + self._send() > 0
+
+    def _decide(self) -> int:
+        scope = Scope(self._membership.partitions, tuple(sorted(self._out.rules.catalogue)))
+        now = self._clock.now()
+        with self._engine.begin() as connection:
+            decisions = agenda.decide_due(
+                connection, scope, self._out.rules, now, limit=agenda.AT_ONCE
+            )
+        self.decided_until = now
+        if decisions:
+            self._log.info("outreach_decided", decisions=len(decisions))
+            self._publishing.wake()
+        return len(decisions)
+
+    def _send(self) -> int:
+        sent = self._sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE)
+        if sent:
+            self._publishing.wake()
+        return sent
+
+    def _doubt(self) -> None:
+        if self._doubted_at is not None and monotonic() - self._doubted_at < _DOUBT_EVERY_SECONDS:
+            return
+        self._doubted_at = monotonic()
+        # Without our own lock others would take our sends for abandoned: then it is time to end.
+        self._presence.check()
+        with self._engine.begin() as connection:
+            doubted = ledger.doubt_ownerless(connection, self._out.owner, self._clock.now())
+        if doubted:
+            self._log.warning("outreach_unknown", sends=doubted)
+
+    def _publish(self) -> None:
+        try:
+            self._publisher.publish_all()
+        except KafkaError as error:
+            # Nothing was deleted: the same records go out when the broker is back.
+            self._log.warning("outreach_not_published", error=type(error).__name__)

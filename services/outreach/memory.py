@@ -1,0 +1,239 @@
+"""Facts in PostgreSQL: what a batch adds is merged with what is known, in the caller's transaction."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, delete, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from services.contracts.outreach import Mode, Outcome
+from services.outreach import rows
+from services.outreach.decide import Contacted, DueStep, Knowledge
+from services.outreach.facts import ConsentStatement, Profile
+from services.outreach.gates import BUDGETED
+from services.outreach.intake import Additions
+from services.outreach.tables import (
+    AGENDA,
+    CONSENTS,
+    DECISIONS,
+    INBOUND_CONTACTS,
+    PROBLEMS,
+    PROFILES,
+    SENDS,
+    SURVEY_ANSWERS,
+)
+
+_USED_NO_PATIENCE = ("failed", "withdrawn")
+"""States of a send in which the customer heard nothing."""
+
+
+class _Mergeable(Protocol):
+    def merge(self, other: Any) -> Any: ...
+
+
+M = TypeVar("M", bound=_Mergeable)
+
+
+def lock_customers(connection: Connection, customers: Iterable[str]) -> None:
+    """Let nobody else decide, send or learn about these customers until the transaction ends.
+
+    Everybody takes these locks first and in one order, so that nobody waits in a circle.
+    """
+    keys = sorted(_lock_key(customer) for customer in set(customers))
+    if keys:
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"),
+            {"keys": keys},
+        )
+
+
+def remember(connection: Connection, additions: Additions) -> list[DueStep]:
+    """Merge a batch's facts in, and return the steps that became due by it."""
+    _merge_in(
+        connection, PROBLEMS, additions.problems, rows.problem_row, rows.problem_of, ("problem_id",)
+    )
+    _merge_in(
+        connection,
+        INBOUND_CONTACTS,
+        additions.contacts,
+        rows.contact_row,
+        rows.contact_of,
+        ("customer_id", "contact_id"),
+    )
+    _merge_in(
+        connection,
+        SURVEY_ANSWERS,
+        additions.answers,
+        rows.answer_row,
+        rows.answer_of,
+        ("customer_id", "survey_id"),
+    )
+    return _add_to_agenda(connection, list(additions.due.values()))
+
+
+def remember_consents(
+    connection: Connection, statements: Sequence[ConsentStatement]
+) -> set[tuple[str, str]]:
+    """Keep statements not seen before; return the source and id of those."""
+    new = {(s.source, s.event_id): rows.consent_row(s) for s in statements}
+    if not new:
+        return set()
+    kept = connection.execute(
+        insert(CONSENTS).on_conflict_do_nothing().returning(CONSENTS.c.source, CONSENTS.c.event_id),
+        list(new.values()),
+    )
+    return {(row.source, row.event_id) for row in kept}
+
+
+def profiles_of(connection: Connection, customers: Iterable[str]) -> dict[str, Profile]:
+    """Return the profiles known, by customer."""
+    wanted = list(customers)
+    if not wanted:
+        return {}
+    found = connection.execute(select(PROFILES).where(PROFILES.c.customer_id.in_(wanted)))
+    return {row.customer_id: rows.profile_of(row) for row in found}
+
+
+def remember_profiles(connection: Connection, changed: Mapping[str, Profile | None]) -> None:
+    """Keep these snapshots; None takes the customer's profile away."""
+    gone = [customer for customer, profile in changed.items() if profile is None]
+    if gone:
+        connection.execute(delete(PROFILES).where(PROFILES.c.customer_id.in_(gone)))
+    _upsert(
+        connection,
+        PROFILES,
+        [rows.profile_row(profile) for profile in changed.values() if profile is not None],
+        ("customer_id",),
+    )
+
+
+def knowledge_of(
+    connection: Connection,
+    customers: Iterable[str],
+    problems: Iterable[UUID],
+    since: datetime,
+    leaving_out: UUID | None = None,
+) -> dict[str, Knowledge]:
+    """Return what is remembered about each customer.
+
+    Args:
+        customers: Whom to ask about.
+        problems: Their problems that matter now.
+        since: Contacts before this instant use up no budget any more.
+        leaving_out: A step whose own contact is not to count against it.
+    """
+    wanted = sorted(set(customers))
+    by_problem = connection.execute(
+        select(PROBLEMS).where(PROBLEMS.c.problem_id.in_(set(problems)))
+    )
+    found = {row.problem_id: rows.problem_of(row) for row in by_problem}
+    contacts = _grouped(connection, INBOUND_CONTACTS, wanted, rows.contact_of)
+    answers = _grouped(connection, SURVEY_ANSWERS, wanted, rows.answer_of)
+    consents = _grouped(connection, CONSENTS, wanted, rows.consent_of)
+    profiles = profiles_of(connection, wanted)
+    contacted = _contacted(connection, wanted, since, leaving_out)
+    return {
+        customer: Knowledge(
+            problems={id_: p for id_, p in found.items() if p.customer_id == customer},
+            contacts=tuple(contacts.get(customer, ())),
+            answers=tuple(answers.get(customer, ())),
+            consents=tuple(consents.get(customer, ())),
+            profile=profiles.get(customer),
+            contacted=tuple(contacted.get(customer, ())),
+        )
+        for customer in wanted
+    }
+
+
+def _add_to_agenda(connection: Connection, due: Sequence[DueStep]) -> list[DueStep]:
+    if not due:
+        return []
+    added = connection.execute(
+        insert(AGENDA).on_conflict_do_nothing().returning(AGENDA.c.step_id),
+        [rows.due_row(step) for step in due],
+    )
+    new = {row.step_id for row in added}
+    return [step for step in due if step.step_id in new]
+
+
+def _merge_in(
+    connection: Connection,
+    table: Table,
+    additions: Mapping[Any, M],
+    to_row: Callable[[M], rows.Values],
+    from_row: Callable[[Any], M],
+    key: tuple[str, ...],
+) -> None:
+    if not additions:
+        return
+    columns = [table.c[name] for name in key]
+    found = connection.execute(
+        select(table).where(
+            tuple_(*columns).in_([_key_of(to_row(m), key) for m in additions.values()])
+        )
+    )
+    known = {_key_of(row._mapping, key): from_row(row) for row in found}
+    merged = []
+    for addition in additions.values():
+        before = known.get(_key_of(to_row(addition), key))
+        after = before.merge(addition) if before is not None else addition
+        if after != before:
+            merged.append(to_row(after))
+    _upsert(connection, table, merged, key)
+
+
+def _upsert(
+    connection: Connection, table: Table, values: Sequence[rows.Values], key: tuple[str, ...]
+) -> None:
+    if not values:
+        return
+    statement = insert(table)
+    changed = {c.name: statement.excluded[c.name] for c in table.c if c.name not in key}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(key), set_=changed), list(values)
+    )
+
+
+def _key_of(row: Any, key: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in key)
+
+
+def _grouped(
+    connection: Connection, table: Table, customers: Sequence[str], from_row: Callable[[Any], Any]
+) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    # Sorted by key, so that what is recorded never depends on the order in which rows lie.
+    keys = list(table.primary_key.columns)
+    for row in connection.execute(
+        select(table).where(table.c.customer_id.in_(customers)).order_by(*keys)
+    ):
+        found.setdefault(row.customer_id, []).append(from_row(row))
+    return found
+
+
+def _contacted(
+    connection: Connection, customers: Sequence[str], since: datetime, leaving_out: UUID | None
+) -> dict[str, list[Contacted]]:
+    query = (
+        select(DECISIONS.c.customer_id, DECISIONS.c.decided_at, DECISIONS.c.mode)
+        .outerjoin(SENDS, SENDS.c.step_id == DECISIONS.c.step_id)
+        .where(DECISIONS.c.customer_id.in_(customers))
+        .where(DECISIONS.c.decided_at > since)
+        .where(DECISIONS.c.outcome == Outcome.CONTACT.value)
+        .where(DECISIONS.c.message_class.in_([c.value for c in sorted(BUDGETED)]))
+        .where(SENDS.c.state.is_(None) | SENDS.c.state.not_in(_USED_NO_PATIENCE))
+        .order_by(DECISIONS.c.decided_at)
+    )
+    if leaving_out is not None:
+        query = query.where(DECISIONS.c.step_id != leaving_out)
+    found: dict[str, list[Contacted]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.customer_id, []).append(Contacted(row.decided_at, Mode(row.mode)))
+    return found
+
+
+def _lock_key(customer: str) -> int:
+    return int.from_bytes(blake2b(customer.encode(), digest_size=8).digest(), "big", signed=True)

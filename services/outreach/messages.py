@@ -1,0 +1,182 @@
+"""From a template to a mail: sandboxed, escaped per part, in the customer's language, headers kept clean."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from jinja2 import BaseLoader, StrictUndefined, TemplateError, TemplateNotFound
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+FALLBACK_LANGUAGE = "en"
+PARTS = ("subject", "txt", "html")
+
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+}
+_DAY = {
+    "en": "{day} {month} {year}",
+    "de": "{day}. {month} {year}",
+    "pt": "{day} de {month} de {year}",
+}
+
+LANGUAGES = tuple(_MONTHS)
+"""Languages every shipped template has."""
+
+
+class WrongTemplate(Exception):
+    """A template is missing or cannot be rendered; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One rendered message."""
+
+    subject: str
+    plain: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a template may speak of."""
+
+    name: str | None
+    order_id: str
+    promised_by: datetime
+    zone: ZoneInfo
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What is written on the outside of a mail."""
+
+    sender: str
+    recipient: str
+    message_id: str
+    problem_id: str
+    step: str
+    """`<playbook>/<step>`."""
+    at: datetime
+
+
+class Templates:
+    """Renders templates named `<template>/<language>.<part>`."""
+
+    def __init__(self, loader: BaseLoader) -> None:
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=loader,
+            undefined=StrictUndefined,
+            autoescape=lambda name: name is not None and name.endswith(".html"),
+            keep_trailing_newline=False,
+        )
+
+    def check(self, names: Iterable[str]) -> None:
+        """Render each template in each language once.
+
+        Raises:
+            WrongTemplate: a part is missing, or speaks of something a letter does not hold.
+        """
+        sample = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
+        for name in names:
+            for language in LANGUAGES:
+                letter = Letter("A", "order-1", sample, ZoneInfo("UTC"), language)
+                self._render(name, language, _values(letter, language))
+
+    def render(self, template: str, letter: Letter) -> Text:
+        """Return the message in the letter's language, or in English where there is none.
+
+        Raises:
+            WrongTemplate: a part is missing, or speaks of something a letter does not hold.
+        """
+        language = language_of(letter.language)
+        return self._render(template, language, _values(letter, language))
+
+    def _render(self, template: str, language: str, values: Mapping[str, object]) -> Text:
+        subject, plain, html = (
+            self._part(f"{template}/{language}.{part}", values) for part in PARTS
+        )
+        return Text(one_line(subject), plain, html)
+
+    def _part(self, name: str, values: Mapping[str, object]) -> str:
+        try:
+            return self._environment.get_template(name).render(values)
+        except TemplateNotFound:
+            raise WrongTemplate(f"template {name} is missing") from None
+        except TemplateError as error:
+            raise WrongTemplate(
+                f"template {name}: {type(error).__name__}: {error.message}"
+            ) from None
+
+
+def language_of(tag: str | None) -> str:
+    """Return the language to write in: the tag's own if there are templates in it, else English."""
+    primary = (tag or "").split("-")[0].lower()
+    return primary if primary in LANGUAGES else FALLBACK_LANGUAGE
+
+
+def day_in_words(moment: datetime, zone: ZoneInfo, language: str) -> str:
+    """Return the calendar day of this instant where the customer lives, as their language writes it."""
+    local = moment.astimezone(zone)
+    month = _MONTHS[language].split()[local.month - 1]
+    return _DAY[language].format(day=local.day, month=month, year=local.year)
+
+
+def message_id(step_id: UUID, sender: str) -> str:
+    """Return the Message-ID that this step's mail carries at every attempt, under our own domain."""
+    return f"<{step_id}@{sender.rpartition('@')[2]}>"
+
+
+def one_line(text: str) -> str:
+    """Return the text without line breaks and control characters, so that it cannot become a header."""
+    visible = (" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
+    return " ".join("".join(visible).split())
+
+
+def compose(text: Text, envelope: Envelope) -> EmailMessage:
+    """Return the mail.
+
+    Raises:
+        ValueError: an address or a header cannot be written safely.
+    """
+    recipient = _address(envelope.recipient)
+    mail = EmailMessage(policy=SMTP if envelope.recipient.isascii() else SMTPUTF8)
+    mail["From"] = _address(envelope.sender)
+    mail["To"] = recipient
+    mail["Subject"] = text.subject
+    mail["Date"] = format_datetime(envelope.at)
+    mail["Message-ID"] = envelope.message_id
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Care-Problem"] = envelope.problem_id
+    mail["X-Care-Step"] = envelope.step
+    mail.set_content(text.plain)
+    mail.add_alternative(text.html, subtype="html")
+    return mail
+
+
+def _address(spec: str) -> Address:
+    username, _, domain = spec.rpartition("@")
+    try:
+        # The standard library reads only ASCII as an address, and writes any.
+        return Address(addr_spec=spec) if spec.isascii() else Address("", username, domain)
+    except (ValueError, IndexError, MessageError) as error:
+        # The standard library fails in several ways at what is no address; none may name it.
+        raise ValueError(f"not an address: {type(error).__name__}") from None
+
+
+def _values(letter: Letter, language: str) -> dict[str, object]:
+    return {
+        "name": one_line(letter.name) if letter.name else None,
+        "order_id": one_line(letter.order_id),
+        "promised_on": day_in_words(letter.promised_by, letter.zone, language),
+    }

@@ -1,0 +1,76 @@
+"""Brings the database to this version's schema, one at a time however many try."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from services.kit.exits import Unavailable
+from services.outreach.database import open_engine, reaching
+
+_LOCK = 0x6F757472  # any number, as long as every version of this service uses the same
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+def upgrade(database_url: str) -> list[str]:
+    """Apply what is missing and return those revisions, oldest first.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    engine = open_engine(database_url, "care-migrate")
+    try:
+        with reaching(engine), engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            connection.commit()
+            try:
+                return _upgrade(connection)
+            finally:
+                connection.rollback()
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+                connection.commit()
+    finally:
+        engine.dispose()
+
+
+def check(engine: Engine) -> None:
+    """Return where the schema is this version's.
+
+    Raises:
+        Unavailable: the database does not answer, or has another schema.
+    """
+    head = _scripts().get_current_head()
+    with reaching(engine), engine.connect() as connection:
+        current = _revision(connection)
+    if current != head:
+        raise Unavailable(
+            f"the database schema is at {current or 'nothing'} and this service needs {head}: "
+            "run `care db upgrade`"
+        )
+
+
+def _upgrade(connection: Connection) -> list[str]:
+    before = _revision(connection)
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
+    scripts = _scripts().iterate_revisions("head", before or "base")
+    return [script.revision for script in scripts][::-1]
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    return config

@@ -1,0 +1,9 @@
+"""What Alembic runs: on the connection it is given, which holds the migration lock."""
+
+from alembic import context
+
+from services.outreach.tables import METADATA
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,155 @@
+"""Playbooks: reviewed YAML that says when to write, what, and until when it is worth it.
+
+Parsing only; where the files lie is the shell's business.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from services.contracts.outreach import Mode
+from services.contracts.people import Channel, MessageClass
+from services.contracts.problems import Actor, ProblemKind, Tier
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""Lower-case words joined by `_`: it becomes part of ids, file names and labels."""
+
+_OF_KIND: Mapping[ProblemKind, frozenset[Tier]] = {
+    ProblemKind.DELIVERY_DELAY: frozenset(Tier),
+    ProblemKind.HANDOVER_OVERDUE: frozenset({Tier.OVERDUE}),
+}
+
+
+class WrongPlaybook(Exception):
+    """A playbook cannot be used; the message names the file, the place and the fault."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Trigger(_Part):
+    """Which problems, and how far along, make this playbook due."""
+
+    kind: ProblemKind
+    tiers: Annotated[frozenset[Tier], Field(min_length=1)]
+    minimum_complaint_risk: Annotated[float, Field(ge=0, le=1)] | None = None
+    """None: whatever the risk is, and also where it is not known."""
+    actors: frozenset[Actor] | None = None
+    """None: whoever can act."""
+
+    @model_validator(mode="after")
+    def _tiers_are_reached(self) -> Self:
+        unknown = self.tiers - _OF_KIND[self.kind]
+        if unknown:
+            raise ValueError(f"{self.kind} never reaches {', '.join(sorted(unknown))}")
+        return self
+
+
+class Step(_Part):
+    """One message of a playbook."""
+
+    name: Name
+    action: Literal["send"]
+    channel: Literal[Channel.EMAIL]
+    template: Name
+    use_by_hours: Annotated[int, Field(ge=1, le=30 * 24)]
+    """Counted from the trigger; later the message would help nobody."""
+
+    @property
+    def use_by(self) -> timedelta:
+        """How long after the trigger the message is worth sending."""
+        return timedelta(hours=self.use_by_hours)
+
+
+class Playbook(_Part):
+    """One named procedure.  A change that matters raises the version."""
+
+    name: Name
+    version: Annotated[int, Field(ge=1)]
+    mode: Literal[Mode.SHADOW, Mode.LIVE] = Mode.SHADOW
+    """What the playbook is ready for; the deployment's mode may hold it back, never push it."""
+    message_class: MessageClass
+    trigger: Trigger
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=1)]
+
+    def step(self, name: str) -> Step | None:
+        """Return the step of this name, or None."""
+        return next((step for step in self.steps if step.name == name), None)
+
+    def mode_in(self, deployment: Mode) -> Mode:
+        """Return the more careful of the playbook's mode and the deployment's."""
+        return Mode.LIVE if {self.mode, deployment} == {Mode.LIVE} else Mode.SHADOW
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A problem has reached a tier: what an opened or changed event says."""
+
+    at: datetime
+    kind: ProblemKind
+    tier: Tier
+    complaint_risk: float | None
+    actor: Actor
+
+
+Catalogue = Mapping[str, Playbook]
+
+
+def parse(text: str, name: str) -> Playbook:
+    """Return the playbook in this YAML text.
+
+    Args:
+        name: Where the text comes from, for messages.
+
+    Raises:
+        WrongPlaybook: not YAML, or not a playbook.
+    """
+    try:
+        return Playbook.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise WrongPlaybook(f"{name}: not YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(str(part) for part in item['loc']) or 'playbook'}: {item['msg']}"
+            for item in error.errors(include_url=False)
+        )
+        raise WrongPlaybook(f"{name}: {'; '.join(faults)}") from None
+
+
+def catalogue_of(playbooks: Iterable[Playbook]) -> Catalogue:
+    """Return the playbooks by name.
+
+    Raises:
+        WrongPlaybook: two share a name, so their steps would share ids.
+    """
+    catalogue: dict[str, Playbook] = {}
+    for playbook in playbooks:
+        if playbook.name in catalogue:
+            raise WrongPlaybook(f"two playbooks are called {playbook.name}")
+        catalogue[playbook.name] = playbook
+    return catalogue
+
+
+def triggered_by(reached: Reached, catalogue: Catalogue) -> tuple[Playbook, ...]:
+    """Return the playbooks that this makes due, by name."""
+    return tuple(
+        catalogue[name] for name in sorted(catalogue) if _matches(catalogue[name].trigger, reached)
+    )
+
+
+def _matches(trigger: Trigger, reached: Reached) -> bool:
+    return (
+        trigger.kind is reached.kind
+        and reached.tier in trigger.tiers
+        and (trigger.actors is None or reached.actor in trigger.actors)
+        and _risky_enough(trigger.minimum_complaint_risk, reached.complaint_risk)
+    )
+
+
+def _risky_enough(minimum: float | None, risk: float | None) -> bool:
+    return minimum is None or (risk is not None and risk >= minimum)

@@ -1,0 +1,82 @@
+"""What outreach reads from the environment."""
+
+from datetime import time
+from pathlib import Path
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.contracts.outreach import Mode
+from services.contracts.people import MailAddress, TimeZone
+from services.kit.settings import CommonSettings
+from services.outreach.gates import Policy
+from services.outreach.quiet import QuietHours
+
+_HERE = Path(__file__).parent
+
+
+class Settings(CommonSettings):
+    """Settings of the outreach service."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, env_prefix="CARE_OUTREACH_"
+    )
+
+    database_url: str = Field(
+        validation_alias=AliasChoices("DATABASE_URL"),
+        description="PostgreSQL, for example postgresql://user:password@host:5432/care.",
+        repr=False,
+    )
+    host: str = Field(default="127.0.0.1", description="Where /metrics, /livez and /readyz listen.")
+    port: int = Field(default=0, ge=0, le=65535, description="Their port; 0 picks a free one.")
+    address_file: Path | None = Field(
+        default=None, description="Gets `http://host:port` once the service listens."
+    )
+    session_seconds: int = Field(
+        default=10,
+        ge=6,
+        le=300,
+        description="A replica not heard of for so long loses its partitions to the others.",
+    )
+    mode: Literal[Mode.SHADOW, Mode.LIVE] = Field(
+        default=Mode.SHADOW,
+        description="`shadow`: decide and record, send nothing; `live`: send what live playbooks say.",
+    )
+    smtp_host: str = Field(default="127.0.0.1", description="Mail server.")
+    smtp_port: int = Field(default=25, ge=1, le=65535, description="Its port.")
+    smtp_starttls: bool = Field(
+        default=False, description="Whether to insist on STARTTLS with a valid certificate."
+    )
+    smtp_timeout_seconds: float = Field(
+        default=30, gt=0, le=120, description="Longest silence of the mail server, in seconds."
+    )
+    from_address: MailAddress = Field(
+        default="care@example.com",
+        description="Sender of every mail; replies should reach a person.",
+    )
+    default_time_zone: TimeZone = Field(
+        default="UTC",
+        description="Zone of customers of whom neither zone, country nor region is known.",
+    )
+    quiet_start: time = Field(
+        default=time(20), description="From this time on the customer's clock nobody is disturbed."
+    )
+    quiet_end: time = Field(default=time(8), description="Until this time; may be past midnight.")
+    playbooks: Path = Field(
+        default=_HERE / "playbooks", description="Folder of the playbooks, *.yaml."
+    )
+    templates: Path = Field(default=_HERE / "templates", description="Folder of the templates.")
+
+    @model_validator(mode="after")
+    def _quiet_hours_end(self) -> Self:
+        self.policy()
+        return self
+
+    def policy(self) -> Policy:
+        """Return the policy these settings describe."""
+        return Policy(
+            quiet_hours=QuietHours(self.quiet_start, self.quiet_end),
+            default_zone=ZoneInfo(self.default_time_zone),
+        )

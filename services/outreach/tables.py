@@ -1,0 +1,197 @@
+"""The database: what each table remembers.  Declarations only; `migrations/` makes them."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA = MetaData()
+
+_Moment = DateTime(timezone=True)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+SOURCE_POSITIONS = Table(
+    "source_positions",
+    METADATA,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("topic_id", Uuid, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    _count("applied"),
+    _count("duplicate"),
+    _count("late"),
+    _count("dead_lettered"),
+    Column("owner", Uuid),
+    comment="How far each source partition is applied, and what became of its records",
+)
+
+PROFILES = Table(
+    "profiles",
+    METADATA,
+    Column("customer_id", Text, primary_key=True),
+    Column("as_of", _Moment, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("name", Text),
+    Column("email", Text),
+    Column("language", Text),
+    Column("time_zone", Text),
+    Column("country", Text),
+    comment="The latest snapshot of each customer",
+)
+
+CONSENTS = Table(
+    "consents",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False, index=True),
+    Column("message_class", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("said_at", _Moment, nullable=False),
+    Column("valid_from", _Moment),
+    Column("valid_until", _Moment),
+    comment="Every dated word of every customer; nothing is overwritten",
+)
+
+PROBLEMS = Table(
+    "problems",
+    METADATA,
+    Column("problem_id", Uuid, primary_key=True),
+    Column("customer_id", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("opened_at", _Moment, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("stated_at", _Moment, nullable=False),
+    Column("promised_by", _Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("complaint_risk", Float),
+    Column("ended_at", _Moment),
+    Column("clearing", Text),
+)
+
+INBOUND_CONTACTS = Table(
+    "inbound_contacts",
+    METADATA,
+    Column("customer_id", Text, primary_key=True),
+    Column("contact_id", Text, primary_key=True),
+    Column("order_id", Text),
+    Column("heard_at", _Moment),
+    Column("opened_at", _Moment),
+    Column("resolved_at", _Moment),
+)
+
+SURVEY_ANSWERS = Table(
+    "survey_answers",
+    METADATA,
+    Column("customer_id", Text, primary_key=True),
+    Column("survey_id", Text, primary_key=True),
+    Column("answered_at", _Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("score", SmallInteger, nullable=False),
+    Column("order_id", Text),
+)
+
+AGENDA = Table(
+    "agenda",
+    METADATA,
+    Column("step_id", Uuid, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("problem_id", Uuid, ForeignKey("problems.problem_id"), nullable=False),
+    Column("playbook", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("triggered_at", _Moment, nullable=False),
+    Column("due_at", _Moment, comment="When it is decided next; null: settled for good"),
+    Index("agenda_due", "partition", "due_at", postgresql_where=text("due_at is not null")),
+    comment="Steps that became due; a settled one stays, so that it never becomes due again",
+)
+
+DECISIONS = Table(
+    "decisions",
+    METADATA,
+    Column("decision_id", Uuid, primary_key=True),
+    Column("step_id", Uuid, ForeignKey("agenda.step_id"), nullable=False),
+    Column("decided_at", _Moment, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("problem_id", Uuid, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("playbook", Text, nullable=False),
+    Column("playbook_version", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("message_class", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("suppression", Text),
+    Column("deferred_until", _Moment),
+    Column("gates", JSONB, nullable=False),
+    UniqueConstraint("step_id", "decided_at"),
+    Index("decisions_contacted", "customer_id", "decided_at"),
+    comment="Append-only: each decision with every gate's verdict",
+)
+
+SENDS = Table(
+    "sends",
+    METADATA,
+    Column("step_id", Uuid, ForeignKey("agenda.step_id"), primary_key=True),
+    Column("decision_id", Uuid, ForeignKey("decisions.decision_id"), nullable=False),
+    Column("customer_id", Text, nullable=False, index=True),
+    Column("partition", Integer, nullable=False),
+    Column("problem_id", Uuid, ForeignKey("problems.problem_id"), nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("playbook", Text, nullable=False),
+    Column("playbook_version", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("triggered_at", _Moment, nullable=False),
+    Column("use_by", _Moment, nullable=False),
+    Column("problem_opened_at", _Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_at", _Moment),
+    Column("owner", Uuid),
+    Column("decided_at", _Moment, nullable=False),
+    Column("started_at", _Moment),
+    Column("finished_at", _Moment),
+    Column("reason", Text),
+    Column("message_id", Text),
+    Index("sends_pending", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+    Index("sends_started", "partition", postgresql_where=text("state = 'started'")),
+    comment="The contact ledger: at most one row per playbook step of a problem, so one send",
+)
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("seq", BigInteger, Identity(), primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("headers", JSONB, nullable=False),
+    comment="Committed with what it tells of, published afterwards, then deleted",
+)

@@ -1,0 +1,65 @@
+"""What only outreach can know, for Prometheus: read from the database at each scrape."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.contracts.metric_names import (
+    OUTREACH_OUTBOX,
+    OUTREACH_PROFILE_RECORDS,
+    OUTREACH_TICK,
+    Metric,
+)
+from services.contracts.topics import PERSONAL
+from services.outreach import outbox, positions
+
+
+class DatabaseCollector(Collector):
+    """Gauges from the database; none while it does not answer."""
+
+    def __init__(self, engine: Engine, decided_until: Callable[[], datetime | None]) -> None:
+        self._engine = engine
+        self._decided_until = decided_until
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return the gauges as of now."""
+        yield self._tick()
+        try:
+            with self._engine.connect() as connection:
+                waiting = outbox.waiting(connection)
+                accounts = positions.profile_accounts(connection, [t.name for t in PERSONAL])
+        except SQLAlchemyError:
+            return
+        gauge = _family(OUTREACH_OUTBOX)
+        gauge.add_metric([], waiting)
+        yield gauge
+        records = _family(OUTREACH_PROFILE_RECORDS)
+        for labels, count in sorted(accounts.items()):
+            records.add_metric(list(labels), count)
+        yield records
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Return nothing: registering must not ask the database."""
+        return ()
+
+    def _tick(self) -> GaugeMetricFamily:
+        gauge, until = _family(OUTREACH_TICK), self._decided_until()
+        if until is not None:
+            gauge.add_metric([], until.timestamp())
+        return gauge
+
+
+def registry_of(engine: Engine, decided_until: Callable[[], datetime | None]) -> CollectorRegistry:
+    """Return a registry with outreach's own gauges."""
+    registry = CollectorRegistry()
+    registry.register(DatabaseCollector(engine, decided_until))
+    return registry
+
+
+def _family(metric: Metric) -> GaugeMetricFamily:
+    return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)

@@ -1,0 +1,61 @@
+"""One problem, one voice: what is queued is taken back when it is solved or the customer wrote first."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from services.contracts.outreach import Suppression, Withdrawal
+from services.outreach import ledger
+from services.outreach.announce import Send
+from services.outreach.decide import DueStep, Rules, reconsider
+from services.outreach.gates import not_already_known, problem_open
+from services.outreach.memory import knowledge_of
+
+WITHDRAWN_BECAUSE = {
+    Suppression.SOLVED: Withdrawal.PROBLEM_CLEARED,
+    Suppression.ALREADY_KNOWN: Withdrawal.CUSTOMER_WROTE,
+}
+"""Every other no before a send is a failure, with the gate's name as its reason."""
+
+
+def withdraw_overtaken(
+    connection: Connection, customers: Iterable[str], rules: Rules, now: datetime
+) -> int:
+    """Take back what no longer needs to be said to these customers, whom the caller has locked.
+
+    Returns:
+        How many pending sends were withdrawn.
+    """
+    pending = [
+        send
+        for send in ledger.pending_of(connection, customers)
+        if send.playbook in rules.catalogue
+    ]
+    if not pending:
+        return 0
+    known = knowledge_of(
+        connection, (s.customer_id for s in pending), (s.problem_id for s in pending), since=now
+    )
+    withdrawn = 0
+    for send in pending:
+        gates = (problem_open, not_already_known)
+        no = reconsider(due_of(send), known[send.customer_id], rules, now, gates)
+        if no is not None and no.suppression is not None:
+            ledger.withdraw(connection, send, WITHDRAWN_BECAUSE[no.suppression], now)
+            withdrawn += 1
+    return withdrawn
+
+
+def due_of(send: Send) -> DueStep:
+    """Return the step that a send carries out, as the gates know it."""
+    return DueStep(
+        step_id=send.step_id,
+        customer_id=send.customer_id,
+        partition=send.partition,
+        problem_id=send.problem_id,
+        playbook=send.playbook,
+        step=send.step,
+        triggered_at=send.triggered_at,
+        due_at=send.triggered_at,
+    )

@@ -1,0 +1,215 @@
+"""Puts the parts together and turns the loop until it is told to stop.  No decision is made here."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+from jinja2 import FileSystemLoader
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.errors import KafkaError
+from sqlalchemy import Engine
+
+from services.contracts.topics import OUTREACH, TOPICS, dead_letter
+from services.kit.clock import SystemClock, monotonic
+from services.kit.exits import EXIT_USAGE, Unavailable, leave
+from services.kit.health import HealthServer, Verdict
+from services.kit.kafka_admin import check_topics
+from services.kit.kafka_clients import CLOSE_SECONDS, open_consumer, open_producer
+from services.kit.settings import ClockSource
+from services.outreach import migrate, positions, telemetry
+from services.outreach.backoff import AT_ONCE, PATIENT
+from services.outreach.batch import SOURCES
+from services.outreach.channels import Channel, SmtpChannel, SmtpServer
+from services.outreach.database import open_engine, reaching
+from services.outreach.decide import Rules
+from services.outreach.group import Membership
+from services.outreach.live import LiveLoop
+from services.outreach.messages import Templates, WrongTemplate
+from services.outreach.outbox import Publisher
+from services.outreach.playbook import Catalogue, WrongPlaybook, catalogue_of, parse
+from services.outreach.sender import Outbound
+from services.outreach.settings import Settings
+from services.outreach.ticked import TickedLoop
+
+GROUP = "outreach"
+_STUCK_AFTER_SECONDS = 300.0
+_TICKED_FETCH_WAIT_MS = 20
+
+
+class Loop(Protocol):
+    """One of the two ways in which time passes."""
+
+    def turn(self) -> None:
+        """Do what there is to do, and return soon."""
+
+    def close(self) -> None:
+        """Finish what is under way."""
+
+
+class Worker:
+    """One replica of outreach."""
+
+    def __init__(
+        self, settings: Settings, owner: UUID, log: structlog.typing.FilteringBoundLogger
+    ) -> None:
+        self._settings = settings
+        self._owner = owner
+        self._log = log
+        self._stop = threading.Event()
+        self._turned_at = monotonic()
+        self._membership: Membership | None = None
+        self._loop: LiveLoop | TickedLoop | None = None
+
+    def stop(self, *_: object) -> None:
+        """Ask `run` to return; also a signal handler."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until stopped.
+
+        Raises:
+            Unavailable: something it depends on is missing, now or at the start.
+        """
+        engine = open_engine(self._settings.database_url)
+        bootstrap = self._settings.kafka_bootstrap_servers
+        try:
+            with reaching(engine), ExitStack() as stack:
+                self._check(engine)
+                loop = self._open(engine, stack)
+                stack.enter_context(self._serving(engine))
+                while not self._stop.is_set():
+                    loop.turn()
+                    self._turned_at = monotonic()
+        except KafkaError as error:
+            raise Unavailable(
+                f"Kafka at {bootstrap} stopped answering ({type(error).__name__}): start it again, "
+                "then this service"
+            ) from error
+        finally:
+            engine.dispose()
+
+    def _check(self, engine: Engine) -> None:
+        settings = self._settings
+        wanted = [*SOURCES.values(), OUTREACH]
+        wanted += [letter for t in SOURCES.values() if (letter := dead_letter(t)) in TOPICS]
+        found = check_topics(
+            settings.kafka_bootstrap_servers,
+            wanted,
+            partitions=settings.partitions,
+            prefix=settings.topic_prefix,
+        )
+        migrate.check(engine)
+        positions.check_topic_ids(engine, {name: found[name] for name in SOURCES})
+
+    def _open(self, engine: Engine, stack: ExitStack) -> Loop:
+        """Open what the loop works with, so that leaving `stack` closes it in the right order."""
+        settings, is_ticked = self._settings, self._settings.clock is ClockSource.TICKS
+        outbound = outbound_of(settings, self._owner, smtp_of(settings))
+        stack.callback(outbound.channel.close)
+        bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
+        producer = open_producer(bootstrap)
+        stack.callback(producer.close, timeout=CLOSE_SECONDS)
+        consumer = open_consumer(
+            bootstrap,
+            f"{prefix}{GROUP}",
+            # One partition number of every topic must have one owner: ranges give that.
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            session_timeout_ms=settings.session_seconds * 1000,
+            heartbeat_interval_ms=settings.session_seconds * 1000 // 4,
+            fetch_max_wait_ms=_TICKED_FETCH_WAIT_MS if is_ticked else 500,
+        )
+        membership = Membership(consumer, engine, self._owner, prefix, self._log)
+        stack.callback(consumer.close, autocommit=False, timeout_ms=CLOSE_SECONDS * 1000)
+        publisher = Publisher(engine, producer, prefix)
+        self._membership = membership
+        if is_ticked:
+            self._loop = TickedLoop(engine, membership, publisher, outbound, self._log)
+        else:
+            self._loop = LiveLoop(engine, membership, publisher, outbound, SystemClock(), self._log)
+        stack.callback(self._loop.close)
+        membership.join()
+        return self._loop
+
+    @contextmanager
+    def _serving(self, engine: Engine) -> Iterator[None]:
+        settings = self._settings
+        registry = telemetry.registry_of(
+            engine, lambda: self._loop.decided_until if self._loop else None
+        )
+        health = HealthServer(registry, self._is_live, self._is_ready, settings.host, settings.port)
+        health.start()
+        address = "http://{}:{}".format(*health.address)
+        if settings.address_file is not None:
+            _write(settings.address_file, address)
+        self._log.info(
+            "outreach_started",
+            address=address,
+            mode=settings.mode.value,
+            clock=settings.clock.value,
+        )
+        try:
+            yield
+        finally:
+            health.close()
+            self._log.info("outreach_stopped")
+
+    def _is_live(self) -> Verdict:
+        age = monotonic() - self._turned_at
+        return Verdict(age < _STUCK_AFTER_SECONDS, f"the loop turned {age:.0f} s ago")
+
+    def _is_ready(self) -> Verdict:
+        partitions = self._membership.partitions if self._membership else ()
+        return Verdict(bool(partitions), f"{len(partitions)} partitions assigned")
+
+
+def outbound_of(settings: Settings, owner: UUID, channel: Channel) -> Outbound:
+    """Return what the sender works with; a wrong playbook or template ends the process, code 2."""
+    templates = Templates(FileSystemLoader(settings.templates))
+    try:
+        catalogue = load_playbooks(settings.playbooks)
+        templates.check(step.template for p in catalogue.values() for step in p.steps)
+    except (WrongPlaybook, WrongTemplate) as error:
+        leave(str(error), EXIT_USAGE)
+    return Outbound(
+        rules=Rules(catalogue, settings.policy(), settings.mode),
+        templates=templates,
+        channel=channel,
+        backoff=AT_ONCE if settings.clock is ClockSource.TICKS else PATIENT,
+        sender_address=settings.from_address,
+        owner=owner,
+    )
+
+
+def load_playbooks(folder: Path) -> Catalogue:
+    """Return the playbooks in this folder.
+
+    Raises:
+        WrongPlaybook: there is none, or one cannot be used.
+    """
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        raise WrongPlaybook(f"no playbook (*.yaml) in {folder}")
+    return catalogue_of(parse(file.read_text(encoding="utf-8"), file.name) for file in files)
+
+
+def smtp_of(settings: Settings) -> SmtpChannel:
+    """Return the mail channel of these settings."""
+    return SmtpChannel(
+        SmtpServer(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.smtp_starttls,
+            settings.smtp_timeout_seconds,
+        )
+    )
+
+
+def _write(file: Path, text: str) -> None:
+    """Write atomically: whoever waits for the file never reads half of it."""
+    draft = file.with_name(f"{file.name}.new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)

@@ -1,0 +1,55 @@
+"""Country → the time zone most of its people live in, for customers whose own zone is not known.
+
+A country is listed where one zone holds for most of its people; judged by population, after the
+IANA time zone database's own zone names.
+"""
+
+from collections.abc import Mapping
+
+ZONE_OF_COUNTRY: Mapping[str, str] = {
+    "AR": "America/Argentina/Buenos_Aires",
+    "AT": "Europe/Vienna",
+    "BE": "Europe/Brussels",
+    "BG": "Europe/Sofia",
+    "BR": "America/Sao_Paulo",
+    "CH": "Europe/Zurich",
+    "CL": "America/Santiago",
+    "CN": "Asia/Shanghai",
+    "CO": "America/Bogota",
+    "CZ": "Europe/Prague",
+    "DE": "Europe/Berlin",
+    "DK": "Europe/Copenhagen",
+    "EE": "Europe/Tallinn",
+    "ES": "Europe/Madrid",
+    "FI": "Europe/Helsinki",
+    "FR": "Europe/Paris",
+    "GB": "Europe/London",
+    "GR": "Europe/Athens",
+    "HR": "Europe/Zagreb",
+    "HU": "Europe/Budapest",
+    "IE": "Europe/Dublin",
+    "IL": "Asia/Jerusalem",
+    "IN": "Asia/Kolkata",
+    "IT": "Europe/Rome",
+    "JP": "Asia/Tokyo",
+    "KR": "Asia/Seoul",
+    "LT": "Europe/Vilnius",
+    "LU": "Europe/Luxembourg",
+    "LV": "Europe/Riga",
+    "NG": "Africa/Lagos",
+    "NL": "Europe/Amsterdam",
+    "NO": "Europe/Oslo",
+    "NZ": "Pacific/Auckland",
+    "PE": "America/Lima",
+    "PL": "Europe/Warsaw",
+    "PT": "Europe/Lisbon",
+    "RO": "Europe/Bucharest",
+    "SE": "Europe/Stockholm",
+    "SG": "Asia/Singapore",
+    "SI": "Europe/Ljubljana",
+    "SK": "Europe/Bratislava",
+    "TR": "Europe/Istanbul",
+    "UA": "Europe/Kyiv",
+    "UY": "America/Montevideo",
+    "ZA": "Africa/Johannesburg",
+}

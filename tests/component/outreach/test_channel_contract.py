@@ -1,0 +1,113 @@
+"""What every channel promises, asked of the real one over real SMTP and of the fake one alike."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from email.message import EmailMessage, Message
+
+import pytest
+
+from services.outreach.channels import Channel, Ending, SmtpChannel, SmtpServer
+from services.outreach.messages import Envelope, Text, compose
+from tests.support.mail import ENDS, TAKING, FakeChannel, Manner, Sink, free_port, listening
+
+TIMEOUT_SECONDS = 0.5
+Opened = tuple[Channel, Sequence[Message]]
+
+
+@contextmanager
+def over_smtp(manner: Manner) -> Iterator[Opened]:
+    sink = Sink(lambda _: manner)
+    if manner is Manner.AWAY:
+        yield open_smtp(free_port()), sink.mails
+        return
+    with listening(sink):
+        channel = open_smtp(sink.port)
+        yield channel, sink.mails
+        channel.close()
+
+
+@contextmanager
+def pretended(manner: Manner) -> Iterator[Opened]:
+    channel = FakeChannel(lambda _: manner)
+    yield channel, channel.mails
+
+
+def open_smtp(port: int, *, starttls: bool = False) -> SmtpChannel:
+    return SmtpChannel(SmtpServer("127.0.0.1", port, starttls, TIMEOUT_SECONDS))
+
+
+def mail(recipient: str = "ada@example.org", plain: str = "Hello") -> EmailMessage:
+    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    envelope = Envelope("care@example.org", recipient, "<1@care>", "p-1", "late/notice", at)
+    return compose(Text("Subject", plain, "<p>Hello</p>"), envelope)
+
+
+@pytest.mark.parametrize("manner", list(Manner))
+@pytest.mark.parametrize("opened", [over_smtp, pretended])
+def test_each_manner_of_the_other_side_has_its_ending(
+    opened: Callable[[Manner], AbstractContextManager[Opened]], manner: Manner
+) -> None:
+    with opened(manner) as (channel, mails):
+        delivery = channel.send(mail())
+
+        assert delivery.ending is ENDS[manner]
+        assert len(mails) == (1 if manner in TAKING else 0)
+        assert "ada" not in delivery.reason
+
+
+@pytest.mark.parametrize("manner", list(Manner))
+@pytest.mark.parametrize("opened", [over_smtp, pretended])
+def test_after_any_ending_the_next_message_is_attempted_afresh(
+    opened: Callable[[Manner], AbstractContextManager[Opened]], manner: Manner
+) -> None:
+    with opened(manner) as (channel, mails):
+        endings = [channel.send(mail()).ending for _ in range(2)]
+
+        assert endings == [ENDS[manner]] * 2
+        assert len(mails) == (2 if manner in TAKING else 0)
+
+
+def test_what_is_sent_is_what_arrives() -> None:
+    with over_smtp(Manner.TAKES) as (channel, mails):
+        channel.send(mail(plain=".a line that begins with a dot\n..\nGrüße"))
+
+        (arrived,) = mails
+        plain = next(part for part in arrived.walk() if part.get_content_type() == "text/plain")
+        text = plain.get_payload(decode=True)
+        assert isinstance(text, bytes)
+        assert text.decode().replace("\r\n", "\n").rstrip("\n") == (
+            ".a line that begins with a dot\n..\nGrüße"
+        )
+
+
+def test_two_mails_share_a_connection_and_a_lost_one_is_opened_anew() -> None:
+    with listening(Sink()) as sink:
+        channel, port = open_smtp(sink.port), sink.port
+        assert channel.send(mail()).ending is Ending.TAKEN
+    with listening(sink, port):
+        assert channel.send(mail()).ending is Ending.TAKEN
+        channel.close()
+    assert len(sink.mails) == 2
+
+
+def test_without_the_tls_that_was_asked_for_nothing_is_handed_over() -> None:
+    with listening(Sink()) as sink:
+        delivery = open_smtp(sink.port, starttls=True).send(mail())
+
+    assert delivery.ending is Ending.DEFERRED
+    assert sink.mails == []
+
+
+@pytest.mark.parametrize(("smtputf8", "ending"), [(True, Ending.TAKEN), (False, Ending.REFUSED)])
+def test_an_address_beyond_ascii_needs_a_server_that_can_write_it(
+    smtputf8: bool, ending: Ending
+) -> None:
+    with listening(Sink(), smtputf8=smtputf8) as sink:
+        channel = open_smtp(sink.port)
+        delivery = channel.send(mail(recipient="ädä@example.org"))
+        afterwards = channel.send(mail())
+        channel.close()
+
+    assert delivery.ending is ending
+    assert afterwards.ending is Ending.TAKEN

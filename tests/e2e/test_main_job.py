@@ -1,0 +1,104 @@
+"""The main job from door to letter box, undisturbed and with services killed on the way."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.demo.figures import Report
+from services.demo.mail_sink import MailSink
+from services.demo.parameters import ShopParameters
+from services.demo.replay import Moments, Step
+from services.demo.run import Audience, Options, run
+from services.demo.stage import Stage
+from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
+
+pytestmark = pytest.mark.connected
+
+SHOP = ShopParameters(customers=150, days=12)
+PREDICTOR_DIES_AT = 60
+OUTREACH_DIES_BEFORE_SEND = 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_the_tests_parts(kafka_bootstrap: str, database_url: str) -> Iterator[None]:
+    """Let every run of this module use the session's Kafka and PostgreSQL."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KAFKA_VARIABLE, kafka_bootstrap)
+        patch.setenv(DATABASE_VARIABLE, database_url)
+        yield
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """What happens when nothing goes wrong."""
+    return run(options(tmp_path_factory.mktemp("calm")))
+
+
+def options(folder: Path) -> Options:
+    return Options(seed=3, parameters=SHOP, folder=folder)
+
+
+def test_problems_are_noticed_and_people_written_to_once(calm: Report) -> None:
+    assert calm.faults == ()
+    assert calm.contacts.sent > 5
+    assert calm.contacts.double == 0
+    assert calm.events.accepted > 0
+    assert calm.events.accepted == (
+        calm.events.applied + calm.events.duplicate + calm.events.late + calm.events.dead_lettered
+    )
+    assert calm.events.duplicate > 0
+    assert calm.events.late > 0
+    assert calm.events.dead_lettered > 0
+    assert calm.events.rejected > 0
+
+
+def test_the_predictor_and_outreach_killed_on_the_way_change_nothing(
+    calm: Report, tmp_path: Path
+) -> None:
+    """One SIGKILL of the predictor with a tick under way, one of outreach between two sends."""
+
+    def disturb(stage: Stage) -> Moments:
+        def after_tick(step: Step) -> None:
+            if step.number == PREDICTOR_DIES_AT:
+                stage.services.kill("churn_predictor")
+
+        return Moments(after_tick=after_tick)
+
+    dying = [sys.executable, "-m", "tests.faults.outreach_dying", "before"]
+    once = str(tmp_path / "died")
+    commands = {"outreach": [*dying, str(OUTREACH_DIES_BEFORE_SEND), once]}
+    killed = run(replace(options(tmp_path / "demo"), commands=commands), Audience(disturb=disturb))
+
+    assert killed.restarts["churn_predictor"] == 1
+    assert killed.restarts["outreach"] == 1
+    assert killed.decisions_digest == calm.decisions_digest
+    assert killed.contacts == calm.contacts
+    assert killed.events == calm.events
+    assert killed.profiles == calm.profiles
+    assert killed.problems == calm.problems
+
+
+def test_outreach_killed_between_data_and_its_250_writes_to_nobody_twice(tmp_path: Path) -> None:
+    died = threading.Event()
+
+    def disturb(stage: Stage) -> Moments:
+        def hang_and_kill(sink: MailSink) -> None:
+            if len(sink.mails) == 5 and not died.is_set():
+                died.set()
+                stage.services.send_signal("outreach", signal.SIGKILL)
+
+        stage.mails.before_answer = lambda _: hang_and_kill(stage.mails)
+        return Moments()
+
+    report = run(options(tmp_path), Audience(disturb=disturb))
+
+    assert died.is_set()
+    assert report.restarts["outreach"] == 1
+    assert report.contacts.double == 0
+    assert report.contacts.unknown <= 1
+    assert report.faults == ()

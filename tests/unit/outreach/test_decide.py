@@ -1,0 +1,170 @@
+"""From situations to decisions: one per due step, in one order, each with every gate."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.contracts import outreach as contract
+from services.contracts.outreach import Mode, Outcome, Suppression
+from services.contracts.people import ConsentStatus
+from services.contracts.problems import Clearing, Tier
+from services.outreach.announce import decided
+from services.outreach.decide import Contacted, Decision, Knowledge, decide, decide_all, reconsider
+from services.outreach.facts import Ending
+from services.outreach.gates import GATES, GATES_BEFORE_SENDING
+from tests.unit.outreach.factories import (
+    CUSTOMER,
+    DAY,
+    HOUR,
+    NOON,
+    contact,
+    due,
+    knowledge,
+    problem,
+    profile,
+    rules,
+    statement,
+)
+
+
+def test_a_late_parcel_is_a_contact() -> None:
+    decision = decide(due(problem()), knowledge(), rules(), NOON)
+
+    assert decision.outcome is Outcome.CONTACT
+    assert decision.is_to_be_sent
+    assert decision.use_by == NOON + 2 * DAY
+
+
+def test_in_shadow_the_same_is_decided_and_nothing_is_to_be_sent() -> None:
+    shadow = decide(due(problem()), knowledge(), rules(Mode.SHADOW), NOON)
+
+    assert shadow.outcome is Outcome.CONTACT
+    assert shadow.mode is Mode.SHADOW
+    assert not shadow.is_to_be_sent
+
+
+def test_a_deferred_step_says_until_when() -> None:
+    night = NOON + 10 * HOUR
+
+    decision = decide(due(problem()), knowledge(), rules(), night)
+
+    assert decision.outcome is Outcome.DEFERRED
+    assert decision.deferred_until == NOON + 20 * HOUR
+    assert decision.suppression is None
+
+
+def test_of_two_problems_at_once_the_second_finds_the_budget_used_up() -> None:
+    both = (problem("o-1"), problem("o-2"))
+
+    decisions = decide_all([due(p) for p in both], {CUSTOMER: knowledge(*both)}, rules(), NOON)
+
+    assert [d.outcome for d in decisions] == [Outcome.CONTACT, Outcome.SUPPRESSED]
+    assert decisions[1].suppression is Suppression.BUDGET
+
+
+def test_a_contact_in_shadow_takes_no_room_from_a_real_one() -> None:
+    past = knowledge(contacted=(Contacted(NOON - HOUR, Mode.SHADOW),))
+
+    assert decide(due(problem()), past, rules(Mode.LIVE), NOON).outcome is Outcome.CONTACT
+    assert decide(due(problem()), past, rules(Mode.SHADOW), NOON).outcome is Outcome.SUPPRESSED
+
+
+def test_a_step_that_was_overtaken_is_of_no_more_use() -> None:
+    at_risk = due(problem(), "delivery_at_risk")
+
+    decision = decide(at_risk, knowledge(), rules(), NOON)
+
+    assert decision.suppression is Suppression.USE_BY
+
+
+def test_a_decision_made_again_at_another_instant_has_another_id() -> None:
+    one = decide(due(problem()), knowledge(), rules(), NOON)
+    other = decide(due(problem()), knowledge(), rules(), NOON + HOUR)
+
+    assert one.decision_id != other.decision_id
+    assert one.due.step_id == other.due.step_id
+
+
+def test_before_sending_the_budget_is_not_asked_again() -> None:
+    used_up = knowledge(contacted=(Contacted(NOON - HOUR, Mode.LIVE),))
+
+    assert reconsider(due(problem()), used_up, rules(), NOON, GATES) is not None
+    assert reconsider(due(problem()), used_up, rules(), NOON, GATES_BEFORE_SENDING) is None
+
+
+def test_the_published_record_holds_every_gate() -> None:
+    decision = decide(due(problem()), knowledge(contacts=(contact(),)), rules(), NOON)
+
+    published = decided(decision)
+
+    assert isinstance(published.data, contract.OutreachDecided)
+    assert [verdict.gate for verdict in published.data.gates] == [g.__name__ for g in GATES]
+    assert published.data.suppression is Suppression.ALREADY_KNOWN
+    assert published.time == NOON
+    assert published.customer_id == CUSTOMER
+    assert published.id == str(decision.decision_id)
+
+
+orders = st.sampled_from(["o-1", "o-2", "o-3"])
+endings = st.none() | st.just(Ending(NOON, Clearing.SOLVED))
+known_problems = st.lists(
+    st.builds(
+        lambda order, tier, ending: problem(order, tier, ending=ending),
+        orders,
+        st.sampled_from(Tier),
+        endings,
+    ),
+    min_size=1,
+    unique_by=lambda p: p.problem_id,
+)
+worlds = st.builds(
+    lambda problems, contacts, refused, address: knowledge(
+        *problems,
+        contacts=tuple(contacts),
+        consents=(statement(ConsentStatus.DENIED, NOON - DAY),) if refused else (),
+        profile=address,
+    ),
+    known_problems,
+    st.lists(orders.map(contact), max_size=2),
+    st.booleans(),
+    st.sampled_from([None, profile(), profile(time_zone="Asia/Tokyo")]),
+)
+
+
+@given(worlds, st.integers(0, 90), st.data())
+def test_every_due_step_gets_one_decision_and_the_same_one_in_any_order(
+    known: Knowledge, hours: int, data: st.DataObject
+) -> None:
+    steps = [
+        due(p, playbook)
+        for p in known.problems.values()
+        for playbook in ("delivery_late", "delivery_at_risk")
+    ]
+    shuffled = data.draw(st.permutations(steps))
+    now = NOON + hours * HOUR
+
+    decisions = decide_all(steps, {CUSTOMER: known}, rules(), now)
+
+    assert decide_all(shuffled, {CUSTOMER: known}, rules(), now) == decisions
+    assert {d.due.step_id for d in decisions} == {s.step_id for s in steps}
+    assert sum(1 for d in decisions if says_one_thing(d)) == len(steps)
+    assert sum(d.outcome is Outcome.CONTACT for d in decisions) <= 1
+
+
+def says_one_thing(decision: Decision) -> bool:
+    is_suppressed = decision.suppression is not None
+    is_deferred = decision.deferred_until is not None
+    expected: dict[Any, tuple[bool, bool]] = {
+        Outcome.CONTACT: (False, False),
+        Outcome.SUPPRESSED: (True, False),
+        Outcome.DEFERRED: (False, True),
+    }
+    return expected[decision.outcome] == (is_suppressed, is_deferred)
+
+
+def test_a_customers_zone_decides_and_not_the_servers() -> None:
+    in_tokyo = replace(knowledge(), profile=profile(time_zone="Asia/Tokyo"))
+
+    assert decide(due(problem()), in_tokyo, rules(), NOON).outcome is Outcome.DEFERRED

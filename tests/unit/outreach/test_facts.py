@@ -1,0 +1,169 @@
+"""Facts end the same whatever the order, and however often each event comes."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.contracts import ids
+from services.contracts.contacts import (
+    ContactOpened,
+    ContactReopened,
+    ContactReplied,
+    ContactResolved,
+    SurveyAnswered,
+    SurveySent,
+)
+from services.contracts.envelope import Event
+from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened, Tier
+from services.outreach.intake import Additions, fold
+from tests.factories import CUSTOMER, START, event
+from tests.unit.outreach.factories import rules
+
+PROBLEM = {
+    "problem_id": ids.problem_id(CUSTOMER, "sh-1", "delivery_delay", 1),
+    "kind": "delivery_delay",
+    "subject": "sh-1",
+    "order_id": "o-1",
+    "episode": 1,
+    "deadline": START,
+    "promised_by": START,
+    "actor": "us",
+}
+
+minutes = st.integers(0, 40).map(lambda n: START + timedelta(minutes=n))
+tiers = st.sampled_from(Tier)
+risks = st.none() | st.sampled_from([0.1, 0.5])
+
+
+def problem_events() -> st.SearchStrategy[Any]:
+    opened = st.builds(
+        lambda t, r: ProblemOpened(**PROBLEM, tier=t, complaint_risk=r), tiers, risks
+    )
+    changed = st.builds(
+        lambda t, r: ProblemChanged(
+            **PROBLEM, tier=t, complaint_risk=r, previous_tier=Tier.AT_RISK
+        ),
+        tiers,
+        risks,
+    )
+    cleared = st.builds(
+        lambda t, how: ProblemCleared(**PROBLEM, tier=t, clearing=how),
+        tiers,
+        st.sampled_from(["solved", "retracted", "expired"]),
+    )
+    return opened | changed | cleared
+
+
+def contact_events() -> st.SearchStrategy[Any]:
+    names = st.sampled_from(["k-1", "k-2"])
+    orders = st.sampled_from([None, "o-1", "o-2"])
+    return (
+        st.builds(
+            lambda k, o: ContactOpened(contact_id=k, channel="chat", reason="other", order_id=o),
+            names,
+            orders,
+        )
+        | st.builds(lambda k: ContactReopened(contact_id=k), names)
+        | st.builds(lambda k: ContactResolved(contact_id=k), names)
+        | st.builds(
+            lambda k, by: ContactReplied(contact_id=k, by=by),
+            names,
+            st.sampled_from(["customer", "agent", "bot"]),
+        )
+        | st.builds(
+            lambda s, n, o: SurveyAnswered(survey_id=s, kind="csat", score=n, order_id=o),
+            st.sampled_from(["s-1", "s-2"]),
+            st.integers(1, 5),
+            orders,
+        )
+        | st.just(SurveySent(survey_id="s-1", kind="csat"))
+    )
+
+
+events = st.lists(
+    st.builds(lambda data, at: event(data, at=at), problem_events() | contact_events(), minutes),
+    max_size=12,
+)
+
+
+@dataclass
+class Known:
+    """What a database would hold after these batches."""
+
+    problems: dict[Any, Any]
+    contacts: dict[Any, Any]
+    answers: dict[Any, Any]
+    due: set[Any]
+
+
+def remember(batches: list[list[Event[Any]]]) -> Known:
+    known = Known({}, {}, {}, set())
+    for batch in batches:
+        additions = fold(((e, 0) for e in batch), rules().catalogue)
+        for held, added in (
+            (known.problems, additions.problems),
+            (known.contacts, additions.contacts),
+            (known.answers, additions.answers),
+        ):
+            for key, fact in added.items():
+                held[key] = held[key].merge(fact) if key in held else fact
+        known.due |= set(additions.due)
+    return known
+
+
+@given(events, st.data())
+def test_shuffled_and_repeated_events_end_in_the_same_facts(
+    told: list[Event[Any]], data: st.DataObject
+) -> None:
+    repeats = data.draw(st.lists(st.sampled_from(told), max_size=5)) if told else []
+    shuffled = data.draw(st.permutations(told + repeats))
+
+    assert remember([shuffled]) == remember([told])
+
+
+@given(events, st.data())
+def test_it_does_not_matter_how_events_fall_into_batches(
+    told: list[Event[Any]], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(told)))
+
+    assert remember([told[cut:], told[:cut]]) == remember([told])
+
+
+def test_a_clearing_that_comes_first_still_ends_the_problem() -> None:
+    opened = event(ProblemOpened(**PROBLEM, tier="late"), at=START)
+    cleared = event(ProblemCleared(**PROBLEM, tier="late", clearing="solved"), at=START)
+
+    additions = fold([(cleared, 0), (opened, 0)], rules().catalogue)
+
+    (problem,) = additions.problems.values()
+    assert problem.ending is not None
+    assert problem.opened_at == START
+
+
+def test_a_clearing_makes_nothing_due() -> None:
+    cleared = event(ProblemCleared(**PROBLEM, tier="late", clearing="solved"))
+
+    assert fold([(cleared, 0)], rules().catalogue).due == {}
+
+
+def test_a_problem_that_rises_makes_the_later_playbook_due_as_well() -> None:
+    opened = event(ProblemOpened(**PROBLEM, tier="at_risk"), at=START)
+    changed = event(
+        ProblemChanged(**PROBLEM, tier="late", previous_tier="overdue"),
+        at=START + timedelta(days=4),
+    )
+
+    due = fold([(changed, 2), (opened, 2)], rules().catalogue).due.values()
+
+    assert {(d.playbook, d.due_at, d.partition) for d in due} == {
+        ("delivery_at_risk", START, 2),
+        ("delivery_late", START + timedelta(days=4), 2),
+    }
+
+
+def test_an_empty_batch_touches_nobody() -> None:
+    assert Additions().customers == set()

@@ -1,0 +1,274 @@
+"""Each gate by itself: what opens it, what closes it, and the word that is recorded."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from services.contracts.contacts import SurveyKind
+from services.contracts.outreach import Suppression
+from services.contracts.people import ConsentStatus, MessageClass
+from services.contracts.problems import Clearing, Tier
+from services.outreach import gates
+from services.outreach.facts import Ending, SurveyAnswer
+from services.outreach.gates import GATES, Gate, Situation, first_no, judge
+from tests.unit.outreach.factories import (
+    CUSTOMER,
+    DAY,
+    HOUR,
+    NOON,
+    POLICY,
+    contact,
+    message,
+    problem,
+    profile,
+    situation,
+    statement,
+)
+
+GRANTED, DENIED, REVOKED = ConsentStatus.GRANTED, ConsentStatus.DENIED, ConsentStatus.REVOKED
+
+
+def refusal(gate: Gate, of: Situation) -> Suppression | None:
+    return gate(of, POLICY).suppression
+
+
+def passes(gate: Gate, of: Situation) -> bool:
+    return gate(of, POLICY).verdict.passed
+
+
+def test_nothing_stands_against_a_plain_case() -> None:
+    assert first_no(judge(situation(), POLICY)) is None
+
+
+@pytest.mark.parametrize("clearing", list(Clearing))
+def test_a_cleared_problem_is_solved(clearing: Clearing) -> None:
+    cleared = situation(problem=problem(ending=Ending(NOON, clearing)))
+
+    assert refusal(gates.problem_open, cleared) is Suppression.SOLVED
+
+
+@pytest.mark.parametrize(
+    ("known", "is_known"),
+    [
+        (contact("o-1"), True),
+        (contact(None), True),
+        (contact("o-2"), False),
+        # Closed, and older than the problem: they spoke of something else.
+        (
+            contact("o-1", heard_at=NOON - DAY, opened_at=NOON - DAY, resolved_at=NOON - 20 * HOUR),
+            False,
+        ),
+        # Opened and closed in one breath, before the problem.
+        (
+            contact("o-1", heard_at=NOON - DAY, opened_at=NOON - DAY, resolved_at=NOON - DAY),
+            False,
+        ),
+        # Older than the problem, and nobody has answered yet.
+        (contact("o-1", heard_at=NOON - DAY, opened_at=NOON - DAY), True),
+        # Closed by now, and about this problem's time.
+        (contact("o-1", resolved_at=NOON), True),
+        # Closed long ago, but the customer wrote again.
+        (contact("o-1", opened_at=NOON - DAY, resolved_at=NOON - 20 * HOUR, heard_at=NOON), True),
+        # Only our own side of it was seen.
+        (contact("o-1", heard_at=None, opened_at=None, resolved_at=NOON), False),
+    ],
+)
+def test_who_wrote_first_needs_no_notice(known: Any, is_known: bool) -> None:
+    found = refusal(gates.not_already_known, situation(contacts=(known,)))
+
+    assert found is (Suppression.ALREADY_KNOWN if is_known else None)
+
+
+@pytest.mark.parametrize(
+    ("score", "kind", "order", "at", "is_known"),
+    [
+        (2, SurveyKind.CSAT, "o-1", NOON, True),
+        (2, SurveyKind.CSAT, None, NOON, True),
+        (3, SurveyKind.CSAT, "o-1", NOON, False),
+        (2, SurveyKind.NPS, "o-1", NOON, False),
+        (2, SurveyKind.CSAT, "o-2", NOON, False),
+        (2, SurveyKind.CSAT, "o-1", NOON - 2 * HOUR, False),
+    ],
+)
+def test_a_poor_answer_since_the_problem_is_a_word_about_it(
+    score: int, kind: SurveyKind, order: str | None, at: Any, is_known: bool
+) -> None:
+    answer = SurveyAnswer(CUSTOMER, "s-1", at, kind, score, order)
+
+    assert passes(gates.not_already_known, situation(answers=(answer,))) is not is_known
+
+
+@pytest.mark.parametrize(
+    ("message_class", "allowed"),
+    [
+        (MessageClass.SAFETY, True),
+        (MessageClass.SERVICE, True),
+        (MessageClass.CARE, False),
+        (MessageClass.PROMOTIONAL, False),
+    ],
+)
+def test_without_a_record_the_class_decides(message_class: MessageClass, allowed: bool) -> None:
+    assert passes(gates.consent, situation(message=message(message_class))) is allowed
+
+
+@pytest.mark.parametrize(
+    ("statements", "allowed"),
+    [
+        ((statement(DENIED, NOON - DAY),), False),
+        ((statement(DENIED, NOON - 2 * DAY), statement(GRANTED, NOON - DAY)), True),
+        ((statement(GRANTED, NOON - 2 * DAY), statement(REVOKED, NOON - DAY)), False),
+        # Not said yet at this instant.
+        ((statement(REVOKED, NOON + HOUR),), True),
+        # A pause that is over lets the earlier word stand again.
+        (
+            (
+                statement(GRANTED, NOON - 9 * DAY),
+                statement(DENIED, NOON - 5 * DAY, valid_until=NOON - DAY),
+            ),
+            True,
+        ),
+        # A pause under way.
+        (
+            (
+                statement(GRANTED, NOON - 9 * DAY),
+                statement(DENIED, NOON - 5 * DAY, valid_until=NOON + DAY),
+            ),
+            False,
+        ),
+        # Announced for later.
+        ((statement(DENIED, NOON - DAY, valid_from=NOON + DAY),), True),
+        # The end of a statement is outside of it.
+        ((statement(DENIED, NOON - DAY, valid_until=NOON),), True),
+        # Said at once: the stricter word.
+        ((statement(GRANTED, NOON - DAY), statement(REVOKED, NOON - DAY)), False),
+        # "Stop" said after a grant for a later day still means stop on that day.
+        (
+            (
+                statement(GRANTED, NOON - 9 * DAY, valid_from=NOON - DAY),
+                statement(REVOKED, NOON - 5 * DAY),
+            ),
+            False,
+        ),
+        # Another class.
+        ((statement(DENIED, NOON - DAY, message_class=MessageClass.PROMOTIONAL),), True),
+    ],
+)
+def test_the_last_word_in_force_decides_whatever_the_order(statements: Any, allowed: bool) -> None:
+    for order in permutations(statements):
+        assert passes(gates.consent, situation(consents=order)) is allowed
+
+
+def test_a_grant_opens_what_the_default_closes() -> None:
+    granted = statement(GRANTED, NOON - DAY, message_class=MessageClass.CARE)
+
+    assert passes(gates.consent, situation(message=message(MessageClass.CARE), consents=(granted,)))
+
+
+@pytest.mark.parametrize(
+    ("late_by", "is_useful"), [(timedelta(0), True), (timedelta(seconds=1), False)]
+)
+def test_old_news_is_no_news(late_by: timedelta, is_useful: bool) -> None:
+    assert passes(gates.use_by, situation(use_by=NOON - late_by)) is is_useful
+
+
+@pytest.mark.parametrize("tier", [Tier.AT_RISK, Tier.OVERDUE])
+def test_a_message_overtaken_by_events_is_no_longer_of_use(tier: Tier) -> None:
+    overtaken = situation(
+        message=replace(message(MessageClass.SERVICE), speaks_of=frozenset({tier}))
+    )
+
+    assert refusal(gates.use_by, overtaken) is Suppression.USE_BY
+
+
+def test_nobody_is_disturbed_in_their_own_night() -> None:
+    in_tokyo = situation(profile=profile(time_zone="Asia/Tokyo"))  # noon in London is 21:00 there
+
+    ruling = gates.quiet_hours(in_tokyo, POLICY)
+
+    assert ruling.deferred_until == NOON + 11 * HOUR
+    assert ruling.suppression is None
+
+
+def test_what_cannot_wait_for_the_morning_is_suppressed_at_once() -> None:
+    night = situation(now=NOON + 9 * HOUR, use_by=NOON + 19 * HOUR)
+
+    assert refusal(gates.quiet_hours, night) is Suppression.USE_BY
+    assert gates.quiet_hours(night, POLICY).deferred_until is None
+
+
+def test_what_can_just_wait_for_the_morning_waits() -> None:
+    night = situation(now=NOON + 9 * HOUR, use_by=NOON + 20 * HOUR)
+
+    assert gates.quiet_hours(night, POLICY).deferred_until == NOON + 20 * HOUR
+
+
+@pytest.mark.parametrize("message_class", list(MessageClass))
+def test_only_safety_may_disturb_at_night(message_class: MessageClass) -> None:
+    night = situation(now=NOON + 10 * HOUR, message=message(message_class))
+
+    assert passes(gates.quiet_hours, night) is (message_class is MessageClass.SAFETY)
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "has_room"),
+    [
+        ([], True),
+        ([23], False),
+        ([24], True),
+        ([25, 50], True),
+        ([25, 50, 75], False),
+        ([25, 50, 168], True),
+    ],
+)
+def test_two_rolling_windows_limit_how_often_we_write(hours_ago: list[int], has_room: bool) -> None:
+    past = tuple(NOON - hours * HOUR for hours in hours_ago)
+
+    assert passes(gates.budget, situation(contacted_at=past)) is has_room
+
+
+@pytest.mark.parametrize("message_class", list(MessageClass))
+def test_every_class_but_safety_obeys_the_budget(message_class: MessageClass) -> None:
+    tired = situation(message=message(message_class), contacted_at=(NOON - HOUR,))
+
+    assert passes(gates.budget, tired) is (message_class is MessageClass.SAFETY)
+
+
+@pytest.mark.parametrize("known", [None, profile(email=None)])
+def test_without_an_address_there_is_no_channel(known: Any) -> None:
+    assert refusal(gates.channel, situation(profile=known)) is Suppression.CHANNEL
+
+
+def test_every_gate_speaks_and_the_first_no_decides() -> None:
+    hopeless = situation(
+        problem=problem(ending=Ending(NOON, Clearing.SOLVED)),
+        contacts=(contact(),),
+        consents=(statement(DENIED, NOON - DAY),),
+        use_by=NOON - DAY,
+        now=NOON + 10 * HOUR,
+        contacted_at=(NOON,),
+        profile=None,
+    )
+
+    rulings = judge(hopeless, POLICY)
+
+    assert [ruling.verdict.gate for ruling in rulings] == [gate.__name__ for gate in GATES]
+    assert not any(ruling.verdict.passed for ruling in rulings)
+    decisive = first_no(rulings)
+    assert decisive is not None
+    assert decisive.suppression is Suppression.SOLVED
+
+
+def test_a_verdict_names_its_rule_and_nothing_personal() -> None:
+    known = profile(name="Ada Canary", email="canary@example.org", time_zone="Asia/Tokyo")
+
+    said = " ".join(
+        f"{ruling.verdict.rule} {ruling.verdict.because}"
+        for ruling in judge(situation(profile=known, contacts=(contact(),)), POLICY)
+    )
+
+    assert "quiet_hours/1" in said
+    for secret in ("Ada", "canary", "Tokyo"):
+        assert secret not in said

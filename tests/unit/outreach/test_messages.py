@@ -1,0 +1,163 @@
+"""Messages: in the reader's language, without an offer, and never more than one header a line."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import DictLoader, FileSystemLoader
+
+from services.outreach.messages import (
+    LANGUAGES,
+    PARTS,
+    Envelope,
+    Letter,
+    Templates,
+    Text,
+    WrongTemplate,
+    compose,
+    day_in_words,
+    language_of,
+    one_line,
+)
+from services.outreach.settings import Settings
+
+SHIPPED: Path = Settings.model_fields["templates"].default
+NAMES = sorted(folder.name for folder in SHIPPED.iterdir())
+AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+ENVELOPE = Envelope("care@example.org", "ada@example.org", "<1@care>", "p-1", "late/notice", AT)
+OFFERS = re.compile(
+    r"voucher|coupon|discount|% off|\d ?%|free shipping|gutschein|rabatt|kostenlos|"
+    r"desconto|cupom|gr[aá]tis|brinde",
+    re.IGNORECASE,
+)
+
+
+def letter(language: str | None = "en", name: str | None = "Ada") -> Letter:
+    return Letter(name, "o-1", AT, ZoneInfo("UTC"), language)
+
+
+def shipped() -> Templates:
+    return Templates(FileSystemLoader(SHIPPED))
+
+
+@pytest.mark.parametrize("template", NAMES)
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["Ada", None])
+def test_every_shipped_message_speaks_of_its_order_and_offers_nothing(
+    template: str, language: str, name: str | None
+) -> None:
+    text = shipped().render(template, letter(language, name))
+
+    for part in (text.subject, text.plain, text.html):
+        assert "o-1" in part
+        assert not OFFERS.search(part)
+        assert "None" not in part
+    assert day_in_words(AT, ZoneInfo("UTC"), language) in text.plain
+    assert len(text.subject) <= 78
+
+
+def test_an_offer_would_be_found() -> None:
+    for offer in ("a voucher for you", "10 % off", "15% de desconto", "Ihr Rabatt"):
+        assert OFFERS.search(offer)
+
+
+@pytest.mark.parametrize("template", NAMES)
+def test_the_languages_differ(template: str) -> None:
+    texts = {shipped().render(template, letter(language)).plain for language in LANGUAGES}
+
+    assert len(texts) == len(LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"),
+    [("pt-BR", "pt"), ("de", "de"), ("DE-at", "de"), ("fr", "en"), ("ptx", "en"), (None, "en")],
+)
+def test_an_unknown_language_falls_back_to_english(tag: str | None, language: str) -> None:
+    assert language_of(tag) == language
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "3 March 2026"), ("de", "3. März 2026"), ("pt", "3 de março de 2026")],
+)
+def test_the_day_is_the_customers_own(language: str, words: str) -> None:
+    late = datetime(2026, 3, 2, 20, tzinfo=UTC)
+
+    assert day_in_words(late, ZoneInfo("Asia/Tokyo"), language) == words
+
+
+def test_markup_in_a_name_stays_a_name() -> None:
+    text = shipped().render("delivery_late", letter(name="<b>Ada</b>"))
+
+    assert "&lt;b&gt;Ada" in text.html
+    assert "<b>Ada</b>" in text.plain
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ name.__init__.__globals__ }}",
+        "{{ missing }}",
+        "{% include '/etc/passwd' %}",
+    ],
+)
+def test_a_template_reaches_nothing_but_its_letter(source: str) -> None:
+    parts = {f"x/{language}.{part}": "ok" for language in LANGUAGES for part in PARTS}
+    templates = Templates(DictLoader({**parts, "x/en.txt": source}))
+
+    with pytest.raises(WrongTemplate):
+        templates.render("x", letter())
+
+
+def test_a_missing_part_is_named_at_the_start() -> None:
+    with pytest.raises(WrongTemplate, match=re.escape("x/en.subject")):
+        Templates(DictLoader({})).check(["x"])
+
+
+def test_shipped_templates_are_complete() -> None:
+    shipped().check(NAMES)
+
+
+@given(st.text(max_size=60))
+def test_whatever_a_value_holds_the_headers_stay_what_they_are(text: str) -> None:
+    subject = one_line(f"About {text}")
+
+    mail = compose(Text(subject, "p", "h"), ENVELOPE)
+    head = mail.as_bytes().split(b"\r\n\r\n", 1)[0]
+
+    names = [line.split(b":")[0] for line in head.splitlines() if line[:1] not in b" \t"]
+    assert names == [
+        b"From", b"To", b"Subject", b"Date", b"Message-ID", b"Auto-Submitted",
+        b"X-Care-Problem", b"X-Care-Step", b"MIME-Version", b"Content-Type",
+    ]  # fmt: skip
+
+
+def test_a_name_with_line_breaks_adds_no_header() -> None:
+    text = shipped().render("delivery_late", letter(name="Ada\r\nBcc: all@example.org"))
+
+    assert "\r" not in text.plain.split("\n", 1)[0]
+    assert "Bcc" not in compose(text, ENVELOPE)
+
+
+@pytest.mark.parametrize("recipient", ["a@b\r\nBcc: c@d", "a b@c", ""])
+def test_an_address_that_is_none_is_refused(recipient: str) -> None:
+    envelope = Envelope("care@example.org", recipient, "<1@care>", "p-1", "late/notice", AT)
+
+    with pytest.raises(ValueError, match=r"address|header|line"):
+        compose(Text("s", "p", "h"), envelope)
+
+
+def test_a_mail_says_what_it_is_about_and_that_no_person_wrote_it() -> None:
+    mail = compose(Text("s", "plain", "<p>html</p>"), ENVELOPE)
+
+    assert mail["X-Care-Problem"] == "p-1"
+    assert mail["X-Care-Step"] == "late/notice"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Message-ID"] == "<1@care>"
+    assert mail["Date"] == "Mon, 02 Mar 2026 12:00:00 +0000"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
