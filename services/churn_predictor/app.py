@@ -1,9 +1,10 @@
 """Puts the predictor together: checks what it depends on, then hands its partitions to Faust."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 import faust
 from pydantic import ValidationError
@@ -25,6 +26,8 @@ from services.kit.settings import ClockSource
 
 _log = get(__name__)
 
+# Faust insists on a folder; nothing is ever kept in it, so all workers of a user may share one.
+_FAUST_FOLDER = Path(gettempdir()) / f"care-faust-{os.getuid()}"
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
@@ -84,7 +87,7 @@ def run(settings: Settings) -> None:
             worker,
             partitions=settings.partitions,
             session_seconds=settings.session_seconds,
-            folder=Path(stack.enter_context(TemporaryDirectory(prefix="care-churn-predictor-"))),
+            folder=_FAUST_FOLDER,
         )
         host = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False)
         host.spinner = None  # it would write control characters into the log
