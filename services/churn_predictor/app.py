@@ -75,11 +75,11 @@ def run(settings: Settings) -> None:
     deployment = open_deployment(settings)
     clock = SystemClock() if settings.clock is ClockSource.SYSTEM else None
     with ExitStack() as stack:
-        telemetry = Telemetry()
+        telemetry = Telemetry(is_ticking=clock is not None)
         stack.enter_context(_health(settings, telemetry))
         worker = Worker(deployment, card, telemetry, clock)
         if clock is not None:
-            stack.enter_context(_ticking(settings, worker, clock))
+            stack.enter_context(_ticking(settings, worker, clock, telemetry))
         app = create_app(
             f"{settings.topic_prefix}{GROUP}",
             settings.kafka_bootstrap_servers,
@@ -108,7 +108,9 @@ def _health(settings: Settings, telemetry: Telemetry) -> Iterator[None]:
 
 
 @contextmanager
-def _ticking(settings: Settings, worker: Worker, clock: Clock) -> Iterator[None]:
+def _ticking(
+    settings: Settings, worker: Worker, clock: Clock, telemetry: Telemetry
+) -> Iterator[None]:
     ticker = Ticker(
         settings.kafka_bootstrap_servers,
         settings.topic_prefix,
@@ -116,6 +118,7 @@ def _ticking(settings: Settings, worker: Worker, clock: Clock) -> Iterator[None]
         lambda: worker.partitions,
         clock,
         settings.tick_seconds,
+        telemetry.turned,
     ).start()
     try:
         yield

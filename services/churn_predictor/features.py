@@ -35,7 +35,7 @@ def features(parcel: Parcel, facts: Facts, now: datetime) -> Values:
         "is_with_carrier": float(_handed_over_at(parcel, now) is not None),
         "lines": None if basket is None else float(basket.lines),
         "sellers": None if basket is None else float(basket.sellers),
-        "estimate_moved_days": _moved(parcel),
+        "estimate_moved_days": _moved(parcel, now),
         "contacts_about_order": float(_contacts(facts.contacts, parcel.shipment.order_id, now)),
     }
 
@@ -56,8 +56,10 @@ def _past_ship_by(parcel: Parcel, now: datetime) -> float | None:
     return _days((_handed_over_at(parcel, now) or now) - limit)
 
 
-def _moved(parcel: Parcel) -> float:
-    newest = parcel.shipment.latest_promise or parcel.promise
+def _moved(parcel: Parcel, now: datetime) -> float:
+    newest = parcel.shipment.latest_promise
+    if newest is None or newest.told.at > now:
+        return 0.0
     return _days(newest.promised_by - parcel.promise.promised_by)
 
 

@@ -3,6 +3,8 @@
 from collections import deque
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from services.churn_predictor.problems import Heard
 from services.contracts.stream import FEED_RECORD, FeedMark, TickMark
 
@@ -19,7 +21,12 @@ class HeardFeeds:
 
     def keep(self, value: bytes) -> None:
         """Take in one record of the feeds topic; one that nobody can read is passed over."""
-        record = FEED_RECORD.validate_json(value)
+        try:
+            record = FEED_RECORD.validate_json(value)
+        except ValidationError:
+            return
+        if record.partition >= len(self._done):
+            return
         if isinstance(record, TickMark):
             self._done[record.partition] = max(self._done[record.partition], record.tick)
         else:

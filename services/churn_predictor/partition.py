@@ -6,7 +6,7 @@ writes its changes to the changelog, all in one transaction.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -28,6 +28,8 @@ from services.contracts.problems import RiskAssessed
 from services.contracts.stream import Account, Barrier, FeedMark, Tick, TickMark
 from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
 
+_TICK_SKEW = timedelta(minutes=5)
+"""How far the clock of another worker may be ahead of ours."""
 _SOURCE_NAMES = frozenset(topic.name for topic in t.PREDICTOR_SOURCES)
 
 
@@ -122,13 +124,20 @@ class Partition:
         for customer_id, customer in self.customers.items():
             self.due.plan(customer_id, customer.due)
 
+    def begin(self, topic: Topic, offset: int) -> None:
+        """Note where reading of this topic begins, unless it began before."""
+        self.state.sources.setdefault(
+            topic.name,
+            SourceState(self._topic_ids[topic.name], first_offset=offset, next_offset=offset),
+        )
+
     def next_offset(self, topic: Topic) -> int | None:
         """Return where to read on in this topic; None: nothing of it was read yet."""
         source = self.state.sources.get(topic.name)
         return None if source is None else source.next_offset
 
     def apply(
-        self, topic: Topic, begins_at: int, records: Sequence[Record], now: datetime | None
+        self, topic: Topic, records: Sequence[Record], ends_at: int, now: datetime | None
     ) -> list[Refused]:
         """Apply records in offset order and return those nobody can read.
 
@@ -136,14 +145,11 @@ class Partition:
 
         Args:
             topic: Where they come from.
-            begins_at: Everything from this offset on is in `records` or was applied before.
-            records: Of this partition.
+            records: Of this partition; what they leave out before `ends_at` does not exist.
+            ends_at: Where to read on; transaction markers may lie between it and the last record.
             now: The deployment's time, for telling what lies too far ahead; None: not known yet.
         """
-        source = self.state.sources.setdefault(
-            topic.name,
-            SourceState(self._topic_ids[topic.name], first_offset=begins_at, next_offset=begins_at),
-        )
+        source = self.state.sources[topic.name]
         refused = []
         for record in records:
             if record.offset < source.next_offset:
@@ -154,6 +160,7 @@ class Partition:
             except Unreadable as error:
                 source.dead_lettered += 1
                 refused.append(Refused(topic, record, error.reason, str(error)))
+        source.next_offset = max(source.next_offset, ends_at)
         return refused
 
     def ready(self) -> Tick | None:
@@ -175,10 +182,12 @@ class Partition:
         if tick.barrier is not None:
             yield self._barrier(tick, tick.barrier)
 
-    def take_changes(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield key and value of all that changed since the last call, for the changelog."""
+    def take_changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Yield key and value of all that changed since the last call; None: nothing is left of it."""
         for customer_id in sorted(self._changed):
-            yield customer_id.encode(), st.CUSTOMER.dump_json(self.customers[customer_id])
+            customer = self.customers.get(customer_id)
+            value = None if customer is None else st.CUSTOMER.dump_json(customer)
+            yield customer_id.encode(), value
         self._changed.clear()
         yield st.partition_key(self.number), st.PARTITION.dump_json(self.state)
 
@@ -186,7 +195,7 @@ class Partition:
         self, topic: Topic, source: SourceState, record: Record, now: datetime | None
     ) -> None:
         if topic is t.TICKS:
-            self._wait_for(_read_tick(record))
+            self._wait_for(_read_tick(record, now))
             source.applied += 1
             return
         event = self._read(topic, record.key, record.value, record.headers)
@@ -225,38 +234,54 @@ class Partition:
             feed.changed = True
 
     def _wait_for(self, tick: Tick) -> None:
-        newest = self.state.pending[-1].number if self.state.pending else self.state.number
-        if newest is None or tick.number > newest:
-            self.state.pending.append(tick)
+        pending = self.state.pending
+        newest = pending[-1].number if pending else self.state.number
+        if newest is not None and tick.number <= newest:
+            return
+        if tick.barrier is None and len(pending) > 1:
+            # The oldest will take effect first; between it and the newest nothing is missed.
+            pending.pop()
+        pending.append(tick)
 
     def _has_reached(self, topic_name: str, end: int) -> bool:
-        if topic_name not in _SOURCE_NAMES or end == 0:
+        if topic_name not in _SOURCE_NAMES:
             return True
-        source = self.state.sources.get(topic_name)
-        return source is not None and source.next_offset >= end
+        return self.state.sources[topic_name].next_offset >= end
 
     def _look(self, moment: Moment) -> Iterator[Output]:
         for customer_id in sorted(self._touched | self.due.take(moment.now)):
             customer = self.customers[customer_id]
             st.forget(customer, moment.now - HORIZON)
             said = decide(customer_id, customer, moment, self._card)
-            self.due.plan(customer_id, customer.due)
-            self._changed.add(customer_id)
+            self._plan(customer_id, customer)
             yield from _published(customer_id, said)
         self._touched.clear()
 
+    def _plan(self, customer_id: str, customer: CustomerState) -> None:
+        """Keep the customer until there is something to look at again, or nothing left to keep."""
+        expiry = st.expires_at(customer)
+        if expiry is None:
+            del self.customers[customer_id]
+            customer.due = None
+        else:
+            customer.due = expiry if customer.due is None else min(customer.due, expiry)
+        self.due.plan(customer_id, customer.due)
+        self._changed.add(customer_id)
+
     def _feed_marks(self, tick: Tick) -> Iterator[Output]:
         for name, feed in sorted(self.state.feeds.items()):
-            if feed.changed:
+            if feed.heard_at < tick.at - HORIZON:
+                del self.state.feeds[name]
+            elif feed.changed:
+                # A date ahead of now was heard now: else one event would keep a dead feed alive.
+                feed.heard_at, feed.changed = min(feed.heard_at, tick.at), False
                 mark = FeedMark(
                     feed=name,
                     partition=self.number,
                     tick=tick.number,
-                    heard_at=min(feed.heard_at, tick.at),
+                    heard_at=feed.heard_at,
                     events=feed.events,
                 )
-                # A date ahead of now is not heard yet: it is said again when its time has come.
-                feed.changed = feed.heard_at > tick.at
                 yield Output(t.FEEDS, mark.key.encode(), mark.model_dump_json().encode())
         end = TickMark(partition=self.number, tick=tick.number, at=tick.at)
         yield Output(t.FEEDS, end.key.encode(), end.model_dump_json().encode())
@@ -292,13 +317,17 @@ class Partition:
         return Output(t.PROBLEMS, None, reached.encode(), BARRIER)
 
 
-def _read_tick(record: Record) -> Tick:
+def _read_tick(record: Record, now: datetime | None) -> Tick:
     try:
-        return Tick.model_validate_json(record.value or b"")
+        tick = Tick.model_validate_json(record.value or b"")
     except ValidationError as error:
         raise Unreadable(
             "invalid", (Fault("", "invalid", f"{error.error_count()} faults"),)
         ) from None
+    if tick.barrier is None and now is not None and tick.at > now + _TICK_SKEW:
+        # Time never runs backwards here: one tick from the future would stop it until then.
+        raise Unreadable("future", (Fault("/at", "future", "a tick ahead of the clock"),))
+    return tick
 
 
 def _published(customer_id: str, said: Sequence[Event[Any]]) -> Iterator[Output]:

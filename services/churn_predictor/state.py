@@ -1,7 +1,7 @@
 """What the predictor remembers: one value per customer, one per partition, and how they are written."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from services.churn_predictor.facts import Facts, forget_facts
 from services.contracts.problems import Band, FeedEvidence, ProblemKind, Tier
 from services.contracts.stream import Tick
+from services.contracts.topics import HORIZON
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +114,16 @@ def partition_key(partition: int) -> bytes:
     return _PARTITION_KEY + str(partition).encode()
 
 
-def is_partition_key(key: bytes) -> bool:
-    """Whether a changelog key is a partition's and not a customer's."""
-    return key.startswith(_PARTITION_KEY)
-
-
 def digest(source: str, event_id: str) -> str:
     """Return the short name under which an applied event is remembered (64 bits, per customer)."""
     return blake2b(f"{source}\x1f{event_id}".encode(), digest_size=8).hexdigest()
+
+
+def expires_at(customer: CustomerState) -> datetime | None:
+    """Return when something of this customer falls behind the horizon; None: nothing is left."""
+    oldest = min(customer.seen.values(), default=None)
+    # One second later it lies strictly before the horizon.
+    return None if oldest is None else oldest + HORIZON + timedelta(seconds=1)
 
 
 def forget(customer: CustomerState, before: datetime) -> None:

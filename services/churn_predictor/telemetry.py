@@ -15,13 +15,20 @@ from services.kit.health import Verdict
 _OUTCOMES = ("applied", "duplicate", "late", "dead_lettered")
 
 
+_SILENT_SECONDS = 120.0
+_STUCK_SECONDS = 300.0
+"""Longer than any request of the client may take."""
+
 _Key = tuple[int, str, str]
 
 
 class Telemetry:
     """Counts what the partitions did in this process, and knows whether it is ready."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_ticking: bool = False) -> None:
+        """Count from zero.  `is_ticking`: time is the machine's, and a ticker of ours tells it."""
+        self._is_ticking = is_ticking
+        self._turned = self._ticked = monotonic()
         self.registry = CollectorRegistry()
         self._records = telemetry.counter(m.PREDICTOR_APPLIED, self.registry)
         self._tick = telemetry.gauge(m.PREDICTOR_TICK, self.registry)
@@ -29,7 +36,6 @@ class Telemetry:
         self._seen: dict[_Key, int] = {}
         self._due: dict[int, int] = {}
         self._owned: int | None = None
-        self._progressed = monotonic()
         for topic in (*PREDICTOR_SOURCES, TICKS):
             for outcome in _OUTCOMES:
                 self._records.labels(topic.name, outcome)
@@ -44,11 +50,10 @@ class Telemetry:
             self._due[partition.number] = len(partition.due)
             for key, total in _totals(partition):
                 self._seen[key] = total
-        self._progressed = monotonic()
+        self._ticked = monotonic()
 
     def applied(self, partition: Partition) -> None:
         """Count what came since the last call for this partition."""
-        self._progressed = monotonic()
         for key, total in _totals(partition):
             _, name, outcome = key
             self._records.labels(name, outcome).inc(total - self._seen.get(key, 0))
@@ -59,16 +64,26 @@ class Telemetry:
     def ticked(self, at: datetime) -> None:
         """Note the time that took effect."""
         self._tick.set(at.timestamp())
+        self._ticked = monotonic()
+
+    def turned(self) -> None:
+        """Note that the ticker's loop still turns, whether or not the broker took its ticks."""
+        self._turned = monotonic()
 
     def ready(self) -> Verdict:
-        """Whether the group gave this worker its share, even if that is nothing."""
+        """Whether the group gave this worker its share, even nothing, and time passes in it."""
         if self._owned is None:
             return Verdict(False, "waiting for the group to assign partitions")
+        silent = monotonic() - self._ticked
+        if self._is_ticking and self._owned and silent > _SILENT_SECONDS:
+            return Verdict(False, f"no tick took effect for {silent:.0f} s")
         return Verdict(True, f"owns {self._owned} partitions")
 
     def live(self) -> Verdict:
-        """Whether the process can still answer; progress is judged by lag, outside."""
-        return Verdict(True, f"last progress {monotonic() - self._progressed:.0f} s ago")
+        """Whether the ticker still turns.  A broker that is away is no reason to start anew."""
+        silent = monotonic() - self._turned
+        is_stuck = self._is_ticking and silent > _STUCK_SECONDS
+        return Verdict(not is_stuck, f"the ticker turned {silent:.0f} s ago" if is_stuck else "ok")
 
 
 def _totals(partition: Partition) -> Iterator[tuple[_Key, int]]:

@@ -31,6 +31,7 @@ class Ticker:
         owned: Callable[[], Iterable[int]],
         clock: Clock,
         seconds: float,
+        turned: Callable[[], None],
     ) -> None:
         self._topics = physical_names(PREDICTOR_SOURCES, prefix)
         self._ticks = TICKS.physical(prefix)
@@ -38,6 +39,7 @@ class Ticker:
         self._owned = owned
         self._clock = clock
         self._seconds = seconds
+        self._turned = turned
         self._stop = threading.Event()
         self._consumer: KafkaConsumer = open_consumer(bootstrap)
         self._producer: KafkaProducer = open_producer(bootstrap)
@@ -57,6 +59,7 @@ class Ticker:
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):
+            self._turned()
             try:
                 self._tick()
             except Exception as error:  # noqa: BLE001 - a missed tick is made up for by the next

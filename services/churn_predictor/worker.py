@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.churn_predictor.feeds import HeardFeeds
-from services.churn_predictor.partition import Output, Partition, Refused
+from services.churn_predictor.partition import Moved, Output, Partition, Refused
 from services.churn_predictor.scoring import Scorecard
 from services.churn_predictor.telemetry import Telemetry
 from services.contracts import topics as t
@@ -17,6 +17,7 @@ from services.contracts.stream import Tick
 from services.kit import dead_letters
 from services.kit.changelog import Follower, read_latest
 from services.kit.clock import Clock
+from services.kit.exits import Unavailable
 from services.kit.faust_slices import HoleInStream, Slice
 from services.kit.logs import get
 from services.kit.records import read_event
@@ -94,6 +95,11 @@ class Worker:
             for name, topic in self._topics.items()
         }
 
+    def begin(self, starts: Mapping[tuple[str, int], int]) -> None:
+        """Note from where each source is read, so that an empty one counts as read."""
+        for (name, number), offset in starts.items():
+            self._owned[number].partition.begin(self._topics[name], offset)
+
     def disown(self) -> None:
         """Commit what is open and forget every partition."""
         with self._lock:
@@ -115,7 +121,7 @@ class Worker:
         if known is not None and piece.begins_at > known:
             raise HoleInStream(f"{piece.topic}-{piece.partition}: {known} to {piece.begins_at}")
         now = self._now(owned.partition)
-        for letter in owned.partition.apply(topic, piece.begins_at, piece.records, now):
+        for letter in owned.partition.apply(topic, piece.records, piece.ends_at, now):
             self._dead_letter(owned, letter)
         self._telemetry.applied(owned.partition)
         has_ticked = self._tick(owned)
@@ -132,10 +138,16 @@ class Worker:
     def _restore(self, number: int) -> _Owned:
         deployment = self._deployment
         name = f"{deployment.prefix}{GROUP}-{number}"
-        writer = TransactionalWriter(deployment.bootstrap, name)
+        writer = TransactionalWriter(deployment.bootstrap, name, t.MAX_STATE_BYTES)
         partition = Partition(number, self._card, read_event, deployment.topic_ids)
         changelog = t.FACTS_CHANGELOG.physical(deployment.prefix)
-        partition.restore(read_latest(deployment.bootstrap, changelog, number))
+        try:
+            partition.restore(read_latest(deployment.bootstrap, changelog, number))
+        except Moved as moved:
+            raise Unavailable(
+                f"topic {deployment.prefix}{moved} was made anew since this state was written, so its "
+                f"offsets mean nothing: make {changelog} anew too, to start from an empty state"
+            ) from None
         _log.info("partition_owned", partition=number, customers=len(partition.customers))
         return _Owned(partition, writer)
 

@@ -21,6 +21,7 @@ BARRIER = "application/vnd.care.barrier+json"
 BINARY_PREFIX = "ce_"
 """Kafka headers of binary mode; HTTP spells it `ce-`."""
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
 _EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}")
 
 
@@ -32,8 +33,15 @@ def _to_utc(moment: datetime) -> datetime:
         raise ValueError("must lie between the years 1 and 9999 in UTC") from None
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
-"""A point in time; must be given with its zone, is kept in UTC."""
+def _in_our_time(moment: datetime) -> datetime:
+    # Rules add days to dates; at the edge of the calendar that would overflow.
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return moment
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_to_utc), AfterValidator(_in_our_time)]
+"""A point in time, 1970 to 2199; must be given with its zone, is kept in UTC."""
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
 """An id of another system: no white space, no control characters."""

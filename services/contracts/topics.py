@@ -22,6 +22,9 @@ MAX_EVENT_BYTES = 256 * 1024
 """Ingest's limit for one event."""
 
 _MIB = 1024 * 1024
+MAX_STATE_BYTES = 8 * _MIB
+"""The largest value of one customer in the predictor's changelog: some 200,000 events."""
+
 _DEAD_LETTER_SUFFIX = "-dlq"
 
 
@@ -61,20 +64,15 @@ class Topic:
         return config
 
 
-def _raw(name: str, holds: str, days: int | None, writers: str, readers: str) -> Topic:
-    return Topic(
-        name=name,
-        key="customer_id",
-        holds=holds,
-        clean_up=CleanUp.COMPACT if days is None else CleanUp.DELETE,
-        retention=None if days is None else timedelta(days=days),
-        written_by=tuple(writers.split()),
-        read_by=tuple(readers.split()),
-        max_message_bytes=2 * _MIB,
-    )
-
-
-def _own(name: str, key: str, holds: str, days: int | None, writers: str, readers: str) -> Topic:
+def _log(
+    name: str,
+    key: str,
+    holds: str,
+    days: int | None,
+    writers: str,
+    readers: str,
+    max_message_bytes: int = _MIB,
+) -> Topic:
     return Topic(
         name=name,
         key=key,
@@ -83,7 +81,12 @@ def _own(name: str, key: str, holds: str, days: int | None, writers: str, reader
         retention=None if days is None else timedelta(days=days),
         written_by=tuple(writers.split()),
         read_by=tuple(readers.split()),
+        max_message_bytes=max_message_bytes,
     )
+
+
+def _raw(name: str, holds: str, days: int | None, writers: str, readers: str) -> Topic:
+    return _log(name, "customer_id", holds, days, writers, readers, 2 * _MIB)
 
 
 def dead_letter(topic: Topic) -> Topic:
@@ -133,7 +136,7 @@ IDENTITIES = _raw(
     "churn_predictor outreach metrics",
 )
 
-TICKS = _own(
+TICKS = _log(
     "ticks",
     "none",
     "time, and where the source partitions ended at that moment",
@@ -141,7 +144,7 @@ TICKS = _own(
     "churn_predictor replayer",
     "churn_predictor ingest outreach metrics",
 )
-PROBLEMS = _own(
+PROBLEMS = _log(
     "problems",
     "customer_id",
     "opened, changed, cleared",
@@ -149,7 +152,7 @@ PROBLEMS = _own(
     "churn_predictor",
     "outreach metrics",
 )
-CUSTOMER_RISKS = _own(
+CUSTOMER_RISKS = _log(
     "customer-risks",
     "customer_id",
     "the latest risk of each customer",
@@ -157,7 +160,7 @@ CUSTOMER_RISKS = _own(
     "churn_predictor",
     "outreach others",
 )
-ASSESSMENTS = _own(
+ASSESSMENTS = _log(
     "assessments",
     "customer_id",
     "each assessment that mattered, with its inputs",
@@ -165,7 +168,7 @@ ASSESSMENTS = _own(
     "churn_predictor",
     "outreach metrics",
 )
-FEEDS = _own(
+FEEDS = _log(
     "feeds",
     "feed and partition",
     "when each feed was last heard in each partition",
@@ -173,7 +176,7 @@ FEEDS = _own(
     "churn_predictor",
     "churn_predictor outreach metrics",
 )
-ACCOUNTS = _own(
+ACCOUNTS = _log(
     "accounts",
     "source topic and partition",
     "cumulative counts: applied, duplicate, late, dead-lettered",
@@ -181,7 +184,7 @@ ACCOUNTS = _own(
     "churn_predictor",
     "metrics",
 )
-OUTREACH = _own(
+OUTREACH = _log(
     "outreach",
     "customer_id",
     "what was decided and what became of it",
@@ -189,13 +192,14 @@ OUTREACH = _own(
     "outreach",
     "metrics others",
 )
-FACTS_CHANGELOG = _own(
+FACTS_CHANGELOG = _log(
     "churn-predictor-facts-changelog",
     "customer_id or partition",
     "the predictor's state, to rebuild it",
     None,
     "churn_predictor",
     "churn_predictor",
+    MAX_STATE_BYTES,
 )
 
 OUTSIDE = (PURCHASES, DELIVERIES, CONTACTS, CUSTOMERS, CONSENTS, IDENTITIES)
@@ -207,7 +211,7 @@ PREDICTOR_SOURCES = (PURCHASES, DELIVERIES, CONTACTS, IDENTITIES)
 PERSONAL = (CUSTOMERS, CONSENTS)
 """Outside topics whose bytes never go to a dead-letter topic, only a pointer to them."""
 
-_LOGS = (
+_ALL = (
     *OUTSIDE,
     TICKS,
     PROBLEMS,
@@ -219,7 +223,7 @@ _LOGS = (
     FACTS_CHANGELOG,
 )
 DEAD_LETTERS = tuple(dead_letter(topic) for topic in (*OUTSIDE, TICKS, PROBLEMS, OUTREACH))
-TOPICS: tuple[Topic, ...] = (*_LOGS, *DEAD_LETTERS)
+TOPICS: tuple[Topic, ...] = (*_ALL, *DEAD_LETTERS)
 
 _BY_NAME = {topic.name: topic for topic in TOPICS}
 

@@ -14,6 +14,7 @@ Pinned to faust-streaming 0.15.3; `tests/unit/kit/test_faust_internals.py` names
 
 import asyncio
 import os
+import sys
 import traceback
 from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from services.kit.exits import EXIT_INTERNAL
+from services.kit.exits import EXIT_INTERNAL, EXIT_UNAVAILABLE, Unavailable
 from services.kit.logs import get
 
 SLICE = 500
@@ -37,12 +38,34 @@ Records = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Records of one partition in offset order; everything from `begins_at` on is in it or before it."""
+    """Records of one partition in offset order, and the range of offsets they stand for.
+
+    Whatever lies from `begins_at` up to `ends_at` and is not among `records` does not exist for a
+    reader: transaction markers, aborted or compacted records.
+    """
 
     topic: str
     partition: int
     begins_at: int
     records: Records
+    ends_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Nothing:
+    """Looks to Faust like the record before an offset at which there is none."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int | None = None
+    timestamp_type: int | None = None
+    headers: tuple[()] = ()
+    key: bytes | None = None
+    value: bytes | None = None
+    checksum: bytes | None = None
+    serialized_key_size: int = 0
+    serialized_value_size: int = 0
 
 
 class Host(Protocol):
@@ -53,6 +76,9 @@ class Host(Protocol):
 
         Called in a thread, with no slice in work, after every rebalance.
         """
+
+    def begin(self, starts: Mapping[tuple[str, int], int]) -> None:
+        """Note from where each topic and partition is read; called once after `own`."""
 
     def disown(self) -> None:
         """Finish what is open and forget all partitions: others may own them from now on."""
@@ -79,6 +105,9 @@ def _deadly(where: str) -> Iterator[None]:
     """End the process on any error inside: Faust would acknowledge what failed and go on."""
     try:
         yield
+    except Unavailable as error:
+        print(error, file=sys.stderr, flush=True)  # noqa: T201 - what an operator is to read
+        os._exit(EXIT_UNAVAILABLE)
     except Exception:  # noqa: BLE001 - whatever it is, going on would lose records
         fail(where)
 
@@ -124,6 +153,7 @@ class _SliceConsumer(driver.Consumer):
         starts = {
             tp: offset if offset is not None else beginnings[tp] for tp, offset in positions.items()
         }
+        self.app.host.begin({(tp.topic, tp.partition): start for tp, start in starts.items()})
         self._handed_over = dict(starts)
         self._read_offset.update(starts)
         self._committed_offset.update(starts)
@@ -146,6 +176,7 @@ class _SliceConsumer(driver.Consumer):
                 await asyncio.sleep(0)
                 if fetched and not self.should_stop:
                     await self._hand_over(fetched, known)
+                await self._pass_markers(known)
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise
@@ -171,14 +202,30 @@ class _SliceConsumer(driver.Consumer):
         records = [record for record in records if record.offset >= begins_at]
         if not records:
             return
-        message: Any = self._to_message(tp, records[-1])
-        message.value = Slice(tp.topic, tp.partition, begins_at, records)
+        await self._give(tp, self._to_message(tp, records[-1]), records, records[-1].offset + 1)
+
+    async def _give(self, tp: TP, message: Any, records: Records, ends_at: int) -> None:
+        message.value = Slice(tp.topic, tp.partition, self._handed_over[tp], records, ends_at)
         delivery = self.callback(message)
         # One wait per slice: back pressure holds the poll here, and a rebalance can end it.
         await self.wait_first(delivery, self.suspend_flow.wait())
         if tp in self._handed_over and self.flow_active:
-            self._handed_over[tp] = records[-1].offset + 1
-        self._read_offset[tp] = records[-1].offset
+            self._handed_over[tp] = ends_at
+        self._read_offset[tp] = ends_at - 1
+
+    async def _pass_markers(self, known: dict[TP, int]) -> None:
+        """Tell the host where only transaction markers are left before the end of a partition.
+
+        Without it a tick would wait for ever for an end offset behind which no record comes.
+        """
+        for tp in tuple(known):
+            if known is not self._handed_over or not self.flow_active:
+                return
+            if (self.highwater(tp) or 0) > known[tp]:
+                position = await self.position(tp) or 0
+                if position > known[tp] and known is self._handed_over and self.flow_active:
+                    marker = _Nothing(tp.topic, tp.partition, position - 1)
+                    await self._give(tp, self._to_message(tp, marker), (), position)
 
     def on_buffer_full(self, tp: TP) -> None:
         """Do nothing: the awaited hand-over already holds the poll; Faust would sleep a second."""

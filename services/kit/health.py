@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -25,8 +26,16 @@ Check = Callable[[], Verdict]
 
 
 class _QuietHandler(WSGIRequestHandler):
+    timeout = 10  # seconds; closes connections that ask nothing
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
         """Probes and scrapes are not worth a line each."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread per connection: one that says nothing must not keep a probe waiting."""
+
+    daemon_threads = True
 
 
 class HealthServer:
@@ -48,7 +57,7 @@ class HealthServer:
         self._exposing = exposing
         self._checks = {"/livez": live, "/readyz": ready}
         self._server: WSGIServer = make_server(
-            host, port, self._answer, handler_class=_QuietHandler
+            host, port, self._answer, server_class=_Server, handler_class=_QuietHandler
         )
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="health", daemon=True

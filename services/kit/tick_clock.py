@@ -2,8 +2,10 @@
 
 import threading
 from datetime import datetime
+from typing import Any
 
 from kafka import TopicPartition
+from pydantic import ValidationError
 
 from services.contracts.stream import Tick
 from services.contracts.topics import TICKS
@@ -49,7 +51,15 @@ class TickClock:
         while not self._stop.is_set():
             for records in self._consumer.poll(timeout_ms=200).values():
                 self._latest = max(
-                    [Tick.model_validate_json(record.value).at for record in records]
-                    + ([self._latest] if self._latest else [])
+                    (moment for moment in (self._latest, *map(_time_in, records)) if moment),
+                    default=None,
                 )
         self._consumer.close()
+
+
+def _time_in(record: Any) -> datetime | None:
+    """Return a tick's time; None where it is no tick: the predictor dead-letters those."""
+    try:
+        return Tick.model_validate_json(record.value or b"").at
+    except ValidationError:
+        return None

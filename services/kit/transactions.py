@@ -30,7 +30,9 @@ class TransactionalWriter:
     what it holds in memory may be ahead of what was committed.
     """
 
-    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+    def __init__(
+        self, bootstrap: str, transactional_id: str, max_message_bytes: int = 3 * 1024 * 1024
+    ) -> None:
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -42,7 +44,7 @@ class TransactionalWriter:
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
                 "batch.size": 262_144,
-                "message.max.bytes": 3 * 1024 * 1024,
+                "message.max.bytes": max_message_bytes,
                 "queue.buffering.max.messages": 500_000,
             }
         )
@@ -73,12 +75,6 @@ class TransactionalWriter:
         """Make everything written since the last commit visible; returns when the broker has it."""
         if self._is_open:
             self._commit()
-            self._is_open = False
-
-    def abandon(self) -> None:
-        """Abort what is open, for leaving without a commit."""
-        if self._is_open:
-            self._producer.abort_transaction(_OPEN_SECONDS)
             self._is_open = False
 
     @_retrying

@@ -33,6 +33,7 @@ class Deployment:
         apply_topics(bootstrap, partitions=partitions, prefix=prefix)
         self._producer = open_producer(bootstrap)
         self._reader = open_consumer(bootstrap, fetch_max_wait_ms=10)
+        self._following: dict[Topic, tuple[Any, list[Barrier]]] = {}
 
     def environment(self, **more: str) -> Mapping[str, str]:
         """Return what a service of this deployment needs to be told."""
@@ -49,18 +50,24 @@ class Deployment:
         """Close the clients."""
         self._producer.close(timeout=5)
         self._reader.close()
+        for consumer, _ in self._following.values():
+            consumer.close()
 
     def publish(self, *events: Event[Any]) -> None:
         """Put events on their topics, as a publisher beside ingest would."""
         for event in events:
-            self.put(TOPIC_OF[type(event.data)], event.encode(), event.partitionkey.encode())
+            self._send(TOPIC_OF[type(event.data)], event.encode(), event.partitionkey.encode())
         self._producer.flush(WAIT_SECONDS)
 
     def put(self, topic: Topic, value: bytes | None, key: bytes | None, **more: Any) -> None:
         """Put any record on a topic."""
+        self._send(topic, value, key, **more).get(WAIT_SECONDS)
+
+    def _send(self, topic: Topic, value: bytes | None, key: bytes | None, **more: Any) -> Any:
         headers = [("content-type", STRUCTURED.encode())]
-        name = topic.physical(self.prefix)
-        self._producer.send(name, value, key=key, headers=headers, **more).get(WAIT_SECONDS)
+        return self._producer.send(
+            topic.physical(self.prefix), value, key=key, headers=headers, **more
+        )
 
     def tick(self, at: datetime) -> int:
         """Write a tick with a barrier on every partition; return its number."""
@@ -97,14 +104,24 @@ class Deployment:
     def await_barrier(self, number: int, topic: Topic = t.PROBLEMS) -> list[Barrier]:
         """Wait until every partition of a topic carries this barrier; return them."""
 
+        consumer, seen = self._followed(topic)
+
         def reached() -> list[Barrier]:
-            barriers = [
-                Barrier.model_validate_json(r.value) for r in self.records(topic) if is_barrier(r)
-            ]
-            these = [barrier for barrier in barriers if barrier.number == number]
-            return these if len(these) == self.partitions else []
+            for batch in consumer.poll(timeout_ms=50).values():
+                seen.extend(Barrier.model_validate_json(r.value) for r in batch if is_barrier(r))
+            these = {b.partition: b for b in seen if b.number == number}
+            return list(these.values()) if len(these) == self.partitions else []
 
         return wait_for(reached, f"barrier {number} on {topic.name}")
+
+    def _followed(self, topic: Topic) -> tuple[Any, list[Barrier]]:
+        """Return a consumer that goes on where it was, and the barriers it has read so far."""
+        if topic not in self._following:
+            consumer = open_consumer(self.bootstrap, fetch_max_wait_ms=10)
+            name = topic.physical(self.prefix)
+            consumer.assign([TopicPartition(name, p) for p in range(self.partitions)])
+            self._following[topic] = consumer, []
+        return self._following[topic]
 
 
 def is_barrier(record: Any) -> bool:

@@ -50,6 +50,10 @@ class Stream:
     ends: dict[str, int] = field(default_factory=dict)
     number: int = -1
 
+    def __post_init__(self) -> None:
+        for topic in (*t.PREDICTOR_SOURCES, t.TICKS):
+            self.partition.begin(topic, 0)
+
     def give(self, *given: Event[Any], now: datetime | None = None) -> list[Refused]:
         """Apply events, each as the next record of its topic."""
         refused = []
@@ -64,7 +68,7 @@ class Stream:
         """Apply any bytes as the next record of this topic."""
         offset = self.ends.get(topic.name, 0)
         self.ends[topic.name] = offset + 1
-        return self.partition.apply(topic, offset, [Record(offset, value, key)], now)
+        return self.partition.apply(topic, [Record(offset, value, key)], offset + 1, now)
 
     def tick(self, at: datetime, ends: dict[str, int] | None = None) -> list[Output]:
         """Tell the time; return what every tick that became ready brought."""

@@ -7,12 +7,26 @@ import pytest
 
 from services.churn_predictor.partition import Moved, Partition
 from services.contracts import topics as t
-from services.contracts.stream import Account, Barrier
+from services.contracts.stream import Account, Barrier, FeedMark, Tick
 from services.kit.records import read_event
-from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised
+from tests.factories import (
+    DAY,
+    HOUR,
+    START,
+    delivered,
+    handed_over,
+    placed,
+    promised,
+    scanned,
+)
 from tests.unit.churn_predictor.stream import CARD, TOPIC_IDS, Stream, new_partition, said
 
 PROMISE = START + 10 * DAY
+
+
+def changes(stream: Stream) -> dict[bytes, bytes]:
+    """Return what the partition writes to its changelog now; nobody is gone in these stories."""
+    return {key: value for key, value in stream.partition.take_changes() if value is not None}
 
 
 def account(stream: Stream, topic: str, at: datetime) -> Account:
@@ -120,7 +134,7 @@ def test_a_restart_from_the_changelog_goes_on_as_if_nothing_had_happened() -> No
     stream.tick(START)
     stream.give(placed(), promised(by=PROMISE), handed_over(at=START + HOUR))
     stream.tick(START + DAY)
-    changelog = dict(stream.partition.take_changes())
+    changelog = changes(stream)
 
     restored = new_partition()
     restored.restore(changelog)
@@ -137,7 +151,7 @@ def test_facts_read_before_a_crash_and_after_the_last_tick_are_looked_at_after_i
     stream.give(placed(), promised(by=PROMISE))
     stream.tick(PROMISE)
     stream.give(delivered(at=PROMISE - HOUR))
-    changelog = dict(stream.partition.take_changes())
+    changelog = changes(stream)
 
     restored = new_partition()
     restored.restore(changelog)
@@ -149,7 +163,7 @@ def test_facts_read_before_a_crash_and_after_the_last_tick_are_looked_at_after_i
 def test_a_topic_that_was_made_anew_is_noticed() -> None:
     stream = Stream()
     stream.give(placed())
-    changelog = dict(stream.partition.take_changes())
+    changelog = changes(stream)
     others = {**TOPIC_IDS, "purchases": TOPIC_IDS["deliveries"]}
 
     with pytest.raises(Moved):
@@ -189,3 +203,88 @@ def test_looking_at_a_tick_costs_what_is_due_and_not_what_is_known() -> None:
 
     changed = [key for key, _ in stream.partition.take_changes()]
     assert changed == [b"c-0", b"\x00partition-0"]
+
+
+@pytest.mark.parametrize("year", [1, 1969, 2200, 9999])
+def test_a_date_at_the_edge_of_the_calendar_is_refused_and_time_goes_on(year: int) -> None:
+    stream = Stream()
+    stream.tick(START)
+    extreme = promised(by=PROMISE).encode().replace(b"2026-01-11", f"{year:04}-01-11".encode())
+
+    (letter,) = stream.give_raw(t.DELIVERIES, extreme, b"c-1", START)
+    stream.give(placed(), promised(by=PROMISE))
+
+    assert letter.reason == "invalid"
+    assert said(stream.tick_said(PROMISE)) == [("opened", "delivery_delay", "overdue")]
+
+
+def test_a_topic_that_is_empty_by_retention_holds_no_tick_up() -> None:
+    stream = Stream(partition=new_partition(), ends={"contacts": 500})
+    stream.partition.state.sources["contacts"].first_offset = 500
+    stream.partition.state.sources["contacts"].next_offset = 500
+
+    assert stream.tick(START) != []
+
+
+def test_transaction_markers_at_the_end_hold_no_tick_up() -> None:
+    stream = Stream()
+    stream.give(placed())
+    held_up = stream.tick(START, ends={"purchases": 2})
+
+    stream.partition.apply(t.PURCHASES, [], 2, None)
+
+    assert held_up == []
+    assert stream.settle() != []
+    assert stream.partition.state.sources["purchases"].total == 1
+
+
+def test_ticks_that_wait_in_real_time_do_not_pile_up() -> None:
+    stream = Stream()
+    for second in range(100):
+        at = START + timedelta(seconds=second)
+        tick = Tick(number=second, at=at, ends={"purchases": 1})
+        stream.give_raw(t.TICKS, tick.encode(), None)
+
+    assert [tick.number for tick in stream.partition.state.pending] == [0, 99]
+    stream.give(placed())
+    stream.settle()
+    assert stream.partition.state.at == START + timedelta(seconds=99)
+
+
+def test_a_tick_from_the_future_is_refused_and_the_next_one_takes_effect() -> None:
+    stream = Stream()
+    ahead = Tick(number=10**9, at=START + DAY, ends={})
+
+    (letter,) = stream.give_raw(t.TICKS, ahead.encode(), None, START)
+    stream.give_raw(t.TICKS, Tick(number=1, at=START, ends={}).encode(), None, START)
+
+    assert letter.reason == "future"
+    assert stream.settle() != []
+
+
+def test_an_event_dated_ahead_counts_as_heard_when_it_came_and_not_again() -> None:
+    stream = Stream()
+    stream.give(scanned(at=START + 23 * HOUR))
+
+    marks = [
+        FeedMark.model_validate_json(output.value).heard_at
+        for hours in (0, 6, 12)
+        for output in stream.tick(START + hours * HOUR)
+        if output.topic is t.FEEDS and output.key and output.key.startswith(b"carrier:")
+    ]
+
+    assert marks == [START]
+
+
+def test_a_customer_who_went_quiet_is_forgotten_and_taken_out_of_the_changelog() -> None:
+    stream = Stream()
+    stream.tick(START)
+    stream.give(placed(), promised(by=PROMISE), delivered(at=START + DAY))
+    stream.tick(START + 2 * DAY)
+    changes(stream)
+
+    assert stream.tick_said(START + 402 * DAY) == []
+
+    assert stream.partition.customers == {}
+    assert dict(stream.partition.take_changes())[b"c-1"] is None
+    assert stream.partition.due.next() is None

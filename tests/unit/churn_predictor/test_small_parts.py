@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.churn_predictor.due import DueIndex
-from services.churn_predictor.features import FEATURES
+from services.churn_predictor.expectations import parcels
+from services.churn_predictor.facts import Facts, learn
+from services.churn_predictor.features import FEATURES, features
 from services.churn_predictor.feeds import HeardFeeds
 from services.churn_predictor.scoring import Bands, Scorecard, Table, score
 from services.contracts.problems import Band
 from services.contracts.stream import FeedMark, TickMark
-from tests.factories import DAY, HOUR, START
+from tests.factories import DAY, HOUR, START, promised
 from tests.unit.churn_predictor.stream import CARD
 
 values = st.fixed_dictionaries(
@@ -111,3 +113,22 @@ def test_a_tick_is_complete_when_every_partition_has_spoken() -> None:
     assert not feeds.complete(4)
     feeds.keep(TickMark(partition=1, tick=4, at=START).model_dump_json().encode())
     assert feeds.complete(4)
+
+
+@pytest.mark.parametrize("record", [b"{", b"[]", _mark(7, 1, START)])
+def test_a_feed_record_nobody_can_read_is_passed_over(record: bytes) -> None:
+    feeds = HeardFeeds(2)
+
+    feeds.keep(record)
+
+    assert feeds.as_of(9) == {}
+
+
+def test_an_estimate_told_after_the_decision_point_does_not_count_in_it() -> None:
+    facts = Facts()
+    learn(facts, promised(by=START + 5 * DAY, at=START))
+    learn(facts, promised(by=START + 9 * DAY, at=START + 4 * DAY))
+    (parcel,) = parcels(facts)
+
+    assert features(parcel, facts, START + 3 * DAY)["estimate_moved_days"] == 0
+    assert features(parcel, facts, START + 4 * DAY)["estimate_moved_days"] == 4

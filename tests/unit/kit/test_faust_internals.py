@@ -1,6 +1,8 @@
 """What `kit.faust_slices` relies on inside Faust; an upgrade that changes it must fail here first."""
 
+import dataclasses
 import inspect
+import re
 from importlib.metadata import version
 
 import faust
@@ -37,6 +39,12 @@ def test_every_overridden_method_still_exists_with_the_same_parameters() -> None
         ours = getattr(faust_slices._SliceConsumer, name)
         assert list(inspect.signature(theirs).parameters) == parameters, name
         assert list(inspect.signature(ours).parameters) == parameters, name
+
+
+def test_what_stands_for_no_record_has_all_that_faust_reads_of_one() -> None:
+    read = set(re.findall(r"record\.(\w+)", source(driver.Consumer._to_message)))
+
+    assert read <= {field.name for field in dataclasses.fields(faust_slices._Nothing)}
 
 
 def test_without_tables_streams_resume_through_perform_seek_before_any_flow() -> None:
