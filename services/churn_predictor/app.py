@@ -1,10 +1,8 @@
 """Puts the predictor together: checks what it depends on, then hands its partitions to Faust."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import gettempdir
 
 import faust
 from pydantic import ValidationError
@@ -23,11 +21,10 @@ from services.kit.health import HealthServer
 from services.kit.kafka_admin import check_topics
 from services.kit.logs import get
 from services.kit.settings import ClockSource
+from services.kit.suspects import Suspects
 
 _log = get(__name__)
 
-# Faust insists on a folder; nothing is ever kept in it, so all workers of a user may share one.
-_FAUST_FOLDER = Path(gettempdir()) / f"care-faust-{os.getuid()}"
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
@@ -77,7 +74,8 @@ def run(settings: Settings) -> None:
     with ExitStack() as stack:
         telemetry = Telemetry(is_ticking=clock is not None)
         stack.enter_context(_health(settings, telemetry))
-        worker = Worker(deployment, card, telemetry, clock)
+        suspects = Suspects(settings.folder / f"{settings.topic_prefix}{GROUP}")
+        worker = Worker(deployment, card, telemetry, clock, suspects)
         if clock is not None:
             stack.enter_context(_ticking(settings, worker, clock, telemetry))
         app = create_app(
@@ -87,7 +85,7 @@ def run(settings: Settings) -> None:
             worker,
             partitions=settings.partitions,
             session_seconds=settings.session_seconds,
-            folder=_FAUST_FOLDER,
+            folder=settings.folder / "faust",
         )
         host = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False)
         host.spinner = None  # it would write control characters into the log

@@ -163,6 +163,13 @@ class Partition:
         source.next_offset = max(source.next_offset, ends_at)
         return refused
 
+    def refuse(self, topic: Topic, record: Record, reason: str) -> Refused:
+        """Count a record as dead-lettered without looking into it."""
+        source = self.state.sources[topic.name]
+        source.next_offset = record.offset + 1
+        source.dead_lettered += 1
+        return Refused(topic, record, reason, "set aside without being read")
+
     def ready(self) -> Tick | None:
         """Return the next tick whose records have all been applied, or None."""
         if self.state.pending and all(

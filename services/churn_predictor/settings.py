@@ -1,6 +1,8 @@
 """Settings of the predictor, from the environment."""
 
+import os
 from pathlib import Path
+from tempfile import gettempdir
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -26,6 +28,11 @@ class Settings(CommonSettings):
     )
     model: Path = Field(
         default=_SHIPPED_MODEL, description="Scorecard file that gives the risk of a complaint."
+    )
+    folder: Path = Field(
+        default=Path(gettempdir()) / f"care-churn-predictor-{os.getuid()}",
+        description="Where notes are kept that find a record which ends the process; small, and "
+        "worth keeping over a restart only.",
     )
     session_seconds: float = Field(
         default=10.0, gt=1, description="Silence after which the group gives partitions to others."

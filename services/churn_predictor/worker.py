@@ -1,7 +1,7 @@
 """The shell around the partitions: records in, one transaction out.  No rule of care lives here."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from services.churn_predictor.telemetry import Telemetry
 from services.contracts import topics as t
 from services.contracts.envelope import STRUCTURED
 from services.contracts.stream import Tick
+from services.contracts.topics import Topic
 from services.kit import dead_letters
 from services.kit.changelog import Follower, read_latest
 from services.kit.clock import Clock
@@ -21,6 +22,7 @@ from services.kit.exits import Unavailable
 from services.kit.faust_slices import HoleInStream, Slice
 from services.kit.logs import get
 from services.kit.records import read_event
+from services.kit.suspects import Suspects
 from services.kit.transactions import TransactionalWriter
 
 GROUP = "churn-predictor"
@@ -28,6 +30,7 @@ SOURCES = (*t.PREDICTOR_SOURCES, t.TICKS)
 
 _FEEDS_SECONDS = 30.0
 _RESTORING = 8
+_DEADLY = "deadly"
 _log = get(__name__)
 
 
@@ -57,12 +60,14 @@ class Worker:
         card: Scorecard,
         telemetry: Telemetry,
         clock: Clock | None,
+        suspects: Suspects,
     ) -> None:
         """Take no partition yet.  `clock` is None in simulated time: ticks alone tell the time."""
         self._deployment = deployment
         self._card = card
         self._telemetry = telemetry
         self._clock = clock
+        self._suspects = suspects
         self._topics = t.physical_names(SOURCES, deployment.prefix)
         self._owned: dict[int, _Owned] = {}
         self._lock = threading.Lock()
@@ -120,15 +125,33 @@ class Worker:
         known = owned.partition.next_offset(topic)
         if known is not None and piece.begins_at > known:
             raise HoleInStream(f"{piece.topic}-{piece.partition}: {known} to {piece.begins_at}")
-        now = self._now(owned.partition)
-        for letter in owned.partition.apply(topic, piece.records, piece.ends_at, now):
+        for letter in self._apply(owned.partition, topic, piece):
             self._dead_letter(owned, letter)
+            if letter.reason == _DEADLY:
+                # At once, or a second one in this slice would bring the first one back.
+                self._write_changes(owned)
+                owned.writer.commit()
         self._telemetry.applied(owned.partition)
         has_ticked = self._tick(owned)
         self._write_changes(owned)
         if has_ticked:
             # What a tick brought should be seen at once; everything else can wait for the commit timer.
             owned.writer.commit()
+
+    def _apply(self, partition: Partition, topic: Topic, piece: Slice) -> Iterator[Refused]:
+        now = self._now(partition)
+        if topic is t.TICKS:
+            # Never set aside: time must pass, and what ends the process lies in the facts.
+            yield from partition.apply(topic, piece.records, piece.ends_at, now)
+            return
+        for portion in self._suspects.portions(topic.name, piece.partition, piece.records):
+            if portion.is_deadly:
+                yield partition.refuse(topic, portion.records[0], _DEADLY)
+            else:
+                ends_at = portion.records[-1].offset + 1
+                yield from partition.apply(topic, portion.records, ends_at, now)
+        yield from partition.apply(topic, (), piece.ends_at, now)
+        self._suspects.done(piece.partition, topic.name, piece.ends_at)
 
     def commit(self) -> None:
         """Commit the open transaction of every partition."""
@@ -137,6 +160,7 @@ class Worker:
 
     def _restore(self, number: int) -> _Owned:
         deployment = self._deployment
+        self._suspects.recall(number)
         name = f"{deployment.prefix}{GROUP}-{number}"
         writer = TransactionalWriter(deployment.bootstrap, name, t.MAX_STATE_BYTES)
         partition = Partition(number, self._card, read_event, deployment.topic_ids)

@@ -152,6 +152,27 @@ def test_poison_is_dead_lettered_with_its_reason_and_the_next_event_is_handled(
     assert predictor.terminate() == 0
 
 
+def test_a_record_that_ends_three_lives_is_set_aside_and_all_others_are_applied(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    environment = settings(deployment, CARE_CHURN_PREDICTOR_FOLDER=str(tmp_path / "notes"))
+    orders = [f"o-{n}" for n in range(5)] + ["deadly"] + [f"o-{n}" for n in range(5, 9)]
+    module = "tests.faults.predictor_dying"
+    with running("churn_predictor", environment, tmp_path / "log", module) as service:
+        deployment.await_barrier(deployment.tick(START))
+        deployment.publish(*(placed(order, at=START) for order in orders))
+        deployment.tick(START + HOUR)
+        for _ in range(3):
+            assert service.process.wait(60) == 139
+            service.restart()
+        deployment.await_barrier(1)
+
+    (letter,) = deployment.records(t.dead_letter(t.PURCHASES))
+    assert read_header(letter.headers, REASON) == "deadly"
+    assert b"deadly" in letter.value
+    assert _applied(deployment) == len(orders) - 1
+
+
 def test_a_publishers_transactions_hold_no_tick_up(
     deployment: Deployment, predictor: Service
 ) -> None:

@@ -14,8 +14,11 @@ LEAVE_SECONDS = 30
 class Service:
     """One running `python -m services.<name>`; its output goes to a file."""
 
-    def __init__(self, name: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, environment: Mapping[str, str], log: Path, module: str | None = None
+    ) -> None:
         self.name = name
+        self._module = module or f"services.{name}"
         self.log = log
         self._environment = {**_clean(os.environ), **environment}
         self.process = self._start()
@@ -48,14 +51,19 @@ class Service:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", f"services.{self.name}"]
+            command = [sys.executable, "-m", self._module]
             return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
 
 
 @contextmanager
-def running(name: str, environment: Mapping[str, str], log: Path) -> Iterator[Service]:
-    """Yield a service that is gone afterwards, however the test ends."""
-    service = Service(name, environment, log)
+def running(
+    name: str, environment: Mapping[str, str], log: Path, module: str | None = None
+) -> Iterator[Service]:
+    """Yield a service that is gone afterwards, however the test ends.
+
+    `module` is run in place of `services.<name>`, for a service that a test has tampered with.
+    """
+    service = Service(name, environment, log, module)
     try:
         yield service
     finally:
