@@ -1,15 +1,15 @@
 """The agenda: which steps are due, and what was decided about them, in one transaction with the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
 
 from services.contracts.outreach import Outcome
 from services.outreach import announce, ledger, outbox, rows
-from services.outreach.decide import Decision, DueStep, Rules, decide_all
+from services.outreach.decide import Decision, DueStep, Rules, StepName, decide_all
 from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.tables import AGENDA, DECISIONS
 
@@ -22,8 +22,8 @@ class Scope:
     """Whose steps: those of these partitions."""
 
     partitions: tuple[int, ...]
-    playbooks: tuple[str, ...]
-    """Playbooks this version knows; a step of another waits until somebody does."""
+    steps: tuple[StepName, ...]
+    """Steps this version knows; any other waits until somebody does."""
 
 
 def next_due(connection: Connection, scope: Scope) -> datetime | None:
@@ -32,6 +32,20 @@ def next_due(connection: Connection, scope: Scope) -> datetime | None:
         _in_scope(select(func.min(AGENDA.c.due_at)), scope)
     ).scalar_one()
     return found
+
+
+def unknown(connection: Connection, steps: Collection[StepName]) -> int:
+    """Return how many undecided steps wait for a version that knows them."""
+    return int(
+        connection.execute(
+            select(func.count())
+            .select_from(AGENDA)
+            .where(
+                AGENDA.c.due_at.is_not(None),
+                tuple_(AGENDA.c.playbook, AGENDA.c.step).not_in(steps),
+            )
+        ).scalar_one()
+    )
 
 
 def decide_due(
@@ -79,7 +93,7 @@ def _in_scope(query: Select[Any], scope: Scope) -> Select[Any]:
     return query.where(
         AGENDA.c.due_at.is_not(None),
         AGENDA.c.partition.in_(scope.partitions),
-        AGENDA.c.playbook.in_(scope.playbooks),
+        tuple_(AGENDA.c.playbook, AGENDA.c.step).in_(scope.steps),
     )
 
 

@@ -1,20 +1,23 @@
 """A batch of Kafka records: read, told apart, and committed as one transaction with its positions."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError
 
-from services.contracts.envelope import BARRIER, Event
+from services.contracts.envelope import BARRIER, CustomerId, Event
 from services.contracts.events import Fault, Unreadable
 from services.contracts.topics import (
     CONSENTS,
     CONTACTS,
     CUSTOMERS,
     MAX_FUTURE_SKEW,
+    PERSONAL,
     PROBLEMS,
     Topic,
     dead_letter,
@@ -33,11 +36,15 @@ SERVICE = "outreach"
 SOURCES: dict[str, Topic] = {t.name: t for t in (PROBLEMS, CONTACTS, CUSTOMERS, CONSENTS)}
 """What outreach reads, by logical name."""
 
+_CUSTOMER_ID: TypeAdapter[str] = TypeAdapter(CustomerId)
+
 
 class KafkaRecord(Protocol):
     """What kafka-python gives, as far as it is used here."""
 
     offset: int
+    timestamp: int
+    """Milliseconds since 1970; negative where the publisher gave none."""
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
@@ -51,7 +58,8 @@ class Batch:
     rules: Rules
     additions: Additions = field(default_factory=Additions)
     consents: list[tuple[Source, Event[Any]]] = field(default_factory=list)
-    profiles: list[tuple[Source, str, Event[Any] | None]] = field(default_factory=list)
+    profiles: list[tuple[Source, Profile]] = field(default_factory=list)
+    taken: list[tuple[Source, KafkaRecord]] = field(default_factory=list)
     dead: list[outbox.Record] = field(default_factory=list)
     moves: dict[Source, Move] = field(default_factory=dict)
 
@@ -59,29 +67,60 @@ class Batch:
         """Add the records of one source partition, whose stored position is `expected`."""
         for record in records:
             counts = self._move(source, expected, record.offset + 1)
+            self.taken.append((source, record))
             try:
                 self._add(source, record, counts)
             except Unreadable as error:
-                counts.dead_lettered += 1
-                self.dead.append(_dead_record(source, record, error))
+                self._put_aside(source, record, error)
 
     def pass_over(self, source: Source, expected: int, offset: int) -> None:
-        """Move a position past a record that is no event."""
+        """Move a position past a record that is no event; after `write`."""
         self._move(source, expected, offset + 1).applied += 1
 
     def write(self, connection: Connection) -> list[DueStep]:
         """Write what the records say in the caller's transaction; return the steps that became due.
 
-        Nothing of it may be committed without `advance` in the same transaction.
+        Nothing of it may be committed without `advance` in the same transaction.  A record the
+        database will not take is put aside, and the others are written.
         """
+        if not self.taken:
+            return []
+        # Outside the savepoint, whose end would give them back.
+        memory.lock_customers(connection, self.additions.customers)
+        try:
+            with connection.begin_nested():
+                return self._write(connection)
+        except (DataError, IntegrityError):
+            return self._write_one_by_one(connection)
+
+    def _write(self, connection: Connection) -> list[DueStep]:
         customers = self.additions.customers
-        memory.lock_customers(connection, customers)
         due = memory.remember(connection, self.additions)
         self._commit_consents(connection)
         self._commit_profiles(connection)
         if customers:
             withdraw_overtaken(connection, customers, self.rules, self.now)
         outbox.put(connection, self.dead)
+        return due
+
+    def _write_one_by_one(self, connection: Connection) -> list[DueStep]:
+        due: list[DueStep] = []
+        self.dead = []
+        for move in self.moves.values():
+            move.counts = Counts()
+        for source, record in self.taken:
+            one = Batch(self.now, self.rules)
+            one.read(source, record.offset, [record])
+            try:
+                with connection.begin_nested():
+                    due += one._write(connection)
+            except (DataError, IntegrityError) as error:
+                one = Batch(self.now, self.rules)
+                one._move(source, record.offset, record.offset + 1)
+                one._put_aside(source, record, _unstorable(error))
+                one._write(connection)
+            self.dead += one.dead
+            self.moves[source].counts.add(one.moves[source].counts)
         return due
 
     def advance(self, connection: Connection, owner: UUID) -> None:
@@ -97,6 +136,10 @@ class Batch:
         move.next_offset = next_offset
         return move.counts
 
+    def _put_aside(self, source: Source, record: KafkaRecord, error: Unreadable) -> None:
+        self.moves[source].counts.dead_lettered += 1
+        self.dead.append(_dead_record(source, record, error))
+
     def _add(self, source: Source, record: KafkaRecord, counts: Counts) -> None:
         topic = SOURCES[source[0]]
         if topic is PROBLEMS and is_barrier(record):
@@ -104,12 +147,13 @@ class Batch:
             return
         if topic is CUSTOMERS and record.value is None and record.key:
             # A tombstone: the customer's profile is to be forgotten.
-            self.profiles.append((source, record.key.decode("utf-8", "replace"), None))
+            forgotten = Profile.forgotten(_customer_of(record.key), _written_at(record, self.now))
+            self.profiles.append((source, forgotten))
             return
         event = read_event(topic, record.key, record.value, record.headers)
         self._refuse_future(event)
         if topic is CUSTOMERS:
-            self.profiles.append((source, event.customer_id, event))
+            self.profiles.append((source, profile_of(event)))
         elif topic is CONSENTS:
             self.consents.append((source, event))
         else:
@@ -135,27 +179,62 @@ class Batch:
                 counts.duplicate += 1
 
     def _commit_profiles(self, connection: Connection) -> None:
-        known: dict[str, Profile | None] = dict(
-            memory.profiles_of(connection, sorted({customer for _, customer, _ in self.profiles}))
-        )
-        changed: dict[str, Profile | None] = {}
-        for source, customer, event in self.profiles:
-            counts = self.moves[source].counts
-            snapshot = None if event is None else profile_of(event)
-            before = known.get(customer)
-            if snapshot is not None and before is not None and snapshot.order <= before.order:
+        customers = sorted({profile.customer_id for _, profile in self.profiles})
+        known = memory.profiles_of(connection, customers)
+        changed: dict[str, Profile] = {}
+        for source, profile in self.profiles:
+            counts, before = self.moves[source].counts, known.get(profile.customer_id)
+            after = profile
+            if before is not None and profile.is_forgotten:
+                # It takes away what stands before it on the topic, whatever the clocks say.
+                after = replace(profile, as_of=max(profile.as_of, before.as_of))
+            elif before is not None and profile.order <= before.order:
                 # The same snapshot again, or one that a newer has replaced already.
-                counts.duplicate += snapshot.order == before.order
-                counts.late += snapshot.order < before.order
+                counts.duplicate += profile.order == before.order
+                counts.late += profile.order < before.order
                 continue
             counts.applied += 1
-            known[customer] = changed[customer] = snapshot
-        memory.remember_profiles(connection, changed)
+            known[after.customer_id] = changed[after.customer_id] = after
+        memory.remember_profiles(connection, changed.values())
 
 
 def is_barrier(record: KafkaRecord) -> bool:
     """Whether this is a barrier and no event."""
     return dead_letters.read_header(record.headers, "content-type") == BARRIER
+
+
+def _customer_of(key: bytes) -> str:
+    try:
+        return _CUSTOMER_ID.validate_python(key.decode())
+    except (UnicodeDecodeError, ValidationError):
+        detail = "the record's key must be a customer's id"
+        raise Unreadable("wrong_key", (Fault("", "wrong_key", detail),)) from None
+
+
+def _written_at(record: KafkaRecord, now: datetime) -> datetime:
+    """Return when a record without an event was written, never later than `now`.
+
+    In simulated time records carry the machine's time, which usually is ahead of the simulated one.
+    """
+    if not 0 <= record.timestamp <= now.timestamp() * 1000:
+        return now
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+
+
+def _unstorable(error: DataError | IntegrityError) -> Unreadable:
+    # Only the error's name: its words may repeat what the record holds.
+    detail = f"the database refused it: {type(error.orig).__name__}"
+    return Unreadable("unstorable", (Fault("", "unstorable", detail),))
+
+
+def _kept_key(topic: Topic, key: bytes | None) -> bytes | None:
+    """Return the key to keep: as the bytes, it may be personal where it is no customer's id."""
+    if topic not in PERSONAL or key is None:
+        return key
+    try:
+        return _customer_of(key).encode()
+    except Unreadable:
+        return None
 
 
 def _dead_record(source: Source, record: KafkaRecord, error: Unreadable) -> outbox.Record:
@@ -172,7 +251,7 @@ def _dead_record(source: Source, record: KafkaRecord, error: Unreadable) -> outb
     return outbox.Record(
         topic=dead_letter(topic).name,
         partition=partition,
-        key=record.key,
+        key=_kept_key(topic, record.key),
         value=dead_letters.body_for(topic, record.value),
         headers=tuple(headers),
     )

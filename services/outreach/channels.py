@@ -7,6 +7,9 @@ from email.message import EmailMessage
 from enum import StrEnum
 from typing import Protocol
 
+UNWRITABLE = "unwritable"
+"""Why a message is refused that cannot be put into bytes, by whoever notices first."""
+
 
 class Ending(StrEnum):
     """How one attempt ended."""
@@ -61,8 +64,12 @@ class SmtpChannel:
     def send(self, message: EmailMessage) -> Delivery:
         """Return how the attempt ended: nothing that fails before DATA's 354 can have been taken."""
         try:
+            letter = _written(message)
+        except Exception:  # noqa: BLE001 - the standard library fails in many ways
+            return Delivery(Ending.REFUSED, UNWRITABLE)
+        try:
             client = self._connected()
-            not_accepted = _offer(client, message)
+            not_accepted = _offer(client, letter)
         except UnicodeError:
             self._forget_transaction()
             return Delivery(Ending.REFUSED, "the address needs SMTPUTF8, which the server lacks")
@@ -72,7 +79,7 @@ class SmtpChannel:
         if not_accepted is not None:
             self._forget_transaction()
             return not_accepted
-        return self._hand_over(client, message)
+        return self._hand_over(client, letter.wire)
 
     def close(self) -> None:
         """Say goodbye; a server that does not answer is left."""
@@ -83,9 +90,9 @@ class SmtpChannel:
                 self._drop()
         self._client = None
 
-    def _hand_over(self, client: smtplib.SMTP, message: EmailMessage) -> Delivery:
+    def _hand_over(self, client: smtplib.SMTP, wire: bytes) -> Delivery:
         try:
-            client.send(_on_the_wire(message))
+            client.send(wire)
             code, text = client.getreply()
         except (OSError, smtplib.SMTPException) as error:
             # The server may have taken it and lost its voice before the 250.
@@ -124,22 +131,31 @@ class SmtpChannel:
         self._client = None
 
 
-def _offer(client: smtplib.SMTP, message: EmailMessage) -> Delivery | None:
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A message down to its last byte, so that nothing about it can fail half way."""
+
+    sender: str
+    recipient: str
+    wire: bytes
+
+
+def _written(message: EmailMessage) -> _Written:
+    sender, recipient = (str(message[name].addresses[0].addr_spec) for name in ("From", "To"))
+    return _Written(sender, recipient, _on_the_wire(message))
+
+
+def _offer(client: smtplib.SMTP, letter: _Written) -> Delivery | None:
     """Go as far as the server's 354; return None there, or how it ended before."""
-    sender, recipient = str(message["From"].addresses[0].addr_spec), _recipient(message)
-    options = ["SMTPUTF8"] if not recipient.isascii() and client.has_extn("smtputf8") else []
+    wants_utf8 = not letter.recipient.isascii() and client.has_extn("smtputf8")
     for code, text in (
-        client.mail(sender, options),
-        client.rcpt(recipient),
+        client.mail(letter.sender, ["SMTPUTF8"] if wants_utf8 else []),
+        client.rcpt(letter.recipient),
     ):
         if code // 100 != 2:
             return _verdict(code, text)
     code, text = client.docmd("DATA")
     return None if code == 354 else _verdict(code, text)
-
-
-def _recipient(message: EmailMessage) -> str:
-    return str(message["To"].addresses[0].addr_spec)
 
 
 def _verdict(code: int, text: bytes) -> Delivery:

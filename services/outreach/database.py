@@ -11,6 +11,9 @@ from services.kit.exits import Unavailable
 
 _DRIVER = "postgresql+psycopg"
 
+_CONNECTION_STATES = ("08", "57P0")
+"""SQLSTATEs of connections: refused, lost, or ended because the server goes or comes."""
+
 _LONGEST_PAUSE_SECONDS = 60
 """A replica that freezes in the middle of a transaction must not hold others up for longer."""
 
@@ -39,6 +42,8 @@ def open_engine(database_url: str, application: str = "care-outreach") -> Engine
     return create_engine(
         url_of(database_url),
         pool_size=5,
+        # What a statement carries may be somebody's name or address, and errors are printed.
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 10,
             "application_name": application,
@@ -49,17 +54,41 @@ def open_engine(database_url: str, application: str = "care-outreach") -> Engine
     )
 
 
+class Refused(Exception):
+    """PostgreSQL answered, and would not; the message holds the SQLSTATE and nothing stored."""
+
+
 @contextmanager
 def reaching(engine: Engine) -> Iterator[None]:
-    """Turn a lost or refused connection into one line that says what to do; never the password."""
+    """Turn a lost or refused connection into one line that says what to do; never the password.
+
+    Raises:
+        Unavailable: there is no connection, or it was lost.
+        Refused: any other error of the database.  The driver's own words may repeat what a row
+            holds, so they are left out.
+    """
     try:
         yield
-    except OperationalError as error:
-        raise _unreachable(engine.url) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if _is_about_the_connection(error):
             raise _unreachable(engine.url) from error
-        raise
+        name, state = type(error.orig).__name__, _sqlstate(error)
+        refused = Refused(f"PostgreSQL refused a statement: {name}, SQLSTATE {state or 'none'}")
+        raise refused.with_traceback(error.__traceback__) from None
+
+
+def _is_about_the_connection(error: DBAPIError) -> bool:
+    state = _sqlstate(error)
+    if error.connection_invalidated:
+        return True
+    if state is None:
+        return isinstance(error, OperationalError)
+    return state.startswith(_CONNECTION_STATES)
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state
 
 
 def _unreachable(url: URL) -> Unavailable:

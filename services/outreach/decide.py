@@ -28,6 +28,9 @@ from services.outreach.gates import (
 )
 from services.outreach.playbook import Catalogue, Playbook, Reached, Step, triggered_by
 
+StepName = tuple[str, str]
+"""A playbook and one of its steps, by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class DueStep:
@@ -77,10 +80,20 @@ class Rules:
     mode: Mode
 
     @property
-    def live_playbooks(self) -> tuple[str, ...]:
-        """Names of the playbooks that really send, sorted."""
-        live = (p.name for p in self.catalogue.values() if p.mode_in(self.mode) is Mode.LIVE)
-        return tuple(sorted(live))
+    def known_steps(self) -> tuple[StepName, ...]:
+        """The steps that can be decided or sent, sorted; others wait for a version that has them."""
+        return tuple(
+            sorted((p.name, step.name) for p in self.catalogue.values() for step in p.steps)
+        )
+
+    @property
+    def live_steps(self) -> tuple[StepName, ...]:
+        """The steps that are really sent, sorted."""
+        return tuple(
+            (playbook, step)
+            for playbook, step in self.known_steps
+            if self.catalogue[playbook].mode_in(self.mode) is Mode.LIVE
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class ConsentStatement:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The whole profile as of its event's time."""
+    """The whole profile as of its event's time; or that it was taken away at that instant."""
 
     customer_id: str
     as_of: datetime
@@ -164,9 +164,19 @@ class Profile:
     country: str | None = None
 
     @property
-    def order(self) -> tuple[datetime, str, str]:
-        """The latest snapshot counts; the event's key settles ties."""
-        return (self.as_of, self.source, self.event_id)
+    def is_forgotten(self) -> bool:
+        """Whether this says that nothing is to be known."""
+        return self.source == ""
+
+    @property
+    def order(self) -> tuple[datetime, bool, str, str]:
+        """The latest counts; of two at one instant, forgetting; else the event's key settles ties."""
+        return (self.as_of, self.is_forgotten, self.source, self.event_id)
+
+    @classmethod
+    def forgotten(cls, customer_id: str, at: datetime) -> "Profile":
+        """Return what stands in for a profile taken away: nulls, later than every snapshot until `at`."""
+        return cls(customer_id, at, source="", event_id="")
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -1,6 +1,5 @@
 """What a batch of events adds to the facts.  Pure: folding knows no order and minds no repetition."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -82,14 +81,6 @@ class Additions:
         key = (answer.customer_id, answer.survey_id)
         known = self.answers.get(key)
         self.answers[key] = known.merge(answer) if known else answer
-
-
-def fold(events: Iterable[tuple[Event[Any], int]], catalogue: Catalogue) -> Additions:
-    """Return the additions of these events, each with its partition."""
-    additions = Additions()
-    for event, partition in events:
-        additions.add(event, partition, catalogue)
-    return additions
 
 
 def problem_of(event: Event[Any]) -> Problem:

@@ -4,21 +4,23 @@
 and is never sent again by itself: at most one message per step, and every doubt is visible.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, select, text, tuple_, update
 
 from services.contracts.envelope import Event
 from services.contracts.outreach import Withdrawal
 from services.outreach import announce, outbox, rows
 from services.outreach.announce import Send
-from services.outreach.decide import Decision
+from services.outreach.decide import Decision, Rules, StepName
 from services.outreach.tables import SENDS
+
+_STEP = tuple_(SENDS.c.playbook, SENDS.c.step)
 
 
 class State(StrEnum):
@@ -44,21 +46,27 @@ def queue(connection: Connection, decisions: Sequence[Decision]) -> None:
     """Add a pending row for each decision to contact."""
     if not decisions:
         return
-    connection.execute(insert(SENDS), [_pending_row(decision) for decision in decisions])
+    connection.execute(
+        insert(SENDS),
+        [{**rows.send_row(decision), "state": State.PENDING} for decision in decisions],
+    )
 
 
 def waiting(
     connection: Connection,
-    playbooks: Sequence[str],
+    rules: Rules,
     partitions: Sequence[int] | None,
     now: datetime,
     limit: int | None = None,
 ) -> list[Waiting]:
-    """Return what these playbooks may send at `now`, in the order in which it was decided."""
+    """Return what has its next turn at `now`, in the order in which it was decided.
+
+    A step that these rules do not know has its turn at its use-by: until then a version that knows
+    it may come back, and afterwards nobody may send it any more.
+    """
     query = (
         select(SENDS.c.step_id, SENDS.c.customer_id)
-        .where(SENDS.c.state == State.PENDING, SENDS.c.next_attempt_at <= now)
-        .where(SENDS.c.playbook.in_(playbooks))
+        .where(SENDS.c.state == State.PENDING, _turn(rules) <= now)
         .order_by(SENDS.c.next_attempt_at, SENDS.c.decided_at, SENDS.c.customer_id, SENDS.c.step_id)
         .limit(limit)
     )
@@ -67,14 +75,27 @@ def waiting(
     return [Waiting(row.step_id, row.customer_id) for row in connection.execute(query)]
 
 
-def next_attempt(connection: Connection, partitions: Sequence[int]) -> datetime | None:
-    """Return when the next pending send may go out, or None."""
+def next_attempt(
+    connection: Connection, rules: Rules, partitions: Sequence[int]
+) -> datetime | None:
+    """Return when the next pending send has its turn, or None."""
     found: datetime | None = connection.execute(
-        select(func.min(SENDS.c.next_attempt_at)).where(
+        select(func.min(_turn(rules))).where(
             SENDS.c.state == State.PENDING, SENDS.c.partition.in_(partitions)
         )
     ).scalar_one()
     return found
+
+
+def unknown(connection: Connection, steps: Collection[StepName]) -> int:
+    """Return how many pending sends wait for a version that knows their step."""
+    return int(
+        connection.execute(
+            select(func.count())
+            .select_from(SENDS)
+            .where(SENDS.c.state == State.PENDING, _STEP.not_in(steps))
+        ).scalar_one()
+    )
 
 
 def pending_of(connection: Connection, customers: Iterable[str]) -> list[Send]:
@@ -174,6 +195,14 @@ def presence_key(owner: UUID) -> int:
     return int.from_bytes(owner.bytes[:8], "big", signed=True)
 
 
+def _turn(rules: Rules) -> ColumnElement[datetime]:
+    """When a pending send is looked at next; null: not while its playbook is in shadow."""
+    return case(
+        (_STEP.in_(rules.live_steps), SENDS.c.next_attempt_at),
+        (_STEP.not_in(rules.known_steps), SENDS.c.use_by),
+    )
+
+
 def _abandoned(owner: UUID) -> Any:
     return (
         select(SENDS)
@@ -226,25 +255,3 @@ def _change(
 
 def _say(connection: Connection, send: Send, event: Event[Any]) -> None:
     outbox.put(connection, [outbox.event_record(event, send.partition)])
-
-
-def _pending_row(decision: Decision) -> rows.Values:
-    due = decision.due
-    return {
-        "step_id": due.step_id,
-        "decision_id": decision.decision_id,
-        "customer_id": due.customer_id,
-        "partition": due.partition,
-        "problem_id": due.problem_id,
-        "order_id": decision.problem.order_id,
-        "playbook": decision.playbook.name,
-        "playbook_version": decision.playbook.version,
-        "step": due.step,
-        "channel": decision.step.channel.value,
-        "triggered_at": due.triggered_at,
-        "use_by": decision.use_by,
-        "problem_opened_at": decision.problem.opened_at,
-        "state": State.PENDING.value,
-        "next_attempt_at": decision.decided_at,
-        "decided_at": decision.decided_at,
-    }

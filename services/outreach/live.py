@@ -86,6 +86,8 @@ class LiveLoop:
         self._presence = Presence(engine, outbound.owner)
         self._sender = Sender(engine, outbound, log)
         self._doubted_at: float | None = None
+        self._is_broker_away = False
+        """Whether the last attempt to publish failed: then leaving does not wait for another."""
         self._dispatching = Repeating("dispatch", self._dispatch, _LOOK_EVERY_SECONDS).start()
         self._publishing = Repeating("publish", self._publish, _LOOK_EVERY_SECONDS).start()
         self.decided_until: datetime | None = None
@@ -116,7 +118,7 @@ class LiveLoop:
         """Finish the send under way, publish what is committed, and stop."""
         self._dispatching.close(timeout_seconds=60)
         self._publishing.close(timeout_seconds=30)
-        if self._publishing.failure is None:
+        if self._publishing.failure is None and not self._is_broker_away:
             self._publish()
         self._presence.close()
 
@@ -127,7 +129,7 @@ class LiveLoop:
             is_more = self._decide() + self._send() > 0
 
     def _decide(self) -> int:
-        scope = Scope(self._membership.partitions, tuple(sorted(self._out.rules.catalogue)))
+        scope = Scope(self._membership.partitions, self._out.rules.known_steps)
         now = self._clock.now()
         with self._engine.begin() as connection:
             decisions = agenda.decide_due(
@@ -159,6 +161,8 @@ class LiveLoop:
     def _publish(self) -> None:
         try:
             self._publisher.publish_all()
+            self._is_broker_away = False
         except KafkaError as error:
+            self._is_broker_away = True
             # Nothing was deleted: the same records go out when the broker is back.
             self._log.warning("outreach_not_published", error=type(error).__name__)

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, delete, select, text, tuple_
+from sqlalchemy import Connection, Table, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.outreach import Mode, Outcome
@@ -97,17 +97,9 @@ def profiles_of(connection: Connection, customers: Iterable[str]) -> dict[str, P
     return {row.customer_id: rows.profile_of(row) for row in found}
 
 
-def remember_profiles(connection: Connection, changed: Mapping[str, Profile | None]) -> None:
-    """Keep these snapshots; None takes the customer's profile away."""
-    gone = [customer for customer, profile in changed.items() if profile is None]
-    if gone:
-        connection.execute(delete(PROFILES).where(PROFILES.c.customer_id.in_(gone)))
-    _upsert(
-        connection,
-        PROFILES,
-        [rows.profile_row(profile) for profile in changed.values() if profile is not None],
-        ("customer_id",),
-    )
+def remember_profiles(connection: Connection, changed: Iterable[Profile]) -> None:
+    """Keep these in place of what was known; at most one per customer."""
+    _upsert(connection, PROFILES, [rows.profile_row(p) for p in changed], ("customer_id",))
 
 
 def knowledge_of(

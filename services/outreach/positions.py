@@ -28,6 +28,13 @@ class Counts:
     late: int = 0
     dead_lettered: int = 0
 
+    def add(self, other: "Counts") -> None:
+        """Count what another batch counted, too."""
+        self.applied += other.applied
+        self.duplicate += other.duplicate
+        self.late += other.late
+        self.dead_lettered += other.dead_lettered
+
 
 @dataclass(slots=True)
 class Move:

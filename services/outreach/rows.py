@@ -220,6 +220,28 @@ def decision_row(decision: Decision) -> Values:
     }
 
 
+def send_row(decision: Decision) -> Values:
+    """Return the columns of `sends` that a decision to contact settles; the state is the ledger's."""
+    due = decision.due
+    return {
+        "step_id": due.step_id,
+        "decision_id": decision.decision_id,
+        "customer_id": due.customer_id,
+        "partition": due.partition,
+        "problem_id": due.problem_id,
+        "order_id": decision.problem.order_id,
+        "playbook": decision.playbook.name,
+        "playbook_version": decision.playbook.version,
+        "step": due.step,
+        "channel": decision.step.channel.value,
+        "triggered_at": due.triggered_at,
+        "use_by": decision.use_by,
+        "problem_opened_at": decision.problem.opened_at,
+        "next_attempt_at": decision.decided_at,
+        "decided_at": decision.decided_at,
+    }
+
+
 def send_of(row: Row[Any]) -> Send:
     """Return what others need to know of a row of `sends`."""
     return Send(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from services.outreach import ledger
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
-from services.outreach.channels import Channel, Delivery, Ending
+from services.outreach.channels import UNWRITABLE, Channel, Delivery, Ending
 from services.outreach.decide import DueStep, Knowledge, Rules, reconsider, step_of
 from services.outreach.gates import GATES_BEFORE_SENDING, Ruling
 from services.outreach.memory import knowledge_of, lock_customers
@@ -20,7 +20,6 @@ from services.outreach.messages import (
     Envelope,
     Letter,
     Templates,
-    WrongTemplate,
     compose,
     message_id,
 )
@@ -28,6 +27,9 @@ from services.outreach.quiet import zone_for
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
 
 Now = Callable[[], datetime]
+
+PLAYBOOK_GONE = "playbook_gone"
+"""Why a send fails that waited until its use-by for somebody who knows its step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,6 @@ class Sender:
         self._engine = engine
         self._out = outbound
         self._log = log
-        self._playbooks = outbound.rules.live_playbooks
 
     def send_due(self, partitions: Sequence[int] | None, now: Now, limit: int | None = None) -> int:
         """Attempt what may be sent now; return how many sends changed their state.
@@ -62,7 +63,7 @@ class Sender:
             limit: At most so many.
         """
         with self._engine.begin() as connection:
-            waiting = ledger.waiting(connection, self._playbooks, partitions, now(), limit)
+            waiting = ledger.waiting(connection, self._out.rules, partitions, now(), limit)
         return sum(self.attempt(send, now) for send in waiting)
 
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
@@ -83,6 +84,9 @@ class Sender:
     ) -> tuple[Send, EmailMessage] | None:
         """Start a taken send; None where something stands against it by now."""
         rules = self._out.rules
+        if (send.playbook, send.step) not in rules.known_steps:
+            self._fail(connection, send, PLAYBOOK_GONE, now)
+            return None
         knowledge = knowledge_of(
             connection, [send.customer_id], [send.problem_id], since=now, leaving_out=send.step_id
         )[send.customer_id]
@@ -93,13 +97,17 @@ class Sender:
             return None
         try:
             mail = self._mail(send, knowledge, due, now)
-        except (WrongTemplate, ValueError) as error:
-            reason = f"not writable: {type(error).__name__}"
-            ledger.fail(connection, send, reason, now)
-            self._log.error("outreach_failed", step_id=str(send.step_id), reason=reason)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this one message's trouble
+            self._fail(connection, send, UNWRITABLE, now, error=type(error).__name__)
             return None
         started = ledger.start(connection, send, self._out.owner, str(mail["Message-ID"]), now)
         return started, mail
+
+    def _fail(
+        self, connection: Connection, send: Send, reason: str, now: datetime, **more: str
+    ) -> None:
+        ledger.fail(connection, send, reason, now)
+        self._log.error("outreach_failed", step_id=str(send.step_id), reason=reason, **more)
 
     def _give_way(self, connection: Connection, send: Send, no: Ruling, now: datetime) -> None:
         if no.deferred_until is not None:

@@ -188,7 +188,7 @@ class TickedLoop:
         source = (PROBLEMS.name, partition)
         batch.pass_over(source, self._membership.positions[source], offset)
         with self._engine.begin() as connection:
-            pending = ledger.next_attempt(connection, [partition])
+            pending = ledger.next_attempt(connection, self._out.rules, [partition])
             dues = filter(None, (self._desks[partition].next_due, pending))
             self._put_echo(connection, partition, barrier, min(dues, default=None))
             batch.advance(connection, self._out.owner)
@@ -207,4 +207,4 @@ class TickedLoop:
             self._publisher.forget(connection)
 
     def _scope(self, partition: int) -> Scope:
-        return Scope((partition,), tuple(sorted(self._out.rules.catalogue)))
+        return Scope((partition,), self._out.rules.known_steps)

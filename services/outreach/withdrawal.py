@@ -27,20 +27,21 @@ def withdraw_overtaken(
     Returns:
         How many pending sends were withdrawn.
     """
+    known = rules.known_steps
     pending = [
         send
         for send in ledger.pending_of(connection, customers)
-        if send.playbook in rules.catalogue
+        if (send.playbook, send.step) in known
     ]
     if not pending:
         return 0
-    known = knowledge_of(
+    knowledge = knowledge_of(
         connection, (s.customer_id for s in pending), (s.problem_id for s in pending), since=now
     )
     withdrawn = 0
     for send in pending:
         gates = (problem_open, not_already_known)
-        no = reconsider(due_of(send), known[send.customer_id], rules, now, gates)
+        no = reconsider(due_of(send), knowledge[send.customer_id], rules, now, gates)
         if no is not None and no.suppression is not None:
             ledger.withdraw(connection, send, WITHDRAWN_BECAUSE[no.suppression], now)
             withdrawn += 1

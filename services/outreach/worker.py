@@ -14,13 +14,14 @@ from kafka.errors import KafkaError
 from sqlalchemy import Engine
 
 from services.contracts.topics import OUTREACH, TOPICS, dead_letter
+from services.kit import address_file
 from services.kit.clock import SystemClock, monotonic
 from services.kit.exits import EXIT_USAGE, Unavailable, leave
 from services.kit.health import HealthServer, Verdict
 from services.kit.kafka_admin import check_topics
-from services.kit.kafka_clients import CLOSE_SECONDS, open_consumer, open_producer
+from services.kit.kafka_clients import CLOSE_SECONDS, close_producer, open_consumer, open_producer
 from services.kit.settings import ClockSource
-from services.outreach import migrate, positions, telemetry
+from services.outreach import agenda, ledger, migrate, positions, telemetry
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
 from services.outreach.channels import Channel, SmtpChannel, SmtpServer
@@ -38,6 +39,8 @@ from services.outreach.ticked import TickedLoop
 GROUP = "outreach"
 _STUCK_AFTER_SECONDS = 300.0
 _TICKED_FETCH_WAIT_MS = 20
+_FLUSH_SECONDS = 1.0
+"""Short: what was not acknowledged stays in the outbox, and is published at the next start."""
 
 
 class Loop(Protocol):
@@ -110,9 +113,10 @@ class Worker:
         settings, is_ticked = self._settings, self._settings.clock is ClockSource.TICKS
         outbound = outbound_of(settings, self._owner, smtp_of(settings))
         stack.callback(outbound.channel.close)
+        self._tell_of_unknown_steps(engine, outbound.rules)
         bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
         producer = open_producer(bootstrap)
-        stack.callback(producer.close, timeout=CLOSE_SECONDS)
+        stack.callback(close_producer, producer, _FLUSH_SECONDS)
         consumer = open_consumer(
             bootstrap,
             f"{prefix}{GROUP}",
@@ -134,6 +138,14 @@ class Worker:
         membership.join()
         return self._loop
 
+    def _tell_of_unknown_steps(self, engine: Engine, rules: Rules) -> None:
+        with engine.connect() as connection:
+            undecided = agenda.unknown(connection, rules.known_steps)
+            unsent = ledger.unknown(connection, rules.known_steps)
+        if undecided or unsent:
+            # They wait for a version that has their playbook and step; sends until their use-by.
+            self._log.warning("outreach_unknown_steps", undecided=undecided, unsent=unsent)
+
     @contextmanager
     def _serving(self, engine: Engine) -> Iterator[None]:
         settings = self._settings
@@ -142,12 +154,9 @@ class Worker:
         )
         health = HealthServer(registry, self._is_live, self._is_ready, settings.host, settings.port)
         health.start()
-        address = "http://{}:{}".format(*health.address)
-        if settings.address_file is not None:
-            _write(settings.address_file, address)
         self._log.info(
             "outreach_started",
-            address=address,
+            address=address_file.write(settings.address_file, *health.address),
             mode=settings.mode.value,
             clock=settings.clock.value,
         )
@@ -206,10 +215,3 @@ def smtp_of(settings: Settings) -> SmtpChannel:
             settings.smtp_timeout_seconds,
         )
     )
-
-
-def _write(file: Path, text: str) -> None:
-    """Write atomically: whoever waits for the file never reads half of it."""
-    draft = file.with_name(f"{file.name}.new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)

@@ -1,11 +1,13 @@
-"""Outreach killed between two sends, after a start, and between DATA and its 250."""
+"""Outreach killed between two sends, after a start, between DATA and its 250; one of two lost or frozen."""
 
 import hashlib
+import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,9 @@ from tests.support.outreach import (
     Company,
     cleared,
     environment,
+    here,
+    live,
+    now_ish,
     opened,
     profile,
     query,
@@ -46,45 +51,75 @@ class Stage:
     sink: Sink
     database: str
     settings: Mapping[str, str]
+    log: Path
 
 
 @contextmanager
-def set_up(kafka_bootstrap: str, database_url: str) -> Iterator[Stage]:
-    name = f"t{uuid4().hex[:10]}"
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = database_url[: database_url.rindex("/")] + f"/{name}"
-    migrate.upgrade(url)
-    deployment = Deployment(kafka_bootstrap, f"{name}-")
+def set_up(kafka_bootstrap: str, database: str, log: Path) -> Iterator[Stage]:
+    deployment = Deployment(kafka_bootstrap, f"t{uuid4().hex[:10]}-")
     company = Company(deployment)
     try:
         with listening(Sink()) as sink:
-            yield Stage(company, sink, url, environment(deployment, url, sink.port))
+            settings = environment(deployment, database, sink.port)
+            yield Stage(company, sink, database, settings, log)
     finally:
         company.close()
         deployment.close()
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
-def stage(kafka_bootstrap: str, database_url: str) -> Iterator[Stage]:
-    with set_up(kafka_bootstrap, database_url) as made:
-        yield made
+@dataclass
+class Stories:
+    """What happened in each story.  A story that failed raises where it is asked for."""
+
+    undisturbed: "Future[Told]"
+    killed_before_a_send: "Future[Told]"
+    killed_after_a_start: "Future[Told]"
+    killed_after_data: "Future[Told]"
+    one_of_two_killed: "Future[Shared]"
+    one_of_two_frozen: "Future[Shared]"
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
+def stories(
     kafka_bootstrap: str, database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> "Told":
-    """What is decided and sent when nobody dies."""
-    log = tmp_path_factory.mktemp("undisturbed") / "log"
-    with (
-        set_up(kafka_bootstrap, database_url) as made,
-        running("outreach", made.settings, log),
-    ):
-        tell(made.company)
-        return told(made)
+) -> Iterator[Stories]:
+    """All stories at once, each on topics and a database of its own.
+
+    Most of a story is waiting until the group notices a death; they can wait together.
+    """
+    names = [f"t{uuid4().hex[:10]}" for _ in range(6)]
+    head = database_url[: database_url.rindex("/")]
+    logs = tmp_path_factory.mktemp("killed")
+
+    def played(number: int, story: Callable[[Stage], Any]) -> Any:
+        url = f"{head}/{names[number]}"
+        with set_up(kafka_bootstrap, url, logs / f"log-{number}") as stage:
+            return story(stage)
+
+    with psycopg.connect(database_url, autocommit=True) as connection, ThreadPoolExecutor() as pool:
+        connection.execute(f"CREATE DATABASE {names[0]}")
+        migrate.upgrade(f"{head}/{names[0]}")
+        for name in names[1:]:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {names[0]}")
+        try:
+            playing = [
+                pool.submit(played, number, story)
+                for number, story in enumerate(
+                    (
+                        nobody_dies,
+                        dies_before_a_send,
+                        dies_after_a_start,
+                        dies_after_data,
+                        one_of_two_dies,
+                        one_of_two_freezes,
+                    )
+                )
+            ]
+            wait(playing)
+            yield Stories(*playing)
+        finally:
+            for name in names:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def steps() -> Iterator[tuple[Any, list[Any]]]:
@@ -118,6 +153,8 @@ class Told:
     mails: list[tuple[str, str]]
     echoes: set[tuple[int, int, Any]]
     states: dict[str, int]
+    unknown: list[dict[str, Any]]
+    most_attempts: int
 
 
 def told(stage: Stage) -> Told:
@@ -130,6 +167,8 @@ def told(stage: Stage) -> Told:
         mails=sorted(stage.sink.steps()),
         echoes={(e.number, e.partition, e.next_due) for e in stage.company.all_echoes()},
         states=states(stage.database),
+        unknown=stage.company.told("unknown"),
+        most_attempts=query(stage.database, "SELECT max(attempt) FROM sends")[0][0],
     )
 
 
@@ -161,46 +200,32 @@ def succeeded(process: Any, settings: Mapping[str, str], log: Path) -> Iterator[
             service.kill()
 
 
-def test_the_story_is_worth_telling(undisturbed: Told) -> None:
-    assert len(undisturbed.mails) > 10
-    assert len(set(undisturbed.mails)) == len(undisturbed.mails)
-    assert set(undisturbed.states) == {"sent"}
-
-
-@pytest.mark.parametrize("number", [2, 7])
-def test_killed_between_two_sends_everything_goes_out_and_nothing_twice(
-    stage: Stage, undisturbed: Told, tmp_path: Path, number: int
-) -> None:
-    process = dying(stage.settings, tmp_path / "log", "before", number)
-    with succeeded(process, stage.settings, tmp_path / "log"):
+def nobody_dies(stage: Stage) -> Told:
+    with running("outreach", stage.settings, stage.log):
         tell(stage.company)
+        return told(stage)
 
-    assert told(stage) == undisturbed
 
-
-def test_killed_after_a_start_that_one_is_unknown_and_all_others_go_out(
-    stage: Stage, undisturbed: Told, tmp_path: Path
-) -> None:
-    process = dying(stage.settings, tmp_path / "log", "started", 5)
-    with succeeded(process, stage.settings, tmp_path / "log"):
+def dies(stage: Stage, how: str, number: int) -> Told:
+    process = dying(stage.settings, stage.log, how, number)
+    with succeeded(process, stage.settings, stage.log):
         tell(stage.company)
-
-    after = told(stage)
-    assert after.digest == undisturbed.digest
-    assert after.states == {"sent": undisturbed.states["sent"] - 1, "unknown": 1}
-    assert len(after.mails) == len(set(after.mails)) == len(undisturbed.mails) - 1
-    (unknown,) = stage.company.told("unknown")
-    (doubtful,) = set(undisturbed.mails) - set(after.mails)
-    assert unknown["data"]["problem_id"] == doubtful[0]
+        return told(stage)
 
 
-def test_killed_between_data_and_its_250_that_one_is_unknown_and_not_sent_again(
-    stage: Stage, tmp_path: Path
-) -> None:
+def dies_before_a_send(stage: Stage) -> Told:
+    return dies(stage, "before", 7)
+
+
+def dies_after_a_start(stage: Stage) -> Told:
+    return dies(stage, "started", 5)
+
+
+def dies_after_data(stage: Stage) -> Told:
     hangs = {"c-2@example.org"}
     stage.sink.manner_of = lambda to: Manner.TAKES_AND_HANGS if to in hangs else Manner.TAKES
     company = stage.company
-    with running("outreach", stage.settings, tmp_path / "log") as outreach:
+    with running("outreach", stage.settings, stage.log) as outreach:
         company.deployment.publish(*(profile(f"c-{n}") for n in range(5)))
         company.echoes(company.reach(START))
         company.deployment.publish(*(opened(f"c-{n}", NOON) for n in range(5)))
@@ -211,9 +236,127 @@ def test_killed_between_data_and_its_250_that_one_is_unknown_and_not_sent_again(
         outreach.restart()
         company.echoes(number)
         company.echoes(company.reach(NOON + HOUR))
+        return told(stage)
 
-    assert sorted(stage.sink.steps()) == sorted(step(f"c-{n}") for n in range(5))
-    assert states(stage.database) == {"sent": 4, "unknown": 1}
-    (unknown,) = company.told("unknown")
+
+@dataclass
+class Shared:
+    """What became of the mails of two replicas."""
+
+    wanted: list[tuple[str, str]]
+    mails: list[tuple[str, str]]
+    sent_events: int
+    outbox: int
+    profiles: int
+    exit_code: int
+
+
+@contextmanager
+def two_replicas(stage: Stage) -> Iterator[tuple[Service, Service]]:
+    settings = live(stage.company.deployment, stage.database, stage.sink.port)
+    with (
+        running("outreach", settings, stage.log.with_suffix(".one")) as one,
+        running("outreach", settings, stage.log.with_suffix(".two")) as two,
+    ):
+        wait_for(lambda: shares(one) and shares(two), "both to have partitions")
+        yield one, two
+
+
+def shares(service: Service) -> bool:
+    """Whether this replica's latest assignment is two of the four partitions."""
+    found = re.findall(r'"partitions": \[([0-9, ]*)\]', service.output())
+    return bool(found) and len(found[-1].split(",")) == 2
+
+
+def shared(stage: Stage, customers: list[str], exit_code: int) -> Shared:
+    applied = "SELECT sum(applied + duplicate) FROM source_positions WHERE topic = 'customers'"
+    return Shared(
+        wanted=sorted(step(customer) for customer in customers),
+        mails=sorted(stage.sink.steps()),
+        sent_events=len(stage.company.told("sent")),
+        outbox=query(stage.database, "SELECT count(*) FROM outbox")[0][0],
+        profiles=query(stage.database, applied)[0][0],
+        exit_code=exit_code,
+    )
+
+
+def one_of_two_dies(stage: Stage) -> Shared:
+    first, second = [f"c-{n}" for n in range(20)], [f"c-{n}" for n in range(20, 40)]
+    publish = stage.company.deployment.publish
+    with two_replicas(stage) as (one, two):
+        publish(*(here(c) for c in first + second))
+        publish(*(opened(c, now_ish()) for c in first))
+        wait_for(lambda: states(stage.database) == {"sent": 20}, "the first mails")
+        one.kill()
+        publish(*(opened(c, now_ish()) for c in second))
+        wait_for(lambda: states(stage.database) == {"sent": 40}, "the rest")
+        return shared(stage, first + second, two.terminate())
+
+
+def one_of_two_freezes(stage: Stage) -> Shared:
+    everyone = [f"c-{n}" for n in range(20)]
+    publish = stage.company.deployment.publish
+    with two_replicas(stage) as (one, two):
+        one.pause()
+        publish(*(here(c) for c in everyone))
+        publish(*(opened(c, now_ish()) for c in everyone))
+        wait_for(lambda: states(stage.database) == {"sent": 20}, "the other to take over")
+        one.resume()
+        wait_for(lambda: shares(one) and shares(two), "the first to be back")
+        publish(here("c-99"), opened("c-99", now_ish()))
+        wait_for(lambda: states(stage.database) == {"sent": 21}, "one more")
+        codes = [service.terminate() for service in (one, two)]
+        return shared(stage, [*everyone, "c-99"], max(codes))
+
+
+def test_the_story_is_worth_telling(stories: Stories) -> None:
+    undisturbed = stories.undisturbed.result()
+
+    assert len(undisturbed.mails) > 10
+    assert len(set(undisturbed.mails)) == len(undisturbed.mails)
+    assert set(undisturbed.states) == {"sent"}
+
+
+def test_killed_between_two_sends_everything_goes_out_and_nothing_twice(stories: Stories) -> None:
+    assert stories.killed_before_a_send.result() == stories.undisturbed.result()
+
+
+def test_killed_after_a_start_that_one_is_unknown_and_all_others_go_out(stories: Stories) -> None:
+    undisturbed, after = stories.undisturbed.result(), stories.killed_after_a_start.result()
+
+    assert after.digest == undisturbed.digest
+    assert after.states == {"sent": undisturbed.states["sent"] - 1, "unknown": 1}
+    assert len(after.mails) == len(set(after.mails)) == len(undisturbed.mails) - 1
+    (unknown,) = after.unknown
+    (doubtful,) = set(undisturbed.mails) - set(after.mails)
+    assert unknown["data"]["problem_id"] == doubtful[0]
+
+
+def test_killed_between_data_and_its_250_that_one_is_unknown_and_not_sent_again(
+    stories: Stories,
+) -> None:
+    after = stories.killed_after_data.result()
+
+    assert after.mails == sorted(step(f"c-{n}") for n in range(5))
+    assert after.states == {"sent": 4, "unknown": 1}
+    (unknown,) = after.unknown
     assert unknown["partitionkey"] == "c-2"
-    assert query(stage.database, "SELECT max(attempt) FROM sends") == [(1,)]
+    assert after.most_attempts == 1
+
+
+def test_two_replicas_send_each_mail_once_and_one_goes_on_when_the_other_is_killed(
+    stories: Stories,
+) -> None:
+    after = stories.one_of_two_killed.result()
+
+    assert after.mails == after.wanted
+    assert (after.sent_events, after.outbox, after.exit_code) == (40, 0, 0)
+
+
+def test_a_frozen_replica_that_returns_moves_nothing_that_is_no_longer_its_own(
+    stories: Stories,
+) -> None:
+    after = stories.one_of_two_frozen.result()
+
+    assert after.mails == after.wanted
+    assert (after.profiles, after.exit_code) == (21, 0)

@@ -1,34 +1,34 @@
-"""Outreach by the system's clock: several replicas, real sends, and what it does without its parts."""
+"""Outreach by the system's clock: real sends, and what it does without its parts."""
 
-import re
+import subprocess
 from collections.abc import Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from services.contracts import topics as t
-from services.contracts.problems import Tier
 from services.kit.clock import SystemClock
 from services.kit.dead_letters import REASON, read_header
-from services.kit.kafka_admin import apply_topics
-from services.outreach import migrate
+from services.kit.kafka_admin import FoundTopic, apply_topics
+from services.outreach import migrate, positions
+from services.outreach.database import open_engine
 from tests.factories import HOUR, wrote
 from tests.support.mail import Manner, Sink, free_port, listening
 from tests.support.outreach import (
     Company,
     cleared,
-    environment,
+    here,
+    live,
+    now_ish,
     opened,
-    profile,
     query,
     states,
-    step,
 )
-from tests.support.service import Service, run_to_end, running
+from tests.support.service import run_to_end, running
 from tests.support.topics import Deployment, wait_for
 
 pytestmark = pytest.mark.connected
@@ -55,62 +55,12 @@ def database(fresh_database: str) -> str:
     return fresh_database
 
 
-def free_zone() -> str:
-    """Return a zone in which it is about noon, so that no test waits for a morning."""
-    hours = 12 - SystemClock().now().hour
-    # POSIX signs: Etc/GMT-3 is three hours ahead.
-    return f"Etc/GMT{-hours:+d}" if hours else "Etc/GMT"
-
-
-def live(company: Company, database: str, port: int, **more: str) -> dict[str, str]:
-    return {**environment(company.deployment, database, port, **more), "CARE_CLOCK": "system"}
-
-
-def now_ish() -> Any:
-    return SystemClock().now() - timedelta(minutes=1)
-
-
-def here(customer: str) -> Any:
-    return profile(customer, now_ish(), time_zone=free_zone())
-
-
-def test_two_replicas_send_each_mail_once_and_one_goes_on_when_the_other_is_killed(
-    company: Company, sink: Sink, database: str, tmp_path: Path
-) -> None:
-    settings = live(company, database, sink.port)
-    first, second = [f"c-{n}" for n in range(20)], [f"c-{n}" for n in range(20, 40)]
-    publish = company.deployment.publish
-    with (
-        running("outreach", settings, tmp_path / "one") as one,
-        running("outreach", settings, tmp_path / "two") as two,
-    ):
-        both = [one, two]
-        wait_for(lambda: all(shares(service) for service in both), "both to have partitions")
-        publish(*(here(c) for c in first + second))
-        publish(*(opened(c, now_ish()) for c in first))
-        wait_for(lambda: states(database) == {"sent": 20}, "the first mails")
-        one.kill()
-        publish(*(opened(c, now_ish()) for c in second))
-        wait_for(lambda: states(database) == {"sent": 40}, "the rest")
-        assert two.terminate() == 0
-
-    assert sorted(sink.steps()) == sorted(step(c) for c in first + second)
-    assert len(company.told("sent")) == 40
-    assert query(database, "SELECT count(*) FROM outbox") == [(0,)]
-
-
-def shares(service: Service) -> bool:
-    """Whether this replica's latest assignment is two of the four partitions."""
-    found = re.findall(r'"partitions": \[([0-9, ]*)\]', service.output())
-    return bool(found) and len(found[-1].split(",")) == 2
-
-
 def test_what_waits_for_a_busy_server_is_withdrawn_when_it_is_no_longer_needed(
     company: Company, sink: Sink, database: str, tmp_path: Path
 ) -> None:
     sink.manner_of = lambda _: Manner.BUSY_AT_RECIPIENT
     publish = company.deployment.publish
-    with running("outreach", live(company, database, sink.port), tmp_path / "log"):
+    with running("outreach", live(company.deployment, database, sink.port), tmp_path / "log"):
         publish(*(here(f"c-{n}") for n in range(3)))
         publish(*(opened(f"c-{n}", now_ish()) for n in range(3)))
         wait_for(
@@ -129,39 +79,11 @@ def test_what_waits_for_a_busy_server_is_withdrawn_when_it_is_no_longer_needed(
     assert sink.mails == []
 
 
-def test_a_frozen_replica_that_returns_moves_nothing_that_is_no_longer_its_own(
-    company: Company, sink: Sink, database: str, tmp_path: Path
-) -> None:
-    settings = live(company, database, sink.port)
-    publish = company.deployment.publish
-    everyone = [f"c-{n}" for n in range(20)]
-    with (
-        running("outreach", settings, tmp_path / "one") as one,
-        running("outreach", settings, tmp_path / "two") as two,
-    ):
-        both = [one, two]
-        wait_for(lambda: all(shares(service) for service in both), "both to have partitions")
-        one.pause()
-        publish(*(here(c) for c in everyone))
-        publish(*(opened(c, now_ish(), Tier.LATE) for c in everyone))
-        wait_for(lambda: states(database) == {"sent": 20}, "the other to take over")
-        one.resume()
-        wait_for(lambda: all(shares(service) for service in both), "the first to be back")
-        publish(here("c-99"), opened("c-99", now_ish()))
-        wait_for(lambda: states(database) == {"sent": 21}, "one more")
-
-    assert sorted(sink.steps()) == sorted(step(c) for c in [*everyone, "c-99"])
-    totals = query(
-        database, "SELECT sum(applied + duplicate) FROM source_positions WHERE topic = 'customers'"
-    )
-    assert totals == [(21,)]
-
-
 def test_what_comes_from_the_future_is_put_aside_at_once(
     company: Company, sink: Sink, database: str, tmp_path: Path
 ) -> None:
     d = company.deployment
-    with running("outreach", live(company, database, sink.port), tmp_path / "log"):
+    with running("outreach", live(company.deployment, database, sink.port), tmp_path / "log"):
         d.publish(wrote(at=SystemClock().now() + 25 * HOUR))
         letters = wait_for(lambda: d.records(t.by_name("contacts-dlq")), "the dead letter")
 
@@ -172,10 +94,10 @@ def test_it_says_where_it_listens_and_what_it_knows(
     company: Company, sink: Sink, database: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "address"
-    settings = live(company, database, sink.port, CARE_OUTREACH_ADDRESS_FILE=str(file))
+    settings = live(company.deployment, database, sink.port, CARE_OUTREACH_ADDRESS_FILE=str(file))
     with running("outreach", settings, tmp_path / "log"):
         wait_for(file.exists, "the address")
-        address = file.read_text()
+        address = file.read_text().strip()
         wait_for(lambda: status(f"{address}/readyz") == 200, "readiness")
         company.deployment.publish(here("c-1"), here("c-1"))
         sample = 'care_outreach_profile_records{outcome="applied",topic="customers"} 2.0'
@@ -198,53 +120,68 @@ def body(url: str) -> str:
         return text
 
 
-@pytest.mark.parametrize("missing", ["broker", "database", "schema", "topics", "partitions"])
-def test_without_what_it_needs_it_says_what_to_do_and_leaves_with_75(
-    kafka_bootstrap: str, topic_prefix: str, fresh_database: str, missing: str
-) -> None:
+MISSING = {
+    "broker": "KAFKA_BOOTSTRAP_SERVERS",
+    "database": "DATABASE_URL",
+    "schema": "care db upgrade",
+    "topics": "care topics apply",
+    "partitions": "CARE_PARTITIONS=2",
+}
+"""What may be missing, and what is said then."""
+
+
+@pytest.fixture(scope="module")
+def without(
+    kafka_bootstrap: str, database_url: str
+) -> Iterator[dict[str, "subprocess.CompletedProcess[str]"]]:
+    """How the service ended without each of them; all at once, as most of it is waiting."""
+    name = f"t{uuid4().hex[:10]}"
+    url = f"{database_url[: database_url.rindex('/')]}/{name}"
     settings = {
         "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
-        "DATABASE_URL": fresh_database,
-        "CARE_TOPIC_PREFIX": topic_prefix,
+        "DATABASE_URL": url,
+        "CARE_TOPIC_PREFIX": f"{name}-",
         "CARE_PARTITIONS": "2",
     }
-    if missing != "schema":
-        migrate.upgrade(fresh_database)
-    if missing not in {"topics", "broker"}:
-        apply_topics(kafka_bootstrap, partitions=2, prefix=topic_prefix)
     changes = {
         "broker": {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"},
         "database": {"DATABASE_URL": f"postgresql://care:s3cret@127.0.0.1:{free_port()}/care"},
+        "schema": {"DATABASE_URL": database_url},
+        "topics": {"CARE_TOPIC_PREFIX": f"{name}-none-"},
         "partitions": {"CARE_PARTITIONS": "3"},
     }
-    said = {
-        "broker": "KAFKA_BOOTSTRAP_SERVERS",
-        "database": "DATABASE_URL",
-        "schema": "care db upgrade",
-        "topics": "care topics apply",
-        "partitions": "CARE_PARTITIONS=2",
-    }
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        migrate.upgrade(url)
+        apply_topics(kafka_bootstrap, partitions=2, prefix=f"{name}-")
+        with ThreadPoolExecutor() as pool:
+            ends = {
+                missing: pool.submit(run_to_end, "outreach", {**settings, **change})
+                for missing, change in changes.items()
+            }
+        yield {missing: end.result() for missing, end in ends.items()}
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    ended = run_to_end("outreach", {**settings, **changes.get(missing, {})})
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_without_what_it_needs_it_says_what_to_do_and_leaves_with_75(
+    without: dict[str, "subprocess.CompletedProcess[str]"], missing: str
+) -> None:
+    ended = without[missing]
 
     assert ended.returncode == 75, ended.stderr
-    assert said[missing] in ended.stderr.strip().splitlines()[-1]
+    assert MISSING[missing] in ended.stderr.strip().splitlines()[-1]
     assert "Traceback" not in ended.stderr
     assert "s3cret" not in ended.stderr
 
 
-def test_topics_made_anew_are_refused(
-    company: Company, sink: Sink, database: str, tmp_path: Path
-) -> None:
-    settings = live(company, database, sink.port)
-    with running("outreach", settings, tmp_path / "log") as outreach:
-        wait_for(lambda: "outreach_assigned" in outreach.output(), "its partitions")
-        outreach.terminate()
-    other = f"t{uuid4().hex[:10]}-"
-    apply_topics(company.deployment.bootstrap, partitions=4, prefix=other)
+def test_topics_made_anew_are_refused(company: Company, sink: Sink, database: str) -> None:
+    former = {topic.name: FoundTopic(topic.name, 4, uuid4()) for topic in t.OUTSIDE}
+    engine = open_engine(database)
+    positions.check_topic_ids(engine, former)
+    engine.dispose()
 
-    # Another set of topics under the names this database knows.
-    ended = run_to_end("outreach", {**settings, "CARE_TOPIC_PREFIX": other})
+    ended = run_to_end("outreach", live(company.deployment, database, sink.port))
 
     assert ended.returncode == 75
     assert "made anew" in ended.stderr
@@ -254,7 +191,7 @@ def test_a_wrong_playbook_ends_the_start_with_its_name(
     company: Company, sink: Sink, database: str, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.yaml").write_text("name: mine\n")
-    settings = live(company, database, sink.port, CARE_OUTREACH_PLAYBOOKS=str(tmp_path))
+    settings = live(company.deployment, database, sink.port, CARE_OUTREACH_PLAYBOOKS=str(tmp_path))
 
     ended = run_to_end("outreach", settings)
 

@@ -1,12 +1,13 @@
 """What stands in for the predictor and the company around outreach: problems, barriers, profiles."""
 
 import json
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from kafka import KafkaConsumer, TopicPartition
 
 from services.contracts import ids
 from services.contracts import topics as t
@@ -14,6 +15,8 @@ from services.contracts.envelope import BARRIER, Event
 from services.contracts.people import ConsentChanged, CustomerUpdated
 from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened, Tier
 from services.contracts.stream import Barrier
+from services.contracts.topics import Topic
+from services.kit.clock import SystemClock
 from services.kit.kafka_clients import end_offsets, open_consumer, open_producer
 from tests.factories import DAY, START, event
 from tests.support.topics import Deployment, is_barrier, wait_for
@@ -69,6 +72,12 @@ class Company:
         self.number = -1
         self._producer = open_producer(deployment.bootstrap)
         self._reader = open_consumer(deployment.bootstrap, fetch_max_wait_ms=10)
+        self._partitions = [
+            TopicPartition(t.OUTREACH.physical(deployment.prefix), partition)
+            for partition in range(deployment.partitions)
+        ]
+        self._reader.assign(self._partitions)
+        self._heard: list[Any] = []
 
     def close(self) -> None:
         """Close the clients."""
@@ -99,6 +108,24 @@ class Company:
         self._producer.flush(30)
         return self.number
 
+    def heard(self) -> list[Any]:
+        """Return every record outreach has published so far, each partition's in order."""
+        self._heard += _unread(self._reader, self._partitions)
+        return sorted(self._heard, key=lambda record: (record.partition, record.offset))
+
+    def everything_on(self, topics: Iterable[Topic]) -> list[Any]:
+        """Return every record of these topics, in no order."""
+        d = self.deployment
+        reader = open_consumer(d.bootstrap, fetch_max_wait_ms=10)
+        names = [topic.physical(d.prefix) for topic in topics]
+        partitions = [TopicPartition(name, p) for name in names for p in range(d.partitions)]
+        # Knows every leader before it asks for offsets.
+        end_offsets(reader, names, d.partitions)
+        reader.assign(partitions)
+        found = _unread(reader, partitions)
+        reader.close()
+        return found
+
     def echoes(self, number: int, seconds: float = 60) -> dict[int, Barrier]:
         """Wait until every partition has echoed this barrier; return them by partition."""
 
@@ -111,12 +138,12 @@ class Company:
 
     def all_echoes(self) -> list[Barrier]:
         """Return every echo so far, repetitions included."""
-        records = self.deployment.records(t.OUTREACH)
-        return [Barrier.model_validate_json(r.value) for r in records if is_barrier(r)]
+        return [Barrier.model_validate_json(r.value) for r in self.heard() if is_barrier(r)]
 
     def told(self, kind: str = "") -> list[dict[str, Any]]:
         """Return what outreach said, each event once, of one kind (`decided`, `sent` …) or all."""
-        values = {v["id"]: v for v in self.deployment.values(t.OUTREACH)}
+        said = (json.loads(r.value) for r in self.heard() if not is_barrier(r))
+        values = {v["id"]: v for v in said}
         wanted = f"care.outreach.{kind}.v1"
         return [v for v in values.values() if not kind or v["type"] == wanted]
 
@@ -134,6 +161,26 @@ def environment(
     )
 
 
+def live(
+    deployment: Deployment, database_url: str, smtp_port: int, **more: str
+) -> Mapping[str, str]:
+    """Return the settings of one that goes by the system's clock."""
+    return {**environment(deployment, database_url, smtp_port, **more), "CARE_CLOCK": "system"}
+
+
+def now_ish() -> datetime:
+    """Return a moment that has just passed."""
+    return SystemClock().now() - timedelta(minutes=1)
+
+
+def here(customer: str) -> Event[Any]:
+    """Return a profile where it is about noon, so that no test waits for a morning."""
+    hours = 12 - SystemClock().now().hour
+    # POSIX signs: Etc/GMT-3 is three hours ahead.
+    zone = f"Etc/GMT{-hours:+d}" if hours else "Etc/GMT"
+    return profile(customer, now_ish(), time_zone=zone)
+
+
 def query(database_url: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Return rows of outreach's database."""
     with psycopg.connect(database_url) as connection:
@@ -149,6 +196,15 @@ def log_lines(log: Path) -> list[dict[str, Any]]:
     """Return a service's log lines that are JSON."""
     lines = log.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def _unread(reader: KafkaConsumer, partitions: list[TopicPartition]) -> list[Any]:
+    """Read on from where the reader stands to where these partitions end now."""
+    ends, found = reader.end_offsets(partitions), []
+    while any(reader.position(tp) < ends[tp] for tp in partitions):
+        for batch in reader.poll(timeout_ms=100).values():
+            found += batch
+    return found
 
 
 def _named(customer: str, at: datetime, tier: Tier, **fields: Any) -> dict[str, Any]:

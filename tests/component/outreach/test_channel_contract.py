@@ -7,7 +7,7 @@ from email.message import EmailMessage, Message
 
 import pytest
 
-from services.outreach.channels import Channel, Ending, SmtpChannel, SmtpServer
+from services.outreach.channels import Channel, Delivery, Ending, SmtpChannel, SmtpServer
 from services.outreach.messages import Envelope, Text, compose
 from tests.support.mail import ENDS, TAKING, FakeChannel, Manner, Sink, free_port, listening
 
@@ -79,6 +79,25 @@ def test_what_is_sent_is_what_arrives() -> None:
         assert text.decode().replace("\r\n", "\n").rstrip("\n") == (
             ".a line that begins with a dot\n..\nGrüße"
         )
+
+
+def test_what_cannot_be_put_into_bytes_is_refused_before_the_server_hears_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise LookupError("unknown encoding")
+
+    with listening(Sink()) as sink:
+        channel = open_smtp(sink.port)
+        assert channel.send(mail()).ending is Ending.TAKEN
+        with monkeypatch.context() as broken:
+            broken.setattr(EmailMessage, "as_bytes", fail)
+            delivery = channel.send(mail())
+        assert channel.send(mail()).ending is Ending.TAKEN
+        channel.close()
+
+    assert delivery == Delivery(Ending.REFUSED, "unwritable")
+    assert len(sink.mails) == 2
 
 
 def test_two_mails_share_a_connection_and_a_lost_one_is_opened_anew() -> None:

@@ -1,5 +1,6 @@
 """Facts end the same whatever the order, and however often each event comes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from services.contracts.contacts import (
 )
 from services.contracts.envelope import Event
 from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened, Tier
-from services.outreach.intake import Additions, fold
+from services.outreach.intake import Additions
 from tests.factories import CUSTOMER, START, event
 from tests.unit.outreach.factories import rules
 
@@ -36,6 +37,14 @@ PROBLEM = {
 minutes = st.integers(0, 40).map(lambda n: START + timedelta(minutes=n))
 tiers = st.sampled_from(Tier)
 risks = st.none() | st.sampled_from([0.1, 0.5])
+
+
+def added_by(told: Iterable[tuple[Event[Any], int]]) -> Additions:
+    """Return the additions of these events, each with its partition."""
+    additions = Additions()
+    for said, partition in told:
+        additions.add(said, partition, rules().catalogue)
+    return additions
 
 
 def problem_events() -> st.SearchStrategy[Any]:
@@ -102,7 +111,7 @@ class Known:
 def remember(batches: list[list[Event[Any]]]) -> Known:
     known = Known({}, {}, {}, set())
     for batch in batches:
-        additions = fold(((e, 0) for e in batch), rules().catalogue)
+        additions = added_by((e, 0) for e in batch)
         for held, added in (
             (known.problems, additions.problems),
             (known.contacts, additions.contacts),
@@ -137,7 +146,7 @@ def test_a_clearing_that_comes_first_still_ends_the_problem() -> None:
     opened = event(ProblemOpened(**PROBLEM, tier="late"), at=START)
     cleared = event(ProblemCleared(**PROBLEM, tier="late", clearing="solved"), at=START)
 
-    additions = fold([(cleared, 0), (opened, 0)], rules().catalogue)
+    additions = added_by([(cleared, 0), (opened, 0)])
 
     (problem,) = additions.problems.values()
     assert problem.ending is not None
@@ -147,7 +156,7 @@ def test_a_clearing_that_comes_first_still_ends_the_problem() -> None:
 def test_a_clearing_makes_nothing_due() -> None:
     cleared = event(ProblemCleared(**PROBLEM, tier="late", clearing="solved"))
 
-    assert fold([(cleared, 0)], rules().catalogue).due == {}
+    assert added_by([(cleared, 0)]).due == {}
 
 
 def test_a_problem_that_rises_makes_the_later_playbook_due_as_well() -> None:
@@ -157,7 +166,7 @@ def test_a_problem_that_rises_makes_the_later_playbook_due_as_well() -> None:
         at=START + timedelta(days=4),
     )
 
-    due = fold([(changed, 2), (opened, 2)], rules().catalogue).due.values()
+    due = added_by([(changed, 2), (opened, 2)]).due.values()
 
     assert {(d.playbook, d.due_at, d.partition) for d in due} == {
         ("delivery_at_risk", START, 2),

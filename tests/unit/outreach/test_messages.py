@@ -1,15 +1,19 @@
 """Messages: in the reader's language, without an offer, and never more than one header a line."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jinja2 import DictLoader, FileSystemLoader
+from pydantic import TypeAdapter, ValidationError
 
+from services.contracts.people import MailAddress
+from services.outreach.channels import _written
 from services.outreach.messages import (
     LANGUAGES,
     PARTS,
@@ -150,6 +154,62 @@ def test_an_address_that_is_none_is_refused(recipient: str) -> None:
 
     with pytest.raises(ValueError, match=r"address|header|line"):
         compose(Text("s", "p", "h"), envelope)
+
+
+ADDRESS = TypeAdapter(MailAddress)
+ODD = st.sampled_from("ab1.-_+=?'!#%@ []()<>{}\\\"|,;:ä中\u0301\u200b\u2028\x85\xa0😀")
+PARTS_OF_ONE = st.text(ODD | st.characters(codec="utf-8"), min_size=1, max_size=70)
+
+
+def accepted(address: str) -> bool:
+    try:
+        ADDRESS.validate_python(address)
+    except ValidationError:
+        return False
+    return True
+
+
+@given(
+    st.from_regex(ADDRESS.json_schema()["pattern"], fullmatch=True).map(lambda a: a[:254])
+    | st.builds(lambda name, domain: f"{name}@{domain}", PARTS_OF_ONE, PARTS_OF_ONE)
+)
+@example("x" * 120 + "@" + "d" * 120 + ".org")
+@example("ä" * 120 + "@" + "ö" * 120 + ".org")
+def test_every_address_the_contract_accepts_can_be_written_to_and_stays_itself(
+    address: str,
+) -> None:
+    if not accepted(address):
+        return
+
+    written = _written(compose(Text("s", "p", "h"), replace(ENVELOPE, recipient=address)))
+
+    assert written.recipient == address
+    header = re.search(rb"^To:\s*(.*?)\r\n", written.wire, re.MULTILINE)
+    assert header is not None
+    assert header.group(1) == address.encode()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@[", "a@]", "a@[127.0.0.1]", "a(c)@d", "a@d(c)", "a\\b@c", '"a b"@c', "a..b@c", ".a@c",
+        "a@c.", "a@c..d", "a@b@c", "=?utf-8?q?x?=@c", "a@=?utf-8?q?x?=", "a@b\x7f", "a@b\x85",
+        "a\u2028@b", "a@", "@b", "a",
+    ],
+)  # fmt: skip
+def test_what_a_header_would_not_take_for_an_address_is_refused(address: str) -> None:
+    assert not accepted(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ada@example.org", "ada.l+tag@mail.example.org", "o'neil@x.ie", "bounce-1=a@x.org",
+        "a_b-c!#$%&*/^`{|}~@x.org", "grüße@bücher.example", "用户@例子.广告", "root@localhost",
+    ],
+)  # fmt: skip
+def test_what_people_really_have_is_accepted(address: str) -> None:
+    assert accepted(address)
 
 
 def test_a_mail_says_what_it_is_about_and_that_no_person_wrote_it() -> None:
