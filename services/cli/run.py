@@ -7,7 +7,6 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 import click
-from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
@@ -15,6 +14,7 @@ from pydantic_settings import BaseSettings
 import services
 from services.cli.lazy import with_packages
 from services.kit import exits
+from services.kit.settings import environment_names
 
 SERVICES = {
     "ingest": "Takes events over HTTP and puts them on the topics.",
@@ -70,16 +70,6 @@ def start(service: str) -> None:
     exits.run(main)
 
 
-def environment_name(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
-    """Return the variable a settings field is read from."""
-    alias = field.validation_alias
-    if isinstance(alias, AliasChoices):
-        return str(alias.choices[0])
-    if isinstance(alias, str):
-        return alias
-    return f"{settings.model_config.get('env_prefix', '')}{name}".upper()
-
-
 def _module(service: str, part: str) -> Any:
     extra = service.replace("_", "-")
     return with_packages(f"services.{service}.{part}", f"care run {service}", [extra])
@@ -89,7 +79,7 @@ def _row(settings: type[BaseSettings], name: str, field: FieldInfo) -> tuple[str
     default = field.get_default(call_default_factory=True, validated_data={})
     wanted = "required" if default is PydanticUndefined else f"default: {_shown(default)}"
     words = f"{field.description or ''}  [{_kind(field.annotation)}; {wanted}]"
-    return environment_name(settings, name, field), words.strip()
+    return environment_names(settings, name), words.strip()
 
 
 def _kind(annotation: Any) -> str:

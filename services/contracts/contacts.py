@@ -36,6 +36,22 @@ class ContactReason(StrEnum):
     OTHER = "other"
 
 
+COMPLAINT_REASONS = frozenset(
+    {
+        ContactReason.WHERE_IS_MY_ORDER,
+        ContactReason.COMPLAINT,
+        ContactReason.DAMAGED,
+        ContactReason.WRONG_ITEM,
+        ContactReason.REFUND,
+    }
+)
+"""Reasons that mean a promise about the order was not kept.
+
+Left out: `return` (a right, used by satisfied people too), `payment` and `product_question` (asked
+before anything was promised), and `other` (says nothing).
+"""
+
+
 class ContactOpened(Fact):
     """A customer wrote or called."""
 

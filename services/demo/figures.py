@@ -16,10 +16,11 @@ class Figures(BaseModel):
 class Ledgered(Figures):
     """What became of everything given to a group of topics."""
 
-    published: Count
-    """Taken by ingest, which means acknowledged by the broker."""
-    rejected: Count
-    """Refused by ingest for good."""
+    published: Count | None
+    """Taken by ingest, which means acknowledged by the broker; None: ingest was started again in the
+    run, and what it had counted until then is lost."""
+    rejected: Count | None
+    """Refused by ingest for good; None: likewise."""
     accepted: Count
     """Records on the topics, also those written past ingest."""
     applied: Count
@@ -80,6 +81,8 @@ class Contacts(Figures):
     """Left open by a crash; never sent again by itself."""
     double: Count
     """Mails in the sink beyond the first of each problem and step."""
+    unlabelled: Count
+    """Mails in the sink without problem or step: nobody can tell whether they are double."""
 
     @property
     def balances(self) -> bool:
@@ -108,12 +111,21 @@ class LeadTime(Figures):
 
 
 class LateOrders(Figures):
-    """Orders still open a day after their promise and delivered later."""
+    """Orders still open a day after their promise and delivered later: did we know before they spoke?
+
+    A hand-over problem does not count as knowing, and an order whose customer never answered does not
+    count as known.
+    """
 
     open_past_promise: Count
     opened_before_answer: Count
-    """Of these, with a problem opened before the first review was answered, or never answered."""
+    """Of these, with a delay that was opened before the customer's first answer."""
+    over_before_answer: Count
+    """Of those opened before, with a delay that was over by the answer: the parcel came first."""
+    unanswered: Count
+    """Of `open_past_promise`, those whose customer never answered."""
     share: float | None
+    """`opened_before_answer` of `open_past_promise`."""
     low: float | None
     """Wilson's 95 % interval of the share."""
     high: float | None
@@ -152,6 +164,10 @@ class Report(Figures):
             text
             for holds, text in (
                 (self.contacts.double == 0, "somebody got the same message twice"),
+                (
+                    self.contacts.unlabelled == 0,
+                    f"{self.contacts.unlabelled} mails do not say what they are about",
+                ),
                 (self.events.balances, "records on the topics are not all accounted for"),
                 (self.profiles.balances, "profile and consent records are not all accounted for"),
                 (self.contacts.balances, "decisions and their outcomes do not add up"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.contracts.contacts import ContactOpened, ContactReason, SurveyAnswered
+from services.contracts.contacts import COMPLAINT_REASONS, ContactOpened, SurveyAnswered
 from services.contracts.deliveries import ShipmentDelivered, ShipmentPromised
 from services.contracts.envelope import Event
 from services.contracts.outreach import (
@@ -17,7 +17,7 @@ from services.contracts.outreach import (
     OutreachSent,
     OutreachWithdrawn,
 )
-from services.contracts.problems import Clearing, ProblemCleared, ProblemOpened
+from services.contracts.problems import Clearing, ProblemCleared, ProblemKind, ProblemOpened
 from services.contracts.purchases import OrderPlaced
 from services.contracts.stream import Account
 from services.contracts.topics import PERSONAL, PREDICTOR_SOURCES
@@ -33,17 +33,6 @@ from services.demo.figures import (
 )
 from services.demo.statistics import quantile, wilson
 from services.demo.tally import Tally
-
-COMPLAINT_REASONS = frozenset(
-    {
-        ContactReason.WHERE_IS_MY_ORDER,
-        ContactReason.COMPLAINT,
-        ContactReason.DAMAGED,
-        ContactReason.WRONG_ITEM,
-        ContactReason.REFUND,
-    }
-)
-"""As the metrics service defines it: a promise about the order was not kept."""
 
 _GRACE = timedelta(hours=24)
 _HOUR = timedelta(hours=1)
@@ -89,6 +78,8 @@ def build(evidence: Evidence, frame: Frame) -> Report:
     """Return the report of this run."""
     facts = evidence.facts
     lateness = late_orders(facts) if frame.with_late_orders else None
+    # Ingest counts in its own memory: started again, it knows the rest of the run only.
+    door_is_known = frame.restarts.get("ingest", 0) == 0
     return Report(
         seed=frame.seed,
         source=frame.source,
@@ -97,8 +88,8 @@ def build(evidence: Evidence, frame: Frame) -> Report:
         simulated_until=frame.end.isoformat(),
         ticks=frame.ticks,
         wall_seconds=round(frame.wall_seconds, 1),
-        events=_ledgered(evidence, _EVENT_TOPICS | {"none"}),
-        profiles=_ledgered(evidence, _PROFILE_TOPICS),
+        events=_ledgered(evidence, _EVENT_TOPICS | {"none"}, door_is_known=door_is_known),
+        profiles=_ledgered(evidence, _PROFILE_TOPICS, door_is_known=door_is_known),
         problems=_problems(facts),
         contacts=_contacts(evidence),
         complaints=_complaints(facts),
@@ -110,11 +101,11 @@ def build(evidence: Evidence, frame: Frame) -> Report:
     )
 
 
-def _ledgered(evidence: Evidence, names: frozenset[str]) -> Ledgered:
+def _ledgered(evidence: Evidence, names: frozenset[str], *, door_is_known: bool) -> Ledgered:
     accounts = [account for account in evidence.accounts if account.topic in names]
     return Ledgered(
-        published=_sum_over(evidence.taken, names),
-        rejected=_sum_over(evidence.refused, names),
+        published=_sum_over(evidence.taken, names) if door_is_known else None,
+        rejected=_sum_over(evidence.refused, names) if door_is_known else None,
         accepted=_sum_over(evidence.accepted, names),
         applied=sum(a.applied for a in accounts),
         duplicate=sum(a.duplicate for a in accounts),
@@ -162,6 +153,7 @@ def _contacts(evidence: Evidence) -> Contacts:
         withdrawn=_distinct_steps(evidence.facts, OutreachWithdrawn),
         unknown=evidence.unknown,
         double=evidence.mails.double,
+        unlabelled=evidence.mails.unlabelled,
     )
 
 
@@ -216,8 +208,45 @@ def _rounded(value: float | None, digits: int = 2) -> float | None:
     return None if value is None else round(value, digits)
 
 
+@dataclass(frozen=True, slots=True)
+class _Delay:
+    """One delivery delay that was noticed."""
+
+    order_id: str
+    opened_at: datetime
+    cleared_at: datetime | None
+
+
 def late_orders(facts: Iterable[Event[Any]]) -> LateOrders:
-    """Return how many late orders had their problem noticed before the customer's first answer."""
+    """Return for how many late orders the delay was known before the customer's first answer."""
+    facts = tuple(facts)
+    answered = _earliest(
+        (e.data.order_id, e.time) for e in facts if isinstance(e.data, SurveyAnswered)
+    )
+    late = _delivered_late(facts)
+    before = [
+        d
+        for d in _delays(facts)
+        if d.order_id in late & answered.keys() and d.opened_at < answered[d.order_id]
+    ]
+    noticed = {d.order_id for d in before}
+    still_open = {
+        d.order_id for d in before if d.cleared_at is None or d.cleared_at > answered[d.order_id]
+    }
+    interval = wilson(len(noticed), len(late))
+    return LateOrders(
+        open_past_promise=len(late),
+        opened_before_answer=len(noticed),
+        over_before_answer=len(noticed - still_open),
+        unanswered=len(late - answered.keys()),
+        share=_rounded(len(noticed) / len(late), 4) if late else None,
+        low=_rounded(interval[0], 4) if interval else None,
+        high=_rounded(interval[1], 4) if interval else None,
+    )
+
+
+def _delivered_late(facts: Iterable[Event[Any]]) -> set[str]:
+    """Return the orders that came more than a day after their promise."""
     facts = tuple(facts)
     promised = _earliest(
         (e.data.order_id, e.data.promised_by) for e in facts if isinstance(e.data, ShipmentPromised)
@@ -225,22 +254,17 @@ def late_orders(facts: Iterable[Event[Any]]) -> LateOrders:
     delivered = _earliest(
         (e.data.order_id, e.time) for e in facts if isinstance(e.data, ShipmentDelivered)
     )
-    opened = _earliest(
-        (e.data.order_id, e.time) for e in facts if isinstance(e.data, ProblemOpened)
-    )
-    answered = _earliest(
-        (e.data.order_id, e.time) for e in facts if isinstance(e.data, SurveyAnswered)
-    )
-    late = [o for o, at in delivered.items() if o in promised and at > promised[o] + _GRACE]
-    before = sum(o in opened and (o not in answered or opened[o] < answered[o]) for o in late)
-    interval = wilson(before, len(late))
-    return LateOrders(
-        open_past_promise=len(late),
-        opened_before_answer=before,
-        share=_rounded(before / len(late), 4) if late else None,
-        low=_rounded(interval[0], 4) if interval else None,
-        high=_rounded(interval[1], 4) if interval else None,
-    )
+    return {o for o, at in delivered.items() if o in promised and at > promised[o] + _GRACE}
+
+
+def _delays(facts: Iterable[Event[Any]]) -> list[_Delay]:
+    facts = tuple(facts)
+    cleared = {e.data.problem_id: e.time for e in facts if isinstance(e.data, ProblemCleared)}
+    return [
+        _Delay(e.data.order_id, e.time, cleared.get(e.data.problem_id))
+        for e in facts
+        if isinstance(e.data, ProblemOpened) and e.data.kind is ProblemKind.DELIVERY_DELAY
+    ]
 
 
 def digest(facts: Iterable[Event[Any]]) -> str:

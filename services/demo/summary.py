@@ -73,7 +73,9 @@ def _late(report: Report) -> Iterator[str]:
         yield (
             f"{late.open_past_promise} orders were still open a day after their promise and came "
             f"later; for {late.opened_before_answer} of them ({late.share:.1%}, 95 % interval "
-            f"{late.low:.1%} to {late.high:.1%}) the problem was open before the customer answered."
+            f"{late.low:.1%} to {late.high:.1%}) the delay was noticed before the customer answered, "
+            f"{late.over_before_answer} times so early that the parcel came before the answer too. "
+            f"{late.unanswered} were never reviewed and count as not noticed."
         )
 
 
@@ -81,10 +83,12 @@ def _restarted(report: Report) -> Iterator[str]:
     for service, times in report.restarts.items():
         if times:
             yield f"{service} died {times} times and was started again."
+    if report.events.published is None:
+        yield "ingest counts from its start, so what it took and refused in this run is not known."
 
 
 def _checks(report: Report) -> Iterator[str]:
-    if report.contacts.double == 0:
+    if report.contacts.double == 0 and report.contacts.unlabelled == 0:
         yield "✓ Nobody was written to twice about the same thing."
     if report.events.balances and report.profiles.balances:
         yield "✓ Every record on the topics is accounted for."
@@ -100,7 +104,7 @@ def _accounting(report: Report) -> Table:
         table.add_column(column, justify="right" if column else "left")
     events, profiles = report.events, report.profiles
     for name in type(events).model_fields:
-        table.add_row(_MEANING[name], str(getattr(events, name)), str(getattr(profiles, name)))
+        table.add_row(_MEANING[name], *(_figure(getattr(one, name)) for one in (events, profiles)))
     table.add_row("on the topics = the four above", _yes(events), _yes(profiles), style="bold")
     return table
 
@@ -114,6 +118,10 @@ _MEANING = {
     "late": "  too late",
     "dead_lettered": "  dead-lettered",
 }
+
+
+def _figure(count: int | None) -> str:
+    return "unknown" if count is None else str(count)
 
 
 def _yes(counts: Ledgered) -> str:

@@ -24,7 +24,7 @@ _STEADY_SECONDS = 20.0
 
 _MOST_DEATHS = {EXIT_UNAVAILABLE: 3, EXIT_USAGE: 1}
 _MOST_OTHER_DEATHS = 6
-"""More than the three starts after which the predictor sets a deadly record aside."""
+"""More than the three lives after which the predictor sets a deadly record aside."""
 
 
 class ServiceLost(Exception):

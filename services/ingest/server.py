@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Generator
@@ -15,7 +14,7 @@ import uvloop
 from services.ingest.api import Ports, Terms, create_app
 from services.ingest.settings import Settings
 from services.ingest.wiring import open_ports
-from services.kit import logs
+from services.kit import address_file, logs
 from services.kit.exits import Unavailable
 from services.kit.health import Verdict
 
@@ -104,14 +103,8 @@ class _Server(uvicorn.Server):
 
 
 def _announce(listening: socket.socket, settings: Settings) -> None:
-    port = listening.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{host}:{port}"
-    if settings.address_file is not None:
-        # Whoever waits for the file must never read half of it.
-        part = settings.address_file.with_name(f".{settings.address_file.name}.{os.getpid()}")
-        part.write_text(address + "\n", encoding="utf-8")
-        part.replace(settings.address_file)
+    address = address_file.write(settings.address_file, host, listening.getsockname()[1])
     _log.info("listening", address=address)
 
 

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from services.contracts.contacts import ContactOpened, SurveyAnswered, SurveyKind
+from services.contracts.contacts import (
+    COMPLAINT_REASONS,
+    ContactOpened,
+    SurveyAnswered,
+    SurveyKind,
+)
 from services.contracts.envelope import Event
 from services.contracts.outreach import (
     OutreachDecided,
@@ -115,7 +120,7 @@ def _fold_event(state: State, place: Place, event: Event[Any]) -> None:
 
 def _contact_opened(state: State, partition: int, event: Event[ContactOpened]) -> None:
     contact = event.data
-    if contact.order_id is not None and contact.reason in kpis.COMPLAINT_REASONS:
+    if contact.order_id is not None and contact.reason in COMPLAINT_REASONS:
         order = _order(state, contact.order_id, partition)
         order.complaint_contact_at = _earlier(order.complaint_contact_at, event.time)
         _judge(state, contact.order_id, order)

@@ -1,6 +1,6 @@
 """What the figures mean: definitions as pure functions of facts.
 
-*Complaint about an order*: the customer opens a contact about the order for one of
+*Complaint about an order*: the customer opens a contact about the order for one of the contracts'
 `COMPLAINT_REASONS`, or gives a poor CSAT answer (1 or 2 of 5) about it.  Per order the first one
 counts.  A contact or answer that names no order is nobody's complaint here.
 
@@ -17,23 +17,7 @@ read, so that the order in which two topics are read cannot decide who was first
 
 from datetime import datetime, timedelta
 
-from services.contracts.contacts import ContactReason
 from services.metrics.facts import Judgement, OrderFacts, ProblemFacts
-
-COMPLAINT_REASONS = frozenset(
-    {
-        ContactReason.WHERE_IS_MY_ORDER,
-        ContactReason.COMPLAINT,
-        ContactReason.DAMAGED,
-        ContactReason.WRONG_ITEM,
-        ContactReason.REFUND,
-    }
-)
-"""Reasons that mean a promise about the order was not kept.
-
-Left out: `return` (a right, used by satisfied people too), `payment` and `product_question` (asked
-before anything was promised), and `other` (says nothing).
-"""
 
 SETTLING_TIME = timedelta(minutes=5)
 """Without barriers: how long after a complaint a message sent before it may take to reach the topic.

@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 from services.contracts import topics as t
 from services.kit import logs
 from services.kit.clock import epoch_seconds, monotonic
+from services.kit.kafka_clients import begin_offsets, end_offsets
 
 LONGEST_PROBE_SECONDS = 5.0
 _POLL_MILLISECONDS = 100
@@ -43,6 +44,15 @@ READERS = (
     Reader("churn_predictor", "churn-predictor", t.PREDICTOR_SOURCES),
     Reader("outreach", "outreach", (t.PROBLEMS, t.CONTACTS)),
 )
+
+
+def by_place(offsets: Mapping[str, list[int]]) -> dict[TopicPartition, int]:
+    """Return the offsets of each topic's partitions under the partitions themselves."""
+    return {
+        TopicPartition(name, partition): offset
+        for name, found in offsets.items()
+        for partition, offset in enumerate(found)
+    }
 
 
 def positions_of(
@@ -99,7 +109,7 @@ class LagProbe:
         self._consumer = consumer
         self._prefix = prefix
         self._names = t.physical_names(topics, prefix)
-        self._places = [TopicPartition(name, p) for name in self._names for p in range(partitions)]
+        self._partitions = partitions
 
     def measure(self, own: Positions) -> dict[tuple[str, str], float]:
         """Return (service, topic) → age in seconds of the oldest unread record.
@@ -109,8 +119,9 @@ class LagProbe:
 
         Raises:
             KafkaError: the broker did not answer in time.
+            KeyError: it does not know yet who leads a partition.
         """
-        begins = self._consumer.beginning_offsets(self._places)
+        begins = by_place(begin_offsets(self._consumer, self._names, self._partitions))
         standing = {"metrics": dict(own)}
         for reader in READERS:
             committed = self._committed(f"{self._prefix}{reader.group}")
@@ -131,7 +142,8 @@ class LagProbe:
         return {place: at.offset for place, at in found.items() if at.offset >= 0}
 
     def _ages(self, positions: Positions) -> dict[str, float]:
-        ends: Positions = self._consumer.end_offsets(list(positions)) if positions else {}
+        topics = sorted({place.topic for place in positions})
+        ends = by_place(end_offsets(self._consumer, topics, self._partitions))
         behind = {place: at for place, at in positions.items() if at < ends[place]}
         return oldest_age(positions, self._timestamps(behind, ends), epoch_seconds())
 
@@ -202,7 +214,10 @@ class LagWatch:
         while not self._stop.is_set():
             try:
                 self._measured = (monotonic(), self._probe.measure(self._own()))
-            except KafkaError as error:
+            except (KafkaError, KeyError) as error:
                 self._measured = (monotonic(), {})
                 _log.warning("lag_not_measured", error=type(error).__name__)
+            except Exception:  # noqa: BLE001 - a dead thread would never measure again
+                self._measured = (monotonic(), {})
+                _log.exception("lag_not_measured")
             self._stop.wait(self._interval_seconds)

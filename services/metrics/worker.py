@@ -20,10 +20,12 @@ from services.kit import logs
 from services.kit.clock import monotonic
 from services.kit.exits import Unavailable
 from services.kit.health import Verdict
+from services.kit.kafka_clients import begin_offsets, end_offsets
 from services.metrics import exporter
 from services.metrics.decode import READ_TOPICS, decode
 from services.metrics.facts import State
 from services.metrics.fold import Unread, fold
+from services.metrics.lag import by_place
 
 POLL_MILLISECONDS = 200
 POLL_RECORDS = 2_000
@@ -40,6 +42,7 @@ class Worker:
     def __init__(self, consumer: KafkaConsumer, *, partitions: int, prefix: str) -> None:
         self._consumer = consumer
         self._topics = physical_names(READ_TOPICS, prefix)
+        self._partitions = partitions
         self._places = [TopicPartition(name, p) for name in self._topics for p in range(partitions)]
         self._lock = threading.Lock()
         self._state = State()
@@ -52,10 +55,11 @@ class Worker:
     def begin(self) -> None:
         """Stand at the beginning of every partition and note where each ends now."""
         self._consumer.assign(self._places)
-        self._positions = dict(self._consumer.beginning_offsets(self._places))
+        begins = begin_offsets(self._consumer, self._topics, self._partitions)
+        self._positions = by_place(begins)
         for place, offset in self._positions.items():
             self._consumer.seek(place, offset)
-        ends = self._consumer.end_offsets(self._places)
+        ends = by_place(end_offsets(self._consumer, self._topics, self._partitions))
         self._behind = {p: end for p, end in ends.items() if end > self._positions[p]}
         self._began = True
 

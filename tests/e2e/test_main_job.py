@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,11 @@ from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
 
 pytestmark = pytest.mark.connected
 
-SHOP = ShopParameters(customers=150, days=12)
-PREDICTOR_DIES_AT = 60
-OUTREACH_DIES_BEFORE_SEND = 8
+SHOP = ShopParameters(customers=200, days=10)
+STEP = timedelta(hours=3)
+PREDICTOR_DIES_AT = 28
+OUTREACH_DIES_BEFORE_SEND = 4
+"""In a step with several, so that others of the same step wait in the ledger."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,7 +43,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 def options(folder: Path) -> Options:
-    return Options(seed=3, parameters=SHOP, folder=folder)
+    return Options(seed=3, parameters=SHOP, step=STEP, folder=folder)
 
 
 def test_problems_are_noticed_and_people_written_to_once(calm: Report) -> None:
@@ -54,7 +57,7 @@ def test_problems_are_noticed_and_people_written_to_once(calm: Report) -> None:
     assert calm.events.duplicate > 0
     assert calm.events.late > 0
     assert calm.events.dead_lettered > 0
-    assert calm.events.rejected > 0
+    assert calm.events.rejected
 
 
 def test_the_predictor_and_outreach_killed_on_the_way_change_nothing(

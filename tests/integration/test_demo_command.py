@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.demo import demo
+from tests.support.signals import ctrl_c_works
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -41,13 +42,14 @@ def test_a_folder_without_the_files_is_one_line_before_anything_starts(tmp_path:
 def test_ctrl_c_ends_everything_it_started(tmp_path: Path) -> None:
     arguments = ["demo", "--customers", "30", "--days", "30"]
     code = f"import sys; sys.path.insert(0, {str(HOME)!r}); from services.cli.__main__ import main; main()"
-    running = subprocess.Popen(
-        [sys.executable, "-u", "-c", code, *arguments],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with ctrl_c_works():
+        running = subprocess.Popen(
+            [sys.executable, "-u", "-c", code, *arguments],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
     assert running.stdout is not None
     try:
         for line in running.stdout:

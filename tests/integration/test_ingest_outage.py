@@ -19,7 +19,7 @@ from services.ingest.publisher import KafkaPublisher
 from services.ingest.settings import Settings
 from services.ingest.wiring import open_ports
 from services.kit.health import Verdict
-from services.local.parts import Parts, running
+from services.local.parts import Parts
 from tests import factories
 from tests.component.ingest.fakes import PARTITIONS, Written
 from tests.component.ingest.publisher_suite import Opened, PublisherSuite
@@ -32,11 +32,10 @@ MEMORY_MIB = 64
 CLIENTS = 16
 
 
-@pytest.fixture(scope="module")
-def parts(database_url: str) -> Iterator[Parts]:
-    """A broker of one's own, to be frozen and killed; the database is not needed here."""
-    with running(environment={"DATABASE_URL": database_url}) as opened:
-        yield opened
+@pytest.fixture
+def parts(disposable_parts: Parts) -> Parts:
+    """A broker to be frozen and killed; the database is not needed here."""
+    return disposable_parts
 
 
 @pytest.fixture
@@ -98,7 +97,7 @@ def test_an_outage_is_told_bounded_and_over_when_it_is_over(
         memory_before = psutil.Process(service.process.pid).memory_info().rss
         (kafka.pause if how == "frozen" else kafka.kill)()
         try:
-            during = publish_for(address, batch, 6, CLIENTS)
+            during = publish_for(address, batch, 4, CLIENTS)
             memory_during = psutil.Process(service.process.pid).memory_info().rss
         finally:
             (kafka.resume if how == "frozen" else kafka.start)()

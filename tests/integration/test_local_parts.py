@@ -8,7 +8,8 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ from services.local import leftovers
 from services.local.account import unprivileged_account
 from services.local.folders import fresh, temporary_bases
 from services.local.kafka import jars
+from services.local.part import Part
 from services.local.parts import Parts, running
 from services.local.postgres import server as postgres_server
 from services.local.postgres.programs import wheel
@@ -37,10 +39,15 @@ with running(environment={}) as parts:
 """
 
 
-@pytest.fixture(scope="module")
-def parts() -> Iterator[Parts]:
-    with running(environment={}) as found:
-        yield found
+@pytest.fixture
+def parts(disposable_parts: Parts) -> Parts:
+    return disposable_parts
+
+
+def each(parts: Parts, act: Callable[[Part], None]) -> None:
+    """Do this to both at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(act, (parts.kafka, parts.postgres)))
 
 
 def modes_outside() -> dict[str, int]:
@@ -127,10 +134,12 @@ def test_a_restart_keeps_port_and_data(parts: Parts) -> None:
     execute(parts.database_url, "CREATE TABLE kept AS SELECT 1")
     addresses = (parts.kafka.bootstrap, parts.postgres.url)
 
-    for part in (parts.kafka, parts.postgres):
+    def restart(part: Part) -> None:
         part.stop()
         assert not part.is_running()
         part.start()
+
+    each(parts, restart)
 
     assert (parts.kafka.bootstrap, parts.postgres.url) == addresses
     assert "kept-over-a-restart" in topics(parts.kafka_bootstrap)
@@ -139,14 +148,22 @@ def test_a_restart_keeps_port_and_data(parts: Parts) -> None:
 
 def test_a_crash_loses_nothing_that_was_acknowledged(parts: Parts) -> None:
     make_topic(parts.kafka_bootstrap, "kept-over-a-crash")
-    execute(parts.database_url, "CREATE TABLE crashed AS SELECT 1")
+    execute(parts.database_url, "CREATE TABLE crashed (n int)")
+    with psycopg.connect(parts.database_url, autocommit=True) as connection:
+        for n in range(50):
+            connection.execute("INSERT INTO crashed VALUES (%s)", (n,))
+        # At once: a moment later even a commit that was not written yet would be on the disk.
+        parts.postgres.kill()
 
-    for part in (parts.kafka, parts.postgres):
-        part.kill()
+    def crash(part: Part) -> None:
+        if part.is_running():
+            part.kill()
         part.start()
 
+    each(parts, crash)
+
     assert "kept-over-a-crash" in topics(parts.kafka_bootstrap)
-    assert value(parts.database_url, "SELECT count(*) FROM crashed") == "1"
+    assert value(parts.database_url, "SELECT count(*) FROM crashed") == "50"
 
 
 def test_a_paused_part_stays_silent_and_then_goes_on(parts: Parts) -> None:

@@ -17,7 +17,7 @@ from services.kit.clock import monotonic
 from services.kit.exits import Unavailable
 from services.kit.health import HealthServer
 from services.metrics.exporter import StateCollector
-from services.metrics.lag import LONGEST_PROBE_SECONDS, LagWatch
+from services.metrics.lag import LONGEST_PROBE_SECONDS, LagProbe, LagWatch
 from services.metrics.worker import Worker
 from tests.unit.metrics.stories import CUSTOMER, placed
 
@@ -41,16 +41,28 @@ class FakeConsumer:
     records: list[Raw]
     visible: int = 10**6
     error: Exception | None = None
+    leaderless: int = 0
+    """So many times it says, as kafka-python does, that it knows no leader of a partition yet."""
     at: dict[TopicPartition, int] = field(default_factory=dict)
 
     def assign(self, places: list[TopicPartition]) -> None:
         self.at = dict.fromkeys(places, -1)
 
     def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        self.look_up_leaders()
         return dict.fromkeys(places, 0)
 
+    def look_up_leaders(self) -> None:
+        if self.leaderless:
+            self.leaderless -= 1
+            raise KeyError(PURCHASES)
+
     def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        self.look_up_leaders()
         return dict.fromkeys(places, 0) | {PURCHASES: len(self.records)}
+
+    def resume(self, *places: TopicPartition) -> None:
+        assert not places
 
     def seek(self, place: TopicPartition, offset: int) -> None:
         self.at[place] = offset
@@ -188,11 +200,35 @@ def test_where_it_stands_is_what_it_has_folded() -> None:
     assert len(worker.positions()) == len(t.TOPICS) - 4
 
 
+def test_leaders_that_are_not_known_yet_are_waited_for() -> None:
+    worker = begun(FakeConsumer([order_record(0)], leaderless=1))
+    worker.turn()
+    assert (worker.caught_up().ok, count(worker)) == (True, 1)
+
+    consumer = FakeConsumer([], leaderless=1)
+    probe = LagProbe(GroupsWithoutCommits(), consumer, (t.PURCHASES,), partitions=1, prefix="")
+    assert probe.measure({PURCHASES: 0}) == {
+        ("metrics", "purchases"): 0.0,
+        ("churn_predictor", "purchases"): 0.0,
+    }
+    # The ends are asked for separately: the probe's other call.
+    consumer.leaderless = 1
+    assert probe._ages({PURCHASES: 0}) == {"purchases": 0.0}
+
+
+class GroupsWithoutCommits:
+    """An admin client that knows no group."""
+
+    def list_group_offsets(self, group: str) -> dict[str, Any]:
+        return {}
+
+
 class FakeProbe:
     """Answers once, then fails or hangs; tells when it has been asked again."""
 
-    def __init__(self, hangs: bool = False) -> None:
+    def __init__(self, hangs: bool = False, error: Exception | None = None) -> None:
         self.hangs = hangs
+        self.error = error or KafkaError("away")
         self.asked = 0
         self.asked_again = threading.Event()
         self.may_end = threading.Event()
@@ -206,7 +242,7 @@ class FakeProbe:
             self.asked_again.set()
         if self.hangs:
             self.may_end.wait(10)
-        raise KafkaError("away")
+        raise self.error
 
     def close(self) -> None:
         self.is_closed = True
@@ -220,8 +256,13 @@ def watching(probe: FakeProbe) -> LagWatch:
     return watch
 
 
-def test_a_lag_that_cannot_be_measured_is_absent_not_stale() -> None:
-    probe = FakeProbe()
+@pytest.mark.parametrize(
+    "error", [KafkaError("away"), KeyError(PURCHASES), ValueError("nobody thought of it")]
+)
+def test_a_lag_that_cannot_be_measured_is_absent_not_stale_and_asked_for_again(
+    error: Exception,
+) -> None:
+    probe = FakeProbe(error=error)
     watch = watching(probe)
 
     assert watch.latest() == {}

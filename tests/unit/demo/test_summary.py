@@ -22,7 +22,7 @@ BALANCED = Ledgered(
 CONTACTS: dict[str, Any] = {
     "decisions": 7, "contact": 3, "deferred": 2, "held_out": 0,
     "suppressed": Suppressed(consent=2), "sent": 3, "failed": 0, "withdrawn": 0, "unknown": 0,
-    "double": 0,
+    "double": 0, "unlabelled": 0,
 }  # fmt: skip
 
 
@@ -81,8 +81,35 @@ def test_restarts_and_unknown_contacts_are_told() -> None:
 
 def test_late_orders_are_told_with_their_interval() -> None:
     late = LateOrders(
-        open_past_promise=9, opened_before_answer=8, share=0.889, low=0.565, high=0.98
+        open_past_promise=9,
+        opened_before_answer=7,
+        over_before_answer=1,
+        unanswered=2,
+        share=0.778,
+        low=0.453,
+        high=0.937,
     )
     text = said(source="olist", late_orders=late)
     assert "recorded shop (Olist)" in text
-    assert "88.9%, 95 % interval 56.5% to 98.0%" in text
+    # A panel breaks lines where it likes.
+    words = " ".join(text.replace("│", " ").split())
+    assert (
+        "9 orders were still open a day after their promise and came later; for 7 of them (77.8%, "
+        "95 % interval 45.3% to 93.7%) the delay was noticed before the customer answered, 1 times "
+        "so early that the parcel came before the answer too. 2 were never reviewed and count as "
+        "not noticed." in words
+    )
+
+
+def test_what_ingest_no_longer_knows_is_called_unknown() -> None:
+    forgotten = BALANCED.model_copy(update={"published": None, "rejected": None})
+    text = said(events=forgotten, profiles=forgotten, restarts={"ingest": 1})
+    assert "what it took and refused in this run is not known" in text
+    assert "unknown" in next(line for line in text.splitlines() if "taken by ingest" in line)
+    assert "not known" not in said()
+
+
+def test_mails_that_say_nothing_of_themselves_are_shouted() -> None:
+    text = said(contacts=Contacts(**(CONTACTS | {"unlabelled": 3})))
+    assert "✗ 3 mails do not say what they are about" in text
+    assert "✓ Nobody was written to twice" not in text

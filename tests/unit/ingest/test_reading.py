@@ -107,7 +107,7 @@ def test_our_own_types_are_never_taken_from_outside(name: str) -> None:
         (MAX_FUTURE_SKEW, True),
         (MAX_FUTURE_SKEW + timedelta(microseconds=1), False),
         (timedelta(days=36_500), False),
-        (timedelta(days=-36_500), True),
+        (timedelta(days=-3_650), True),
     ],
 )
 def test_an_event_may_lie_a_day_ahead_of_the_clock_and_no_more(
@@ -120,8 +120,15 @@ def test_an_event_may_lie_a_day_ahead_of_the_clock_and_no_more(
         assert (refused(reading).reason, pointers(reading)) == ("too_far_ahead", ["/time"])
 
 
-@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
-def test_a_time_that_its_zone_carries_out_of_the_calendar_is_refused(time: str) -> None:
+@pytest.mark.parametrize(
+    "time",
+    [
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "1926-03-01T00:00:00Z",
+    ],
+)
+def test_a_time_out_of_the_calendar_or_of_our_time_is_refused(time: str) -> None:
     assert pointers(one(body(time=time))) == ["/time"]
 
 

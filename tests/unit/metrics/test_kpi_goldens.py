@@ -3,13 +3,12 @@
 import pytest
 
 from services.contracts import topics as t
-from services.contracts.contacts import ContactReason, SurveyKind
+from services.contracts.contacts import COMPLAINT_REASONS, ContactReason, SurveyKind
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.problems import Clearing, Tier
 from services.contracts.stream import Account
 from services.metrics.facts import REMEMBERED_IDS, EventId, Remembered
 from services.metrics.fold import DeadLetter, Unread
-from services.metrics.kpis import COMPLAINT_REASONS
 from tests.unit.metrics.stories import (
     Read,
     answered,
