@@ -30,7 +30,8 @@ demo: $(STAMP) ## Run the whole system on a simulated shop.  SEED=1 STEP=1h KEEP
 	@$(BIN)/care demo $(if $(SEED),--seed "$(SEED)") $(if $(OLIST),--olist "$(OLIST)") $(if $(ORDERS),--orders "$(ORDERS)") $(if $(STEP),--step "$(STEP)") $(if $(filter-out 0,$(KEEP)),--keep)
 
 test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m alone
+	@$(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadfile
 
 check: lint ## The quick half of it: format, lint, types, imports, unit and contract tests.
 	@$(BIN)/python -m pytest tests/unit tests/contract -m "not connected"

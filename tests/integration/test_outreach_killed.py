@@ -37,7 +37,7 @@ from tests.support.outreach import (
 from tests.support.service import Service, running
 from tests.support.topics import Deployment, wait_for
 
-pytestmark = pytest.mark.connected
+pytestmark = [pytest.mark.connected, pytest.mark.alone]
 
 EVERYONE = [f"c-{n}" for n in range(40)]
 NOON = START + 12 * HOUR
