@@ -19,7 +19,7 @@ from services.kit.clock import Clock, SystemClock
 from services.kit.exits import Unavailable
 from services.kit.health import Check, Verdict
 from services.kit.kafka_admin import check_topics
-from services.kit.kafka_clients import open_producer, reaching
+from services.kit.kafka_clients import close_producer, open_producer, reaching
 from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
 
@@ -83,7 +83,7 @@ def _open_producer(settings: Settings) -> KafkaProducer:
             for topic in OUTSIDE:
                 attempts(producer.partitions_for, topic.physical(settings.topic_prefix))
     except Unavailable:
-        producer.close(timeout=0)
+        close_producer(producer, 0)
         raise
     return producer
 

@@ -5,7 +5,6 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -28,15 +27,6 @@ from tests.support.service import run_to_end
 from tests.support.topics import PARTITIONS, Deployment, wait_for
 
 pytestmark = pytest.mark.connected
-
-
-@pytest.fixture
-def deployment(kafka_bootstrap: str, topic_prefix: str) -> Iterator[Deployment]:
-    opened = Deployment(kafka_bootstrap, topic_prefix)
-    try:
-        yield opened
-    finally:
-        opened.close()
 
 
 def send(client: httpx.Client, event: Event[Any]) -> httpx.Response:

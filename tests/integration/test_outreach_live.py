@@ -17,7 +17,7 @@ from services.kit.kafka_admin import FoundTopic, apply_topics
 from services.outreach import migrate, positions
 from services.outreach.database import open_engine
 from tests.factories import HOUR, wrote
-from tests.support.mail import Manner, Sink, free_port, listening
+from tests.support.mail import Manner, Sink, free_port
 from tests.support.outreach import (
     Company,
     cleared,
@@ -29,30 +29,9 @@ from tests.support.outreach import (
     states,
 )
 from tests.support.service import run_to_end, running
-from tests.support.topics import Deployment, wait_for
+from tests.support.topics import wait_for
 
 pytestmark = pytest.mark.connected
-
-
-@pytest.fixture
-def company(kafka_bootstrap: str, topic_prefix: str) -> Iterator[Company]:
-    deployment = Deployment(kafka_bootstrap, topic_prefix)
-    made = Company(deployment)
-    yield made
-    made.close()
-    deployment.close()
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with listening(Sink()) as made:
-        yield made
-
-
-@pytest.fixture
-def database(fresh_database: str) -> str:
-    migrate.upgrade(fresh_database)
-    return fresh_database
 
 
 def test_what_waits_for_a_busy_server_is_withdrawn_when_it_is_no_longer_needed(

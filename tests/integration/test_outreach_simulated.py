@@ -9,9 +9,8 @@ import pytest
 
 from services.contracts import topics as t
 from services.kit.dead_letters import REASON, read_header
-from services.outreach import migrate
 from tests.factories import DAY, HOUR, START, wrote
-from tests.support.mail import Manner, Sink, listening
+from tests.support.mail import Manner, Sink
 from tests.support.outreach import (
     Company,
     cleared,
@@ -24,7 +23,7 @@ from tests.support.outreach import (
     step,
 )
 from tests.support.service import Service, running
-from tests.support.topics import Deployment, is_barrier, wait_for
+from tests.support.topics import is_barrier, wait_for
 
 pytestmark = pytest.mark.connected
 
@@ -32,27 +31,6 @@ NOON = START + 12 * HOUR
 NIGHT = START + 23 * HOUR
 MORNING = START + DAY + 7 * HOUR
 """08:00 in Berlin."""
-
-
-@pytest.fixture
-def company(kafka_bootstrap: str, topic_prefix: str) -> Iterator[Company]:
-    deployment = Deployment(kafka_bootstrap, topic_prefix)
-    made = Company(deployment)
-    yield made
-    made.close()
-    deployment.close()
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with listening(Sink()) as made:
-        yield made
-
-
-@pytest.fixture
-def database(fresh_database: str) -> str:
-    migrate.upgrade(fresh_database)
-    return fresh_database
 
 
 @pytest.fixture

@@ -24,13 +24,6 @@ PROMISE = START + 5 * DAY
 
 
 @pytest.fixture
-def deployment(kafka_bootstrap: str, topic_prefix: str) -> Iterator[Deployment]:
-    made = Deployment(kafka_bootstrap, topic_prefix)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def predictor(deployment: Deployment, tmp_path: Path) -> Iterator[Service]:
     with running("churn_predictor", settings(deployment), tmp_path / "log") as service:
         yield service
