@@ -7,24 +7,31 @@ from pathlib import Path
 import faust
 from pydantic import ValidationError
 
+from services.churn_predictor.partition import Partition
 from services.churn_predictor.scoring import Scorecard
 from services.churn_predictor.settings import Settings
 from services.churn_predictor.telemetry import Telemetry
 from services.churn_predictor.ticker import Ticker
-from services.churn_predictor.worker import GROUP, SOURCES, Deployment, Worker
+from services.churn_predictor.vault import Deployment, TopicIds, Vault
+from services.churn_predictor.worker import GROUP, SOURCES, Worker
 from services.contracts import topics as t
 from services.kit import address_file
 from services.kit.clock import Clock, SystemClock
 from services.kit.exits import Unavailable
-from services.kit.faust_slices import create_app
+from services.kit.faust_slices import SliceApp, create_app
 from services.kit.health import HealthServer
 from services.kit.kafka_admin import check_topics
 from services.kit.logs import get
+from services.kit.records import read_event
 from services.kit.settings import ClockSource
+from services.kit.stores import open_store
 from services.kit.suspects import Suspects
+from services.kit.watchdog import Watchdog, broker_answers
 
 _log = get(__name__)
 
+_OUTSIDE_SESSIONS = 6.0
+"""How many session times this worker may be outside its group; a rebalance takes one or two."""
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
@@ -45,8 +52,8 @@ def load_scorecard(path: Path) -> Scorecard:
         raise Unavailable(f"{path} is no scorecard: {first['loc']}: {first['msg']}") from None
 
 
-def open_deployment(settings: Settings) -> Deployment:
-    """Return the deployment once all its topics are as they must be.
+def find_topics(settings: Settings) -> TopicIds:
+    """Return the ids of all topics this service reads or writes, once they are as they must be.
 
     Raises:
         Unavailable: no broker, a topic missing, or a wrong number of partitions.
@@ -58,24 +65,40 @@ def open_deployment(settings: Settings) -> Deployment:
         partitions=settings.partitions,
         prefix=settings.topic_prefix,
     )
-    return Deployment(
-        settings.kafka_bootstrap_servers,
-        settings.topic_prefix,
-        settings.partitions,
-        {topic.name: found[topic.name].topic_id for topic in SOURCES},
+    return {name: topic.topic_id for name, topic in found.items()}
+
+
+def open_vault(settings: Settings, card: Scorecard) -> Vault:
+    """Return the place where partitions come from, empty."""
+    prefix, bootstrap = settings.topic_prefix, settings.kafka_bootstrap_servers
+    stores = own_folder(settings) / "store"
+    return Vault(
+        Deployment(bootstrap, prefix, settings.partitions),
+        f"{prefix}{GROUP}",
+        new_partition=lambda number, values: Partition(number, card, read_event, values),
+        open_store=lambda number, topic_id: open_store(
+            settings.store, stores / str(number), topic_id
+        ),
+        find_topics=lambda: find_topics(settings),
     )
+
+
+def own_folder(settings: Settings) -> Path:
+    """Return the folder of this deployment's worker on this machine."""
+    return settings.folder / f"{settings.topic_prefix}{GROUP}"
 
 
 def run(settings: Settings) -> None:
     """Work until told to stop."""
     card = load_scorecard(settings.model)
-    deployment = open_deployment(settings)
+    find_topics(settings)
     clock = SystemClock() if settings.clock is ClockSource.SYSTEM else None
     with ExitStack() as stack:
         telemetry = Telemetry(is_ticking=clock is not None)
         stack.enter_context(_health(settings, telemetry))
-        suspects = Suspects(settings.folder / f"{settings.topic_prefix}{GROUP}")
-        worker = Worker(deployment, card, telemetry, clock, suspects)
+        vault = open_vault(settings, card)
+        suspects = Suspects(own_folder(settings) / "notes")
+        worker = Worker(vault.deployment, vault, telemetry, clock, suspects)
         if clock is not None:
             stack.enter_context(_ticking(settings, worker, clock, telemetry))
         app = create_app(
@@ -87,6 +110,7 @@ def run(settings: Settings) -> None:
             session_seconds=settings.session_seconds,
             folder=settings.folder / "faust",
         )
+        stack.enter_context(_watched(settings, app))
         host = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False)
         host.spinner = None  # it would write control characters into the log
         host.execute_from_commandline()
@@ -122,3 +146,16 @@ def _ticking(
         yield
     finally:
         ticker.close()
+
+
+@contextmanager
+def _watched(settings: Settings, app: SliceApp) -> Iterator[None]:
+    watchdog = Watchdog(
+        app.is_member,
+        lambda: broker_answers(settings.kafka_bootstrap_servers),
+        _OUTSIDE_SESSIONS * settings.session_seconds,
+    ).start()
+    try:
+        yield
+    finally:
+        watchdog.close()

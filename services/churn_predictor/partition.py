@@ -4,7 +4,7 @@ Deterministic and without I/O: the worker gives it records and the time, publish
 writes its changes to the changelog, all in one transaction.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from services.churn_predictor import state as st
+from services.churn_predictor.customers import PLAN, Customers, Plan, Values
 from services.churn_predictor.decide import decide
 from services.churn_predictor.due import DueIndex
 from services.churn_predictor.expectations import carrier_feed, publisher_feed
@@ -93,43 +94,58 @@ class Moved(Exception):
 class Partition:
     """The predictor's state of one partition number over all its source topics."""
 
-    def __init__(
-        self, number: int, card: Scorecard, read: Read, topic_ids: Mapping[str, UUID]
-    ) -> None:
+    def __init__(self, number: int, card: Scorecard, read: Read, values: Values) -> None:
+        """Know nothing yet.  `values` holds what `take_in` is told of; see `customers.Values`."""
         self.number = number
         self.state = PartitionState()
-        self.customers: dict[str, CustomerState] = {}
+        self.customers = Customers(values)
         self.due = DueIndex()
         self._card = card
         self._read = read
-        self._topic_ids = topic_ids
+        self._topic_ids: Mapping[str, UUID] = {}
         self._touched: set[str] = set()
-        self._changed: set[str] = set()
 
-    def restore(self, changelog: Mapping[bytes, bytes]) -> None:
-        """Take over the latest values of a changelog.
+    def take_in(self, committed: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Follow what the store already holds: all of it at first, later what somebody else wrote."""
+        for key, value in committed:
+            if key == st.partition_key(self.number):
+                self.state = (
+                    PartitionState() if value is None else st.PARTITION.validate_json(value)
+                )
+            else:
+                self._take_in(key.decode(), None if value is None else PLAN.validate_json(value))
+
+    def _take_in(self, customer_id: str, plan: Plan | None) -> None:
+        self.customers.forget(customer_id)
+        self.due.plan(customer_id, None if plan is None else plan.due)
+        if plan is not None and plan.touched:
+            self._touched.add(customer_id)
+        else:
+            self._touched.discard(customer_id)
+
+    def trust(self, topic_ids: Mapping[str, UUID]) -> None:
+        """Go on only if every source topic is still the one the state was made from.
 
         Raises:
-            Moved: a source topic was made anew since; its offsets mean nothing now.
+            Moved: one was made anew since; its offsets mean nothing now.
         """
-        for key, value in changelog.items():
-            if key == st.partition_key(self.number):
-                self.state = st.PARTITION.validate_json(value)
-            else:
-                self.customers[key.decode()] = st.CUSTOMER.validate_json(value)
         for name, source in self.state.sources.items():
-            if source.topic_id != self._topic_ids[name]:
+            if source.topic_id != topic_ids[name]:
                 raise Moved(name)
-        self._touched = {c for c, customer in self.customers.items() if customer.touched}
-        for customer_id, customer in self.customers.items():
-            self.due.plan(customer_id, customer.due)
+        self._topic_ids = topic_ids
 
-    def begin(self, topic: Topic, offset: int) -> None:
-        """Note where reading of this topic begins, unless it began before."""
-        self.state.sources.setdefault(
+    def begin(self, topic: Topic, offset: int) -> int:
+        """Note where reading of this topic begins, and return how many records were missed.
+
+        Missed are those that retention deleted before they were read: nobody can account for them.
+        """
+        source = self.state.sources.setdefault(
             topic.name,
             SourceState(self._topic_ids[topic.name], first_offset=offset, next_offset=offset),
         )
+        missed = max(0, offset - source.next_offset)
+        source.next_offset += missed
+        return missed
 
     def next_offset(self, topic: Topic) -> int | None:
         """Return where to read on in this topic; None: nothing of it was read yet."""
@@ -189,14 +205,14 @@ class Partition:
         if tick.barrier is not None:
             yield self._barrier(tick, tick.barrier)
 
-    def take_changes(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Yield key and value of all that changed since the last call; None: nothing is left of it."""
-        for customer_id in sorted(self._changed):
-            customer = self.customers.get(customer_id)
-            value = None if customer is None else st.CUSTOMER.dump_json(customer)
-            yield customer_id.encode(), value
-        self._changed.clear()
+    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Yield key and value of all that changed since the last `settle`; the partition's own last."""
+        yield from self.customers.changes()
         yield st.partition_key(self.number), st.PARTITION.dump_json(self.state)
+
+    def settle(self) -> None:
+        """Count all changes as committed."""
+        self.customers.settle()
 
     def _apply(
         self, topic: Topic, source: SourceState, record: Record, now: datetime | None
@@ -219,15 +235,15 @@ class Partition:
             source.duplicate += 1
 
     def _learn(self, event: Event[Any]) -> bool:
-        customer = self.customers.setdefault(event.customer_id, CustomerState())
         name = st.digest(event.source, event.id)
-        if name in customer.seen:
+        known = self.customers.get(event.customer_id)
+        if known is not None and name in known.seen:
             return False
+        customer = self.customers.change(event.customer_id)
         customer.seen[name] = event.time
         learn(customer.facts, event)
         customer.touched = True
         self._touched.add(event.customer_id)
-        self._changed.add(event.customer_id)
         return True
 
     def _hear(self, event: Event[Any]) -> None:
@@ -257,7 +273,7 @@ class Partition:
 
     def _look(self, moment: Moment) -> Iterator[Output]:
         for customer_id in sorted(self._touched | self.due.take(moment.now)):
-            customer = self.customers[customer_id]
+            customer = self.customers.change(customer_id)
             st.forget(customer, moment.now - HORIZON)
             said = decide(customer_id, customer, moment, self._card)
             self._plan(customer_id, customer)
@@ -268,12 +284,11 @@ class Partition:
         """Keep the customer until there is something to look at again, or nothing left to keep."""
         expiry = st.expires_at(customer)
         if expiry is None:
-            del self.customers[customer_id]
+            self.customers.drop(customer_id)
             customer.due = None
         else:
             customer.due = expiry if customer.due is None else min(customer.due, expiry)
         self.due.plan(customer_id, customer.due)
-        self._changed.add(customer_id)
 
     def _feed_marks(self, tick: Tick) -> Iterator[Output]:
         for name, feed in sorted(self.state.feeds.items()):

@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.kit.settings import CommonSettings
+from services.kit.stores import StoreKind
 
 _SHIPPED_MODEL = Path(__file__).parent / "models" / "complaint-risk.json"
 
@@ -31,8 +32,12 @@ class Settings(CommonSettings):
     )
     folder: Path = Field(
         default=Path(gettempdir()) / f"care-churn-predictor-{os.getuid()}",
-        description="Where notes are kept that find a record which ends the process; small, and "
-        "worth keeping over a restart only.",
+        description="This process' own folder: the store, and notes that find a record which ends "
+        "the process.  Worth keeping over a restart; whatever is lost with it is read again.",
+    )
+    store: StoreKind = Field(
+        default=StoreKind.MEMORY,
+        description="memory, filled from the changelog at every start, or rocksdb, in the folder.",
     )
     session_seconds: float = Field(
         default=10.0, gt=1, description="Silence after which the group gives partitions to others."

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from services.churn_predictor.partition import Partition
 from services.contracts import metric_names as m
-from services.contracts.topics import PREDICTOR_SOURCES, TICKS
+from services.contracts.topics import PREDICTOR_SOURCES, TICKS, Topic
 from services.kit import telemetry
 from services.kit.clock import monotonic
 from services.kit.health import Verdict
@@ -33,12 +33,14 @@ class Telemetry:
         self._records = telemetry.counter(m.PREDICTOR_APPLIED, self.registry)
         self._tick = telemetry.gauge(m.PREDICTOR_TICK, self.registry)
         self._expectations = telemetry.gauge(m.PREDICTOR_EXPECTATIONS, self.registry)
+        self._missed = telemetry.counter(m.PREDICTOR_MISSED, self.registry)
         self._seen: dict[_Key, int] = {}
         self._due: dict[int, int] = {}
         self._owned: int | None = None
         for topic in (*PREDICTOR_SOURCES, TICKS):
             for outcome in _OUTCOMES:
                 self._records.labels(topic.name, outcome)
+            self._missed.labels(topic.name)
 
     def owned(self, partitions: Iterable[Partition]) -> None:
         """Note which partitions this worker has now; what they counted before is not counted again."""
@@ -60,6 +62,10 @@ class Telemetry:
             self._seen[key] = total
         self._due[partition.number] = len(partition.due)
         self._expectations.set(sum(self._due.values()))
+
+    def missed(self, topic: Topic, records: int) -> None:
+        """Count records that retention deleted before they were read."""
+        self._missed.labels(topic.name).inc(records)
 
     def ticked(self, at: datetime) -> None:
         """Note the time that took effect."""

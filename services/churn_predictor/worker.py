@@ -2,53 +2,31 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from services.churn_predictor.feeds import HeardFeeds
-from services.churn_predictor.partition import Moved, Output, Partition, Refused
-from services.churn_predictor.scoring import Scorecard
+from services.churn_predictor.partition import Output, Partition, Refused
 from services.churn_predictor.telemetry import Telemetry
+from services.churn_predictor.vault import Deployment, Owned, Vault
 from services.contracts import topics as t
 from services.contracts.envelope import STRUCTURED
 from services.contracts.stream import Tick
 from services.contracts.topics import Topic
 from services.kit import dead_letters
-from services.kit.changelog import Follower, read_latest
-from services.kit.clock import Clock
-from services.kit.exits import Unavailable
+from services.kit.changelog import Follower
+from services.kit.clock import Clock, monotonic
 from services.kit.faust_slices import HoleInStream, Slice
 from services.kit.logs import get
-from services.kit.records import read_event
 from services.kit.suspects import Suspects
-from services.kit.transactions import TransactionalWriter
 
 GROUP = "churn-predictor"
 SOURCES = (*t.PREDICTOR_SOURCES, t.TICKS)
 
 _FEEDS_SECONDS = 30.0
-_RESTORING = 8
+_FEEDS_PATIENCE_SECONDS = 0.2
+"""How long a tick of simulated time holds everything up for marks that are on their way."""
 _DEADLY = "deadly"
 _log = get(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """Which topics on which broker."""
-
-    bootstrap: str
-    prefix: str
-    partitions: int
-    topic_ids: Mapping[str, UUID]
-    """Logical name → the topic's id on the broker."""
-
-
-@dataclass(slots=True)
-class _Owned:
-    partition: Partition
-    writer: TransactionalWriter
 
 
 class Worker:
@@ -57,19 +35,21 @@ class Worker:
     def __init__(
         self,
         deployment: Deployment,
-        card: Scorecard,
+        vault: Vault,
         telemetry: Telemetry,
         clock: Clock | None,
         suspects: Suspects,
     ) -> None:
         """Take no partition yet.  `clock` is None in simulated time: ticks alone tell the time."""
         self._deployment = deployment
-        self._card = card
+        self._vault = vault
         self._telemetry = telemetry
         self._clock = clock
         self._suspects = suspects
         self._topics = t.physical_names(SOURCES, deployment.prefix)
-        self._owned: dict[int, _Owned] = {}
+        self._owned: dict[int, Owned] = {}
+        self._is_working = False
+        """Whether the owned partitions have begun: between `begin` and `disown`."""
         self._lock = threading.Lock()
         self._heard = HeardFeeds(deployment.partitions)
         self._feeds = Follower(
@@ -85,12 +65,12 @@ class Worker:
         return tuple(self._owned)
 
     def own(self, partitions: frozenset[int]) -> Mapping[tuple[str, int], int | None]:
-        """Fence former owners, rebuild each partition from its changelog, say where to read on."""
+        """Fence former owners, bring each partition up to date, say where to read on."""
         with self._lock:
-            # Mostly waiting for the broker: side by side it takes as long as the slowest.
-            numbers = sorted(partitions)
-            with ThreadPoolExecutor(_RESTORING) as pool:
-                self._owned = dict(zip(numbers, pool.map(self._restore, numbers), strict=True))
+            self._is_working = False
+            self._owned = self._vault.fetch(partitions)
+            for number in partitions:
+                self._suspects.recall(number)
             if partitions:
                 self._feeds.catch_up(_FEEDS_SECONDS)
             self._telemetry.owned(owned.partition for owned in self._owned.values())
@@ -103,12 +83,18 @@ class Worker:
     def begin(self, starts: Mapping[tuple[str, int], int]) -> None:
         """Note from where each source is read, so that an empty one counts as read."""
         for (name, number), offset in starts.items():
-            self._owned[number].partition.begin(self._topics[name], offset)
+            missed = self._owned[number].partition.begin(self._topics[name], offset)
+            if missed:
+                self._telemetry.missed(self._topics[name], missed)
+                _log.error("records_expired_unread", topic=name, partition=number, records=missed)
+        self._is_working = True
 
     def disown(self) -> None:
-        """Commit what is open and forget every partition."""
+        """Commit what is open and let go of every partition."""
         with self._lock:
+            self._is_working = False
             self.commit()
+            self._vault.put_back(self._owned)
             self._owned = {}
             self._telemetry.owned(())
 
@@ -125,18 +111,21 @@ class Worker:
         known = owned.partition.next_offset(topic)
         if known is not None and piece.begins_at > known:
             raise HoleInStream(f"{piece.topic}-{piece.partition}: {known} to {piece.begins_at}")
+        owned.has_news = True
         for letter in self._apply(owned.partition, topic, piece):
             self._dead_letter(owned, letter)
             if letter.reason == _DEADLY:
                 # At once, or a second one in this slice would bring the first one back.
-                self._write_changes(owned)
-                owned.writer.commit()
+                owned.commit()
+                owned.has_news = True
         self._telemetry.applied(owned.partition)
-        has_ticked = self._tick(owned)
-        self._write_changes(owned)
-        if has_ticked:
-            # What a tick brought should be seen at once; everything else can wait for the commit timer.
-            owned.writer.commit()
+        self._tick(owned)
+
+    def idle(self) -> None:
+        """Try again the ticks that had to wait for what other partitions heard."""
+        if self._is_working:
+            for owned in self._owned.values():
+                self._tick(owned)
 
     def _apply(self, partition: Partition, topic: Topic, piece: Slice) -> Iterator[Refused]:
         now = self._now(partition)
@@ -156,58 +145,40 @@ class Worker:
     def commit(self) -> None:
         """Commit the open transaction of every partition."""
         for owned in self._owned.values():
-            owned.writer.commit()
-
-    def _restore(self, number: int) -> _Owned:
-        deployment = self._deployment
-        self._suspects.recall(number)
-        name = f"{deployment.prefix}{GROUP}-{number}"
-        writer = TransactionalWriter(deployment.bootstrap, name, t.MAX_STATE_BYTES)
-        partition = Partition(number, self._card, read_event, deployment.topic_ids)
-        changelog = t.FACTS_CHANGELOG.physical(deployment.prefix)
-        try:
-            partition.restore(read_latest(deployment.bootstrap, changelog, number))
-        except Moved as moved:
-            raise Unavailable(
-                f"topic {deployment.prefix}{moved} was made anew since this state was written, so its "
-                f"offsets mean nothing: make {changelog} anew too, to start from an empty state"
-            ) from None
-        _log.info("partition_owned", partition=number, customers=len(partition.customers))
-        return _Owned(partition, writer)
+            owned.commit()
 
     def _now(self, partition: Partition) -> datetime | None:
         return partition.state.at if self._clock is None else self._clock.now()
 
-    def _tick(self, owned: _Owned) -> bool:
+    def _tick(self, owned: Owned) -> None:
         has_ticked = False
-        while (tick := owned.partition.ready()) is not None:
-            self._read_feeds(tick)
+        while (tick := owned.partition.ready()) is not None and self._has_heard(tick):
             for output in owned.partition.advance(tick, self._heard.as_of(tick.number - 1)):
                 self._write(owned, output)
             self._telemetry.ticked(tick.at)
-            has_ticked = True
-        return has_ticked
+            has_ticked = owned.has_news = True
+        if has_ticked:
+            # What a tick brought should be seen at once; everything else can wait for the commit timer.
+            owned.commit()
 
-    def _read_feeds(self, tick: Tick) -> None:
-        """Take in the other partitions' marks; in simulated time wait for the tick before this one."""
+    def _has_heard(self, tick: Tick) -> bool:
+        """Take in the other partitions' marks; in simulated time those of the tick before must be in."""
+        self._feeds.read(0.0)
         if tick.barrier is None:
-            self._feeds.read(0.0)
-            return
+            return True
+        until = monotonic() + _FEEDS_PATIENCE_SECONDS
         while not self._heard.complete(tick.number - 1):
-            if not self._feeds.read(_FEEDS_SECONDS):
-                raise TimeoutError(f"feeds of tick {tick.number - 1} are incomplete")
+            if monotonic() > until:
+                return False
+            self._feeds.read(_FEEDS_PATIENCE_SECONDS)
+        return True
 
-    def _write(self, owned: _Owned, output: Output) -> None:
+    def _write(self, owned: Owned, output: Output) -> None:
         headers = [("content-type", (output.content_type or STRUCTURED).encode())]
         name = output.topic.physical(self._deployment.prefix)
         owned.writer.write(name, owned.partition.number, output.key, output.value, headers)
 
-    def _write_changes(self, owned: _Owned) -> None:
-        changelog = t.FACTS_CHANGELOG.physical(self._deployment.prefix)
-        for key, value in owned.partition.take_changes():
-            owned.writer.write(changelog, owned.partition.number, key, value)
-
-    def _dead_letter(self, owned: _Owned, letter: Refused) -> None:
+    def _dead_letter(self, owned: Owned, letter: Refused) -> None:
         record, number = letter.record, owned.partition.number
         headers = dead_letters.headers_for(
             service=GROUP,

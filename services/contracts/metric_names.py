@@ -59,6 +59,12 @@ PREDICTOR_APPLIED = Metric(
     "Records this worker handled since it started, by topic and outcome.",
     ("topic", "outcome"),
 )
+PREDICTOR_MISSED = Metric(
+    "care_churn_predictor_records_missed_total",
+    Kind.COUNTER,
+    "Records that retention deleted before this worker read them.",
+    ("topic",),
+)
 PREDICTOR_TICK = Metric(
     "care_churn_predictor_tick_timestamp_seconds",
     Kind.GAUGE,

@@ -22,6 +22,8 @@ MAX_EVENT_BYTES = 256 * 1024
 """Ingest's limit for one event."""
 
 _MIB = 1024 * 1024
+TOMBSTONES_KEPT = timedelta(days=7)
+"""How long a compacted topic shows that a key is gone.  Who was away longer must read all of it."""
 MAX_STATE_BYTES = 8 * _MIB
 """The largest value of one customer in the predictor's changelog: some 200,000 events."""
 
@@ -57,11 +59,15 @@ class Topic:
         config = {
             "cleanup.policy": self.clean_up.value,
             "max.message.bytes": str(self.max_message_bytes),
-            "retention.ms": "-1",
+            "retention.ms": "-1" if self.retention is None else _milliseconds(self.retention),
         }
-        if self.retention is not None:
-            config["retention.ms"] = str(int(self.retention.total_seconds() * 1000))
+        if self.clean_up is CleanUp.COMPACT:
+            config["delete.retention.ms"] = _milliseconds(TOMBSTONES_KEPT)
         return config
+
+
+def _milliseconds(span: timedelta) -> str:
+    return str(int(span.total_seconds() * 1000))
 
 
 def _log(

@@ -1,6 +1,7 @@
-"""Reading logs whole with librdkafka: a changelog partition at the start, a small topic all along."""
+"""Reading logs with librdkafka: a changelog partition up to its end, a small topic all along."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import (
@@ -33,42 +34,64 @@ def _open(bootstrap: str, partitions: Iterable[tuple[str, int]]) -> Consumer:
     return consumer
 
 
-def read_latest(bootstrap: str, topic: str, partition: int) -> dict[bytes, bytes]:
-    """Return the latest value of every key in this partition; a key whose last value is null is out.
+class Truncated(Exception):
+    """The changelog does not reach back to, or as far as, the position it was to be read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some changes in the order of the changelog, and the position behind them."""
+
+    changes: Sequence[tuple[bytes, bytes | None]]
+    position: int
+
+
+def read_on(bootstrap: str, topic: str, partition: int, position: int | None) -> Iterator[Stretch]:
+    """Yield what this partition holds from a position (None: its beginning) up to its end.
 
     Open the partition's transactional writer before, so that nobody can still write to it.
 
     Raises:
+        Truncated: the position lies outside the log.
         KafkaException: the broker cannot be read.
         TimeoutError: nothing came for half a minute.
     """
-    latest: dict[bytes, bytes] = {}
     consumer = _open(bootstrap, [(topic, partition)])
     try:
+        if position is not None:
+            _seek(consumer, TopicPartition(topic, partition, position))
         while True:
             batch = _take(consumer, _SILENCE_SECONDS)
             if not batch:
                 raise TimeoutError(f"{topic}-{partition} gave nothing for {_SILENCE_SECONDS} s")
-            for message in batch:
-                if _is_end(message):
-                    return latest
-                _keep(latest, message)
+            messages = [message for message in batch if not _is_end(message)]
+            if messages:
+                yield Stretch([_change(m) for m in messages], _behind(messages[-1]))
+            if len(messages) < len(batch):
+                return
     finally:
         consumer.close()
+
+
+def _seek(consumer: Consumer, to: TopicPartition) -> None:
+    low, high = consumer.get_watermark_offsets(to, timeout=_SILENCE_SECONDS)
+    if not low <= to.offset <= high:
+        raise Truncated(f"{to.topic}-{to.partition} holds {low} to {high}, not {to.offset}")
+    consumer.assign([to])
+
+
+def _behind(message: Message) -> int:
+    return (message.offset() or 0) + 1
+
+
+def _change(message: Message) -> tuple[bytes, bytes | None]:
+    return message.key() or b"", message.value()
 
 
 def _take(consumer: Consumer, timeout_seconds: float) -> list[Message]:
     """Wait for one message and take what else is here; `consume` alone would wait for a full batch."""
     first = consumer.poll(timeout_seconds)
     return [] if first is None else [first, *consumer.consume(_BATCH, timeout=0)]
-
-
-def _keep(latest: dict[bytes, bytes], message: Message) -> None:
-    key, value = message.key() or b"", message.value()
-    if value is None:
-        latest.pop(key, None)
-    else:
-        latest[key] = value
 
 
 def _is_end(message: Message) -> bool:

@@ -1,5 +1,6 @@
 """How a process ends: 0 drained, 70 an error inside, 75 something it depends on is missing."""
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -23,8 +24,10 @@ def leave(message: str, code: int) -> NoReturn:
 def run(main: Callable[[], None]) -> None:
     """Run a service's main and end the process as this module's first line says.
 
-    `Unavailable` is one line and no traceback; any other error is told with its traceback.
+    `Unavailable` is one line and no traceback; any other error is told with its traceback.  SIGTERM
+    before the service listens to it itself has nothing to drain.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         main()
     except Unavailable as error:

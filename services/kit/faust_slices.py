@@ -31,6 +31,7 @@ from services.kit.logs import get
 
 SLICE = 500
 _BUFFERED_SLICES = 16
+_IDLE_SECONDS = 0.5
 _log = get(__name__)
 
 Records = Sequence[Any]
@@ -85,6 +86,9 @@ class Host(Protocol):
 
     def work(self, piece: Slice) -> None:
         """Apply one slice."""
+
+    def idle(self) -> None:
+        """Do what waits for something else than a slice; called twice a second."""
 
     def commit(self) -> None:
         """Make all that was applied durable."""
@@ -147,11 +151,10 @@ class _SliceConsumer(driver.Consumer):
     async def _take_over(self, assigned: set[TP]) -> None:
         numbers = frozenset(tp.partition for tp in assigned)
         known = await asyncio.get_running_loop().run_in_executor(None, self.app.host.own, numbers)
-        positions = {tp: known.get((tp.topic, tp.partition)) for tp in assigned}
-        fresh = [tp for tp, offset in positions.items() if offset is None]
-        beginnings = await self.earliest_offsets(*fresh) if fresh else {}
+        beginnings = await self.earliest_offsets(*assigned) if assigned else {}
+        # Behind the beginning lies what retention deleted unread; the host counts it.
         starts = {
-            tp: offset if offset is not None else beginnings[tp] for tp, offset in positions.items()
+            tp: max(known.get((tp.topic, tp.partition)) or 0, beginnings[tp]) for tp in assigned
         }
         self.app.host.begin({(tp.topic, tp.partition): start for tp, start in starts.items()})
         self._handed_over = dict(starts)
@@ -199,10 +202,27 @@ class _SliceConsumer(driver.Consumer):
 
     async def _deliver(self, tp: TP, records: Records) -> None:
         begins_at = self._handed_over[tp]
-        records = [record for record in records if record.offset >= begins_at]
-        if not records:
-            return
+        if records[0].offset != begins_at:
+            with _deadly("reading on"):
+                await self._explain_jump(tp, begins_at, records[0].offset)
         await self._give(tp, self._to_message(tp, records[-1]), records, records[-1].offset + 1)
+
+    async def _explain_jump(self, tp: TP, expected: int, found: int) -> None:
+        """Return if nothing lies between the two: markers, aborted or compacted records.
+
+        The client itself jumps without a word, back to the beginning of a topic that was made anew
+        and forward over what retention deleted.
+        """
+        name = f"{tp.topic}-{tp.partition}"
+        if found < expected:
+            raise Unavailable(
+                f"{name} went back from offset {expected} to {found}, as if made anew: start again"
+            )
+        if (await self.earliest_offsets(tp))[tp] > expected:
+            raise Unavailable(
+                f"{name}: records from offset {expected} on were deleted before they were read: "
+                "start again, and they are counted as missed"
+            )
 
     async def _give(self, tp: TP, message: Any, records: Records, ends_at: int) -> None:
         message.value = Slice(tp.topic, tp.partition, self._handed_over[tp], records, ends_at)
@@ -269,6 +289,17 @@ class SliceApp(faust.App):
     host: Host
     inputs: frozenset[str]
 
+    def is_member(self) -> bool:
+        """Whether the group counts this process in: its coordinator is known and gets heartbeats.
+
+        May be called from any thread.
+        """
+        thread = getattr(self.consumer, "_thread", None)
+        coordinator = getattr(getattr(thread, "_consumer", None), "_coordinator", None)
+        beating = getattr(coordinator, "_heartbeat_task", None)
+        known = getattr(coordinator, "coordinator_id", None)
+        return known is not None and beating is not None and not beating.done()
+
     def _new_transport(self) -> driver.Transport:
         return _SliceTransport(self.conf.broker_consumer, self)
 
@@ -314,6 +345,11 @@ def create_app(
     @app.agent(inputs, name="slices", concurrency=1)
     async def slices(stream: Any) -> None:
         await _work(stream.events(), host)
+
+    @app.timer(interval=_IDLE_SECONDS)  # type: ignore[untyped-decorator]
+    async def idle() -> None:
+        with _deadly("working between slices"):
+            host.idle()
 
     return app
 

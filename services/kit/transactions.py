@@ -1,25 +1,33 @@
 """A transactional Kafka producer with a fixed identity: whoever opens it last is the only writer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from confluent_kafka import KafkaException, Producer
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
+from confluent_kafka import KafkaError, KafkaException, Producer
+from tenacity import Retrying, retry, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from services.kit.exits import Unavailable
 
 _OPEN_SECONDS = 30.0
-_COMMIT_SECONDS = 30.0
-_TRANSACTION_TIMEOUT_MS = 60_000
+_ATTEMPT_SECONDS = 10.0
+_OUTAGE_SECONDS = 600.0
+"""How long a broker may be away or frozen before the process gives up and is started anew."""
+_TRANSACTION_TIMEOUT_MS = 300_000
+"""Outages up to this long end no transaction.  An owner that died holds readers up no longer than it
+takes the next one to open the same id."""
+
+_FENCED = frozenset(
+    {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}  # noqa: SLF001 - public names
+)
+
+Delivered = Callable[[Any, Any], None]
 
 
 def _is_retriable(error: BaseException) -> bool:
     return isinstance(error, KafkaException) and bool(error.args[0].retriable())
 
 
-_retrying = retry(
-    retry=retry_if_exception(_is_retriable),
-    stop=stop_after_delay(_COMMIT_SECONDS),
-    wait=wait_random_exponential(multiplier=0.05, max=1.0),
-    reraise=True,
-)
+_WAIT = wait_random_exponential(multiplier=0.05, max=1.0)
 
 
 class TransactionalWriter:
@@ -33,11 +41,13 @@ class TransactionalWriter:
     def __init__(
         self, bootstrap: str, transactional_id: str, max_message_bytes: int = 3 * 1024 * 1024
     ) -> None:
+        self._id = transactional_id
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": _TRANSACTION_TIMEOUT_MS,
+                "message.timeout.ms": _TRANSACTION_TIMEOUT_MS,
                 "acks": "all",
                 "enable.idempotence": True,
                 # Explicit partitions are given; this one is for completeness, as in the Java client.
@@ -58,29 +68,73 @@ class TransactionalWriter:
         key: bytes | None,
         value: bytes | None,
         headers: Sequence[tuple[str, bytes]] = (),
+        delivered: Delivered | None = None,
     ) -> None:
-        """Add one record to the open transaction; blocks while the local queue is full."""
+        """Add one record to the open transaction; blocks while the local queue is full.
+
+        `delivered` is called during `commit` with the client's error and message.
+        """
         if not self._is_open:
             self._producer.begin_transaction()
             self._is_open = True
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, headers=list(headers) or None)
+                self._producer.produce(
+                    topic,
+                    value,
+                    key,
+                    partition,
+                    headers=list(headers) or None,
+                    on_delivery=delivered,
+                )
             except BufferError:
                 self._producer.poll(0.05)
             else:
                 return
 
     def commit(self) -> None:
-        """Make everything written since the last commit visible; returns when the broker has it."""
+        """Make everything written since the last commit visible; returns when the broker has it.
+
+        Waits an outage of the broker out.
+
+        Raises:
+            Unavailable: another writer of this id was opened, or the outage was too long.
+        """
         if self._is_open:
-            self._commit()
+            try:
+                self._commit()
+            except KafkaException as error:
+                raise self._ended(error.args[0]) from error
             self._is_open = False
 
-    @_retrying
+    @retry(
+        retry=retry_if_exception(_is_retriable),
+        stop=stop_after_delay(_OPEN_SECONDS),
+        wait=_WAIT,
+        reraise=True,
+    )
     def _init(self) -> None:
         self._producer.init_transactions(_OPEN_SECONDS)
 
-    @_retrying
     def _commit(self) -> None:
-        self._producer.commit_transaction(_COMMIT_SECONDS)
+        for attempt in Retrying(
+            retry=retry_if_exception(_is_retriable),
+            stop=stop_after_delay(_OUTAGE_SECONDS),
+            wait=_WAIT,
+            reraise=True,
+        ):
+            with attempt:
+                # Delivery reports are served here and nowhere else.
+                self._producer.flush(_ATTEMPT_SECONDS)
+                self._producer.commit_transaction(_ATTEMPT_SECONDS)
+
+    def _ended(self, error: KafkaError) -> Unavailable:
+        if error.code() in _FENCED:
+            return Unavailable(
+                f"another process has taken over {self._id} while this one was paused or cut off; "
+                "nothing is lost, start this one again"
+            )
+        return Unavailable(
+            f"the broker did not commit a transaction of {self._id} ({error.str()}); "
+            "nothing is lost, start this process again"
+        )

@@ -102,6 +102,7 @@ def test_our_own_broker_settings_say_how_long_and_how_large() -> None:
         "retention.ms": str(30 * 24 * 3600 * 1000),
     }
     assert t.CUSTOMERS.config()["cleanup.policy"] == "compact"
+    assert t.CUSTOMERS.config()["delete.retention.ms"] == str(7 * 24 * 3600 * 1000)
     assert t.CUSTOMERS.config()["retention.ms"] == "-1"
 
 

@@ -11,7 +11,7 @@ from services.contracts import topics as t
 from services.contracts.envelope import Event
 from services.kit.clock import SystemClock
 from services.kit.dead_letters import REASON, read_header
-from services.kit.kafka_admin import apply_topics
+from services.kit.kafka_admin import apply_topics, delete_topics
 from services.kit.transactions import TransactionalWriter
 from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised
 from tests.support.service import Service, run_to_end, running
@@ -71,10 +71,16 @@ def tell(deployment: Deployment, service: Service, kills: frozenset[int]) -> dic
 def test_kills_change_nothing_of_what_is_said(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
 ) -> None:
+    """Undisturbed with everything in memory, and killed with a store on disk."""
     told = []
-    for name, kills in (("calm", frozenset[int]()), ("killed", frozenset({4, 11}))):
-        deployment = Deployment(kafka_bootstrap, f"{topic_prefix}{name}-")
-        with running("churn_predictor", settings(deployment), tmp_path / name) as service:
+    for store, kills in (("memory", frozenset[int]()), ("rocksdb", frozenset({4, 11}))):
+        deployment = Deployment(kafka_bootstrap, f"{topic_prefix}{store}-")
+        environment = settings(
+            deployment,
+            CARE_CHURN_PREDICTOR_STORE=store,
+            CARE_CHURN_PREDICTOR_FOLDER=str(tmp_path / "folder"),
+        )
+        with running("churn_predictor", environment, tmp_path / store) as service:
             told.append(tell(deployment, service, kills))
         deployment.close()
     calm, killed = told
@@ -180,6 +186,26 @@ def test_a_publishers_transactions_hold_no_tick_up(
 
     assert _applied(deployment) + len(deployment.records(t.dead_letter(t.PURCHASES))) == 4
     assert predictor.terminate() == 0
+
+
+def test_a_topic_made_anew_under_a_running_worker_ends_it_and_the_next_start_says_what_to_do(
+    deployment: Deployment, predictor: Service
+) -> None:
+    deployment.await_barrier(deployment.tick(START))
+    deployment.publish(*(placed(f"o-{n}", at=START) for n in range(3)))
+    deployment.await_barrier(deployment.tick(START + HOUR))
+
+    delete_topics(deployment.bootstrap, [t.PURCHASES.physical(deployment.prefix)])
+    apply_topics(deployment.bootstrap, partitions=deployment.partitions, prefix=deployment.prefix)
+    deployment.publish(placed("o-other", at=START))
+
+    assert predictor.process.wait(90) == 75
+    # Whichever it meets first: no topic, another topic's id, or the offsets of another topic.
+    told = ("topics are missing", "was made anew", "went back from offset 3 to 0")
+    assert any(reason in predictor.output() for reason in told)
+    ended = run_to_end("churn_predictor", settings(deployment))
+    assert ended.returncode == 75
+    assert "was made anew since this state was written" in ended.stderr
 
 
 def test_no_broker_ends_with_75_and_one_line() -> None:

@@ -1,6 +1,6 @@
 """A partition under test: events and ticks go in by hand, what it says comes out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from services.contracts.envelope import Event
 from services.contracts.stream import Tick
 from services.contracts.topics import Topic
 from services.kit.records import read_event
+from services.kit.stores import MemoryStore
 
 _MODELS = Path(services.churn_predictor.__file__).parent / "models"
 CARD = Scorecard.model_validate_json((_MODELS / "complaint-risk.json").read_bytes())
@@ -36,9 +37,24 @@ class Record:
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-def new_partition() -> Partition:
-    """Return an empty partition 0 with the shipped scorecard."""
-    return Partition(0, CARD, read_event, TOPIC_IDS)
+def new_partition(committed: Mapping[bytes, bytes] | None = None) -> Partition:
+    """Return partition 0 with the shipped scorecard, going on from what was committed."""
+    store = MemoryStore()
+    store.keep((committed or {}).items(), 0)
+    partition = Partition(0, CARD, read_event, store)
+    partition.take_in(store.items())
+    partition.trust(TOPIC_IDS)
+    return partition
+
+
+def commit(partition: Partition) -> dict[bytes, bytes | None]:
+    """Commit what changed and return it."""
+    store = partition.customers._values
+    assert isinstance(store, MemoryStore)
+    changes = dict(partition.changes())
+    store.keep(changes.items(), 0)
+    partition.settle()
+    return changes
 
 
 @dataclass

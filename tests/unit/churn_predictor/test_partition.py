@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.churn_predictor.partition import Moved, Partition
+from services.churn_predictor.partition import Moved
+from services.churn_predictor.state import CustomerState
 from services.contracts import topics as t
 from services.contracts.stream import Account, Barrier, FeedMark, Tick
-from services.kit.records import read_event
+from services.kit.stores import MemoryStore
 from tests.factories import (
     DAY,
     HOUR,
@@ -19,14 +20,21 @@ from tests.factories import (
     promised,
     scanned,
 )
-from tests.unit.churn_predictor.stream import CARD, TOPIC_IDS, Stream, new_partition, said
+from tests.unit.churn_predictor.stream import TOPIC_IDS, Stream, commit, new_partition, said
 
 PROMISE = START + 10 * DAY
 
 
 def changes(stream: Stream) -> dict[bytes, bytes]:
     """Return what the partition writes to its changelog now; nobody is gone in these stories."""
-    return {key: value for key, value in stream.partition.take_changes() if value is not None}
+    return {key: value for key, value in commit(stream.partition).items() if value is not None}
+
+
+def customer(stream: Stream) -> CustomerState:
+    """Return what is known of the one customer of these stories."""
+    found = stream.partition.customers.get("c-1")
+    assert found is not None
+    return found
 
 
 def account(stream: Stream, topic: str, at: datetime) -> Account:
@@ -74,7 +82,7 @@ def test_what_nobody_can_read_is_refused_with_its_reason_and_the_next_event_is_h
     stream.give(placed("o-2"), now=START)
 
     assert [letter.reason for letter in refused] == [reason]
-    assert "o-2" in stream.partition.customers["c-1"].facts.orders
+    assert "o-2" in customer(stream).facts.orders
 
 
 def test_a_record_under_another_customers_key_is_refused() -> None:
@@ -97,7 +105,7 @@ def test_a_tick_waits_until_everything_before_its_offsets_has_been_applied() -> 
 
     assert early == []
     assert late != []
-    assert stream.partition.customers["c-1"].episodes == {}
+    assert customer(stream).episodes == {}
 
 
 def test_a_backlog_read_after_a_pause_raises_no_false_alarm() -> None:
@@ -136,13 +144,12 @@ def test_a_restart_from_the_changelog_goes_on_as_if_nothing_had_happened() -> No
     stream.tick(START + DAY)
     changelog = changes(stream)
 
-    restored = new_partition()
-    restored.restore(changelog)
+    restored = new_partition(changelog)
 
     assert restored.due.next() == stream.partition.due.next() == PROMISE - 3 * DAY
     again = Stream(partition=restored, ends=dict(stream.ends), number=stream.number)
     assert said(again.tick_said(PROMISE)) == said(stream.tick_said(PROMISE))
-    assert restored.customers == stream.partition.customers
+    assert restored.customers.get("c-1") == customer(stream)
 
 
 def test_facts_read_before_a_crash_and_after_the_last_tick_are_looked_at_after_it() -> None:
@@ -153,8 +160,7 @@ def test_facts_read_before_a_crash_and_after_the_last_tick_are_looked_at_after_i
     stream.give(delivered(at=PROMISE - HOUR))
     changelog = changes(stream)
 
-    restored = new_partition()
-    restored.restore(changelog)
+    restored = new_partition(changelog)
     again = Stream(partition=restored, ends=dict(stream.ends), number=stream.number)
 
     assert said(again.tick_said(PROMISE + HOUR)) == [("cleared", "delivery_delay", "overdue")]
@@ -167,7 +173,7 @@ def test_a_topic_that_was_made_anew_is_noticed() -> None:
     others = {**TOPIC_IDS, "purchases": TOPIC_IDS["deliveries"]}
 
     with pytest.raises(Moved):
-        Partition(0, CARD, read_event, others).restore(changelog)
+        new_partition(changelog).trust(others)
 
 
 def test_the_barrier_comes_last_and_says_when_there_will_be_work_again() -> None:
@@ -196,12 +202,11 @@ def test_looking_at_a_tick_costs_what_is_due_and_not_what_is_known() -> None:
     for n in range(50):
         stream.give(promised(f"sh-{n}", by=PROMISE + n * DAY, customer=f"c-{n}"))
     stream.tick(START + HOUR)
-    stream.partition.take_changes()
-    dict(stream.partition.take_changes())
+    commit(stream.partition)
 
     stream.tick(PROMISE - 3 * DAY)
 
-    changed = [key for key, _ in stream.partition.take_changes()]
+    changed = list(commit(stream.partition))
     assert changed == [b"c-0", b"\x00partition-0"]
 
 
@@ -285,6 +290,42 @@ def test_a_customer_who_went_quiet_is_forgotten_and_taken_out_of_the_changelog()
 
     assert stream.tick_said(START + 402 * DAY) == []
 
-    assert stream.partition.customers == {}
-    assert dict(stream.partition.take_changes())[b"c-1"] is None
+    assert stream.partition.customers.get("c-1") is None
+    assert commit(stream.partition)[b"c-1"] is None
     assert stream.partition.due.next() is None
+
+
+def test_records_that_retention_deleted_unread_are_told_and_stay_missing_in_the_account() -> None:
+    stream = Stream()
+    stream.tick(START)
+    stream.give(placed(), now=START)
+
+    missed = stream.partition.begin(t.PURCHASES, 7)
+    stream.ends["purchases"] = 7
+    stream.give(placed("o-2"), now=START)
+
+    found = account(stream, "purchases", START + HOUR)
+    assert missed == 6
+    assert found.next_offset - found.first_offset - found.total == 6
+
+
+def test_what_another_owner_wrote_in_between_replaces_what_was_in_memory() -> None:
+    """A partition goes away and comes back: the one kept in memory follows the changelog."""
+    stream = Stream()
+    stream.tick(START)
+    stream.give(placed(), promised(by=PROMISE))
+    committed = changes(stream)
+    other = Stream(partition=new_partition(committed), ends=dict(stream.ends), number=stream.number)
+    other.give(delivered(at=PROMISE - DAY))
+    other.tick(PROMISE - HOUR)
+    written = commit(other.partition)
+
+    store = stream.partition.customers._values
+    assert isinstance(store, MemoryStore)
+    store.keep(written.items(), 1)
+    stream.partition.take_in(written.items())
+
+    assert customer(stream) == customer(other)
+    assert stream.partition.state == other.partition.state
+    assert stream.partition.due.next() == other.partition.due.next()
+    assert stream.partition._touched == other.partition._touched

@@ -1,0 +1,153 @@
+"""Brings partitions into memory, up to date and fenced, and keeps what may be needed again."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from services.churn_predictor.partition import Moved, Partition
+from services.contracts import topics as t
+from services.kit.changelog import Truncated, read_on
+from services.kit.exits import Unavailable
+from services.kit.logs import get
+from services.kit.stores import Change, Store
+from services.kit.transactions import TransactionalWriter
+
+_RESTORING = 8
+_log = get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Which topics on which broker."""
+
+    bootstrap: str
+    prefix: str
+    partitions: int
+
+
+TopicIds = Mapping[str, UUID]
+"""Logical name → the topic's id on the broker."""
+
+
+@dataclass(slots=True)
+class Owned:
+    """One partition of this process: its state, where that is kept, and who writes for it."""
+
+    partition: Partition
+    store: Store
+    writer: TransactionalWriter
+    changelog: str
+    has_news: bool = False
+    """Whether anything was applied since the last commit."""
+    _position: int = field(default=0, init=False)
+
+    def commit(self) -> None:
+        """Make all that was applied durable and visible: outputs, state and positions at once."""
+        if not self.has_news:
+            return
+        changes = list(self.partition.changes())
+        for key, value in changes:
+            self.writer.write(
+                self.changelog, self.partition.number, key, value, delivered=self._delivered
+            )
+        self.writer.commit()
+        # Only now: a store that knows more than the changelog could not be trusted again.
+        self.store.keep(changes, self._position)
+        self.partition.settle()
+        self.has_news = False
+
+    def _delivered(self, error: Any, message: Any) -> None:
+        if error is None:
+            self._position = message.offset() + 1
+
+
+@dataclass(slots=True)
+class Vault:
+    """All partitions that this process has or had."""
+
+    deployment: Deployment
+    transactional_id: str
+    """Of partition 3 it is this and `-3`."""
+    new_partition: Callable[[int, Store], Partition]
+    open_store: Callable[[int, UUID], Store]
+    find_topics: Callable[[], TopicIds]
+    """Asks the broker: a topic may have been made anew since the last time."""
+    _kept: dict[int, Owned] = field(default_factory=dict, init=False)
+
+    def fetch(self, numbers: Iterable[int]) -> dict[int, Owned]:
+        """Return these partitions, each as its changelog has it, and fence whoever had them before.
+
+        Raises:
+            Unavailable: a topic was made anew, or a store's folder cannot be used.
+        """
+        wanted = sorted(numbers)
+        for number in self._kept.keys() - set(wanted):
+            # Somebody else's now: what is in memory would be stale, what is on disk stays there.
+            self._kept.pop(number).store.close()
+        if not wanted:
+            return {}
+        topic_ids = self.find_topics()
+        # Mostly waiting for the broker: side by side it takes as long as the slowest.
+        with ThreadPoolExecutor(_RESTORING) as pool:
+            found = pool.map(lambda number: self._fetch(number, topic_ids), wanted)
+            return dict(zip(wanted, found, strict=True))
+
+    def put_back(self, owned: Mapping[int, Owned]) -> None:
+        """Keep committed partitions for the case that they are fetched again."""
+        self._kept.update(owned)
+
+    def _fetch(self, number: int, topic_ids: TopicIds) -> Owned:
+        name = f"{self.transactional_id}-{number}"
+        writer = TransactionalWriter(self.deployment.bootstrap, name, t.MAX_STATE_BYTES)
+        kept = self._kept.pop(number, None)
+        partition, store = (
+            (kept.partition, kept.store) if kept is not None else self._open(number, topic_ids)
+        )
+        partition = self._catch_up(partition, store)
+        self._check(partition, topic_ids)
+        changelog = t.FACTS_CHANGELOG.physical(self.deployment.prefix)
+        return Owned(partition, store, writer, changelog)
+
+    def _open(self, number: int, topic_ids: TopicIds) -> tuple[Partition, Store]:
+        store = self.open_store(number, topic_ids[t.FACTS_CHANGELOG.name])
+        partition = self.new_partition(number, store)
+        partition.take_in(store.items())
+        return partition, store
+
+    def _catch_up(self, partition: Partition, store: Store) -> Partition:
+        """Return the partition with everything that is committed; a new one where the old was wrong."""
+        try:
+            self._read_on(partition, store)
+        except Truncated as error:
+            _log.warning("store_beyond_changelog", partition=partition.number, error=str(error))
+            store.clear()
+            partition = self.new_partition(partition.number, store)
+            self._read_on(partition, store)
+        return partition
+
+    def _read_on(self, partition: Partition, store: Store) -> None:
+        began_at, read = store.position, 0
+        changelog = t.FACTS_CHANGELOG.physical(self.deployment.prefix)
+        for stretch in read_on(
+            self.deployment.bootstrap, changelog, partition.number, store.position
+        ):
+            changes: Iterable[Change] = stretch.changes
+            store.keep(changes, stretch.position)
+            partition.take_in(changes)
+            read += len(stretch.changes)
+        _log.info(
+            "partition_owned", partition=partition.number, restored=read, began_at=began_at or 0
+        )
+
+    def _check(self, partition: Partition, topic_ids: TopicIds) -> None:
+        try:
+            partition.trust(topic_ids)
+        except Moved as moved:
+            prefix = self.deployment.prefix
+            changelog = t.FACTS_CHANGELOG.physical(prefix)
+            raise Unavailable(
+                f"topic {prefix}{moved} was made anew since this state was written, so its offsets "
+                f"mean nothing: make {changelog} anew too, to start from an empty state"
+            ) from None

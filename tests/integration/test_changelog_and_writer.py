@@ -1,0 +1,94 @@
+"""The transactional writer and the changelog reader on a real broker."""
+
+import pytest
+
+from services.contracts import topics as t
+from services.kit.changelog import Truncated, read_on
+from services.kit.exits import Unavailable
+from services.kit.transactions import TransactionalWriter
+from tests.support.topics import Deployment
+
+pytestmark = pytest.mark.connected
+
+
+@pytest.fixture
+def changelog(deployment: Deployment) -> str:
+    return t.FACTS_CHANGELOG.physical(deployment.prefix)
+
+
+@pytest.fixture
+def writer(deployment: Deployment) -> TransactionalWriter:
+    return open_writer(deployment)
+
+
+def open_writer(deployment: Deployment) -> TransactionalWriter:
+    return TransactionalWriter(deployment.bootstrap, f"{deployment.prefix}writer")
+
+
+def read(
+    deployment: Deployment, topic: str, position: int | None = None
+) -> list[tuple[bytes, bytes | None]]:
+    stretches = read_on(deployment.bootstrap, topic, 0, position)
+    return [change for stretch in stretches for change in stretch.changes]
+
+
+def test_nothing_is_read_of_an_empty_log_nor_of_an_open_transaction(
+    deployment: Deployment, changelog: str, writer: TransactionalWriter
+) -> None:
+    assert read(deployment, changelog) == []
+    writer.write(changelog, 0, b"a", b"1")
+    assert read(deployment, changelog) == []
+
+
+def test_committed_changes_are_read_in_order_from_any_position_on(
+    deployment: Deployment, changelog: str, writer: TransactionalWriter
+) -> None:
+    positions: list[int] = []
+    for value in (b"1", b"2", None):
+        writer.write(
+            changelog, 0, b"a", value, delivered=lambda _, m: positions.append(m.offset() + 1)
+        )
+        writer.commit()
+
+    assert read(deployment, changelog) == [(b"a", b"1"), (b"a", b"2"), (b"a", None)]
+    assert read(deployment, changelog, positions[0]) == [(b"a", b"2"), (b"a", None)]
+    assert read(deployment, changelog, positions[-1]) == []
+    (stretch,) = read_on(deployment.bootstrap, changelog, 0, None)
+    assert stretch.position == positions[-1]
+
+
+def test_a_position_beyond_the_log_is_refused(
+    deployment: Deployment, changelog: str, writer: TransactionalWriter
+) -> None:
+    writer.write(changelog, 0, b"a", b"1")
+    writer.commit()
+
+    with pytest.raises(Truncated):
+        read(deployment, changelog, 1_000)
+
+
+def test_a_writer_that_was_overtaken_commits_nothing_any_more(
+    deployment: Deployment, changelog: str, writer: TransactionalWriter
+) -> None:
+    writer.write(changelog, 0, b"a", b"kept")
+    writer.commit()
+    writer.write(changelog, 0, b"a", b"lost")
+
+    second = open_writer(deployment)
+    with pytest.raises(Unavailable, match="another process has taken over"):
+        writer.commit()
+    second.write(changelog, 0, b"b", b"kept too")
+    second.commit()
+
+    assert read(deployment, changelog) == [(b"a", b"kept"), (b"b", b"kept too")]
+
+
+def test_a_writer_that_was_overtaken_while_idle_commits_nothing_any_more(
+    deployment: Deployment, changelog: str, writer: TransactionalWriter
+) -> None:
+    open_writer(deployment)
+    writer.write(changelog, 0, b"a", b"lost")
+
+    with pytest.raises(Unavailable, match="another process has taken over"):
+        writer.commit()
+    assert read(deployment, changelog) == []
