@@ -5,7 +5,7 @@ because every slot keeps the least (or greatest) stamp it was ever offered.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -77,7 +77,7 @@ class Basket:
     freight_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OrderFacts:
     """One order."""
 
@@ -86,7 +86,7 @@ class OrderFacts:
     cancelled: Stamp | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ShipmentFacts:
     """One parcel.  The first promise is kept for ever; the latest one beside it."""
 
@@ -100,7 +100,7 @@ class ShipmentFacts:
     delivered: Stamp | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContactFacts:
     """One conversation that the customer began."""
 
@@ -112,7 +112,7 @@ class ContactFacts:
     reopened: Stamp | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SurveyFacts:
     """One survey; the first answer counts."""
 
@@ -177,46 +177,49 @@ def latest(known: T | None, offered: T) -> T:
     return offered if known is None else max(known, offered)
 
 
+def _order(facts: Facts, order_id: str) -> OrderFacts:
+    return facts.orders.setdefault(order_id, OrderFacts())
+
+
 def _placed(facts: Facts, stamp: Stamp, data: OrderPlaced) -> None:
-    order = facts.orders.get(data.order_id, OrderFacts())
+    order = _order(facts, data.order_id)
     if order.basket is not None and order.basket.placed <= stamp:
         return
-    basket = Basket(
+    order.basket = Basket(
         placed=stamp,
         lines=sum(line.quantity for line in data.lines),
         sellers=len({line.seller_id for line in data.lines}),
         total_minor=sum(line.price_minor * line.quantity for line in data.lines),
         freight_minor=data.freight_minor,
     )
-    facts.orders[data.order_id] = replace(order, basket=basket)
 
 
 def _approved(facts: Facts, stamp: Stamp, data: OrderApproved) -> None:
-    order = facts.orders.get(data.order_id, OrderFacts())
-    facts.orders[data.order_id] = replace(order, approved=earliest(order.approved, stamp))
+    order = _order(facts, data.order_id)
+    order.approved = earliest(order.approved, stamp)
 
 
 def _cancelled(facts: Facts, stamp: Stamp, data: OrderCancelled) -> None:
-    order = facts.orders.get(data.order_id, OrderFacts())
-    facts.orders[data.order_id] = replace(order, cancelled=earliest(order.cancelled, stamp))
+    order = _order(facts, data.order_id)
+    order.cancelled = earliest(order.cancelled, stamp)
 
 
-def _shipment(facts: Facts, shipment_id: str, order_id: str) -> ShipmentFacts:
-    known = facts.shipments.get(shipment_id)
-    if known is None:
-        return ShipmentFacts(order_id)
+def _shipment(
+    facts: Facts, shipment_id: str, order_id: str, carrier: str | None = None
+) -> ShipmentFacts:
+    shipment = facts.shipments.setdefault(shipment_id, ShipmentFacts(order_id))
     # Two orders for one parcel is a publisher's mistake; the least id, so that order cannot matter.
-    return replace(known, order_id=min(known.order_id, order_id))
+    shipment.order_id = min(shipment.order_id, order_id)
+    if carrier is not None:
+        shipment.carrier = earliest(shipment.carrier, carrier)
+    return shipment
 
 
 def _promised(facts: Facts, stamp: Stamp, data: ShipmentPromised) -> None:
     shipment = _shipment(facts, data.shipment_id, data.order_id)
     promise = Promise(stamp, data.promised_by, data.ship_by, data.carrier)
-    facts.shipments[data.shipment_id] = replace(
-        shipment,
-        first_promise=_first_told(shipment.first_promise, promise),
-        latest_promise=_last_told(shipment.latest_promise, promise),
-    )
+    shipment.first_promise = _first_told(shipment.first_promise, promise)
+    shipment.latest_promise = _last_told(shipment.latest_promise, promise)
 
 
 def _first_told(known: Promise | None, offered: Promise) -> Promise:
@@ -228,83 +231,65 @@ def _last_told(known: Promise | None, offered: Promise) -> Promise:
 
 
 def _handed_over(facts: Facts, stamp: Stamp, data: ShipmentHandedOver) -> None:
-    shipment = _with_carrier(_shipment(facts, data.shipment_id, data.order_id), data.carrier)
-    facts.shipments[data.shipment_id] = replace(
-        shipment, handed_over=earliest(shipment.handed_over, stamp)
-    )
-
-
-def _with_carrier(shipment: ShipmentFacts, carrier: str | None) -> ShipmentFacts:
-    if carrier is None:
-        return shipment
-    return replace(shipment, carrier=earliest(shipment.carrier, carrier))
+    shipment = _shipment(facts, data.shipment_id, data.order_id, data.carrier)
+    shipment.handed_over = earliest(shipment.handed_over, stamp)
 
 
 def _scanned(facts: Facts, stamp: Stamp, data: ShipmentCheckpoint) -> None:
-    shipment = _with_carrier(_shipment(facts, data.shipment_id, data.order_id), data.carrier)
+    shipment = _shipment(facts, data.shipment_id, data.order_id, data.carrier)
     if data.status in _SEEN_BY_CARRIER:
-        shipment = replace(
-            shipment,
-            first_scan=earliest(shipment.first_scan, stamp),
-            latest_scan=latest(shipment.latest_scan, stamp),
-        )
+        shipment.first_scan = earliest(shipment.first_scan, stamp)
+        shipment.latest_scan = latest(shipment.latest_scan, stamp)
     if data.status is CheckpointStatus.DELIVERED:
-        shipment = replace(shipment, delivered=earliest(shipment.delivered, stamp))
-    facts.shipments[data.shipment_id] = shipment
+        shipment.delivered = earliest(shipment.delivered, stamp)
 
 
 def _delivered(facts: Facts, stamp: Stamp, data: ShipmentDelivered) -> None:
-    shipment = _with_carrier(_shipment(facts, data.shipment_id, data.order_id), data.carrier)
-    facts.shipments[data.shipment_id] = replace(
-        shipment, delivered=earliest(shipment.delivered, stamp)
-    )
+    shipment = _shipment(facts, data.shipment_id, data.order_id, data.carrier)
+    shipment.delivered = earliest(shipment.delivered, stamp)
 
 
 def _contact(facts: Facts, contact_id: str) -> ContactFacts:
-    return facts.contacts.get(contact_id, ContactFacts())
+    return facts.contacts.setdefault(contact_id, ContactFacts())
 
 
 def _opened(facts: Facts, stamp: Stamp, data: ContactOpened) -> None:
     contact = _contact(facts, data.contact_id)
     if contact.opened is None or stamp < contact.opened:
-        contact = replace(contact, opened=stamp, reason=data.reason, order_id=data.order_id)
-    facts.contacts[data.contact_id] = contact
+        contact.opened, contact.reason, contact.order_id = stamp, data.reason, data.order_id
 
 
 def _replied(facts: Facts, stamp: Stamp, data: ContactReplied) -> None:
     if data.by is ReplyBy.AGENT:
         contact = _contact(facts, data.contact_id)
-        facts.contacts[data.contact_id] = replace(
-            contact, replied_by_agent=latest(contact.replied_by_agent, stamp)
-        )
+        contact.replied_by_agent = latest(contact.replied_by_agent, stamp)
 
 
 def _resolved(facts: Facts, stamp: Stamp, data: ContactResolved) -> None:
     contact = _contact(facts, data.contact_id)
-    facts.contacts[data.contact_id] = replace(contact, resolved=latest(contact.resolved, stamp))
+    contact.resolved = latest(contact.resolved, stamp)
 
 
 def _reopened(facts: Facts, stamp: Stamp, data: ContactReopened) -> None:
     contact = _contact(facts, data.contact_id)
-    facts.contacts[data.contact_id] = replace(contact, reopened=latest(contact.reopened, stamp))
+    contact.reopened = latest(contact.reopened, stamp)
+
+
+def _survey(facts: Facts, survey_id: str, order_id: str | None) -> SurveyFacts:
+    survey = facts.surveys.setdefault(survey_id, SurveyFacts())
+    survey.order_id = _least_known(survey.order_id, order_id)
+    return survey
 
 
 def _survey_sent(facts: Facts, stamp: Stamp, data: SurveySent) -> None:
-    survey = facts.surveys.get(data.survey_id, SurveyFacts())
-    facts.surveys[data.survey_id] = replace(
-        survey,
-        sent=earliest(survey.sent, stamp),
-        order_id=_least_known(survey.order_id, data.order_id),
-    )
+    survey = _survey(facts, data.survey_id, data.order_id)
+    survey.sent = earliest(survey.sent, stamp)
 
 
 def _survey_answered(facts: Facts, stamp: Stamp, data: SurveyAnswered) -> None:
-    survey = facts.surveys.get(data.survey_id, SurveyFacts())
+    survey = _survey(facts, data.survey_id, data.order_id)
     if survey.answered is None or stamp < survey.answered:
-        survey = replace(survey, answered=stamp, score=data.score)
-    facts.surveys[data.survey_id] = replace(
-        survey, order_id=_least_known(survey.order_id, data.order_id)
-    )
+        survey.answered, survey.score = stamp, data.score
 
 
 def _least_known(known: str | None, offered: str | None) -> str | None:

@@ -101,7 +101,9 @@ class Deployment:
         """Return every committed record of a topic that is no barrier, as JSON."""
         return [json.loads(r.value) for r in self.records(topic) if not is_barrier(r)]
 
-    def await_barrier(self, number: int, topic: Topic = t.PROBLEMS) -> list[Barrier]:
+    def await_barrier(
+        self, number: int, topic: Topic = t.PROBLEMS, seconds: float = WAIT_SECONDS
+    ) -> list[Barrier]:
         """Wait until every partition of a topic carries this barrier; return them."""
 
         consumer, seen = self._followed(topic)
@@ -112,7 +114,7 @@ class Deployment:
             these = {b.partition: b for b in seen if b.number == number}
             return list(these.values()) if len(these) == self.partitions else []
 
-        return wait_for(reached, f"barrier {number} on {topic.name}")
+        return wait_for(reached, f"barrier {number} on {topic.name}", seconds)
 
     def _followed(self, topic: Topic) -> tuple[Any, list[Barrier]]:
         """Return a consumer that goes on where it was, and the barriers it has read so far."""
