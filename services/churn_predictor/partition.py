@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from services.churn_predictor import state as st
 from services.churn_predictor.customers import PLAN, Customers, Plan, Values
-from services.churn_predictor.decide import decide
+from services.churn_predictor.decide import Said, decide
 from services.churn_predictor.due import DueIndex
 from services.churn_predictor.expectations import carrier_feed, publisher_feed
 from services.churn_predictor.facts import learn
@@ -31,6 +31,8 @@ from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
 
 _TICK_SKEW = timedelta(minutes=5)
 """How far the clock of another worker may be ahead of ours."""
+LOOK_AGAIN = timedelta(hours=1)
+"""How long a customer for whom a rule failed is left alone.  A restart looks at once."""
 _SOURCE_NAMES = frozenset(topic.name for topic in t.PREDICTOR_SOURCES)
 
 
@@ -87,6 +89,14 @@ class Refused:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rule that failed for one customer, who is looked at again after `LOOK_AGAIN`."""
+
+    customer_id: str
+    error: Exception
+
+
 class Moved(Exception):
     """The topic under this state is another one than the state was made from."""
 
@@ -100,6 +110,8 @@ class Partition:
         self.state = PartitionState()
         self.customers = Customers(values)
         self.due = DueIndex()
+        self.failures: list[Failure] = []
+        """Rules that failed since the worker last emptied this."""
         self._card = card
         self._read = read
         self._topic_ids: Mapping[str, UUID] = {}
@@ -275,10 +287,23 @@ class Partition:
         for customer_id in sorted(self._touched | self.due.take(moment.now)):
             customer = self.customers.change(customer_id)
             st.forget(customer, moment.now - HORIZON)
-            said = decide(customer_id, customer, moment, self._card)
+            said = self._decide(customer_id, customer, moment)
             self._plan(customer_id, customer)
             yield from _published(customer_id, said)
         self._touched.clear()
+
+    def _decide(self, customer_id: str, customer: CustomerState, moment: Moment) -> Said:
+        """Decide, or say nothing where a rule fails: one customer must not stop all the others."""
+        before = dict(customer.episodes), dict(customer.assessed)
+        try:
+            return decide(customer_id, customer, moment, self._card)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a rule got wrong, told by the worker
+            customer.episodes, customer.assessed = before
+            customer.touched, customer.due = True, moment.now + LOOK_AGAIN
+            self.failures.append(Failure(customer_id, error))
+            return []
 
     def _plan(self, customer_id: str, customer: CustomerState) -> None:
         """Keep the customer until there is something to look at again, or nothing left to keep."""

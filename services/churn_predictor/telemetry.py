@@ -33,6 +33,7 @@ class Telemetry:
         self._records = telemetry.counter(m.PREDICTOR_APPLIED, self.registry)
         self._tick = telemetry.gauge(m.PREDICTOR_TICK, self.registry)
         self._expectations = telemetry.gauge(m.PREDICTOR_EXPECTATIONS, self.registry)
+        self._failures = telemetry.counter(m.PREDICTOR_FAILURES, self.registry)
         self._missed = telemetry.counter(m.PREDICTOR_MISSED, self.registry)
         self._seen: dict[_Key, int] = {}
         self._due: dict[int, int] = {}
@@ -66,6 +67,10 @@ class Telemetry:
     def missed(self, topic: Topic, records: int) -> None:
         """Count records that retention deleted before they were read."""
         self._missed.labels(topic.name).inc(records)
+
+    def failed(self) -> None:
+        """Count a rule that failed for one customer."""
+        self._failures.inc()
 
     def ticked(self, at: datetime) -> None:
         """Note the time that took effect."""

@@ -1,6 +1,7 @@
 """The shell around the partitions: records in, one transaction out.  No rule of care lives here."""
 
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -155,11 +156,23 @@ class Worker:
         while (tick := owned.partition.ready()) is not None and self._has_heard(tick):
             for output in owned.partition.advance(tick, self._heard.as_of(tick.number - 1)):
                 self._write(owned, output)
+            self._tell_failures(owned.partition)
             self._telemetry.ticked(tick.at)
             has_ticked = owned.has_news = True
         if has_ticked:
             # What a tick brought should be seen at once; everything else can wait for the commit timer.
             owned.commit()
+
+    def _tell_failures(self, partition: Partition) -> None:
+        for failure in partition.failures:
+            self._telemetry.failed()
+            _log.error(
+                "rule_failed",
+                partition=partition.number,
+                customer=failure.customer_id,
+                error="".join(traceback.format_exception(failure.error)),
+            )
+        partition.failures.clear()
 
     def _has_heard(self, tick: Tick) -> bool:
         """Take in the other partitions' marks; in simulated time those of the tick before must be in."""

@@ -65,6 +65,11 @@ PREDICTOR_MISSED = Metric(
     "Records that retention deleted before this worker read them.",
     ("topic",),
 )
+PREDICTOR_FAILURES = Metric(
+    "care_churn_predictor_rule_failures_total",
+    Kind.COUNTER,
+    "Looks at a customer that ended in an error of a rule; nothing was said about that customer.",
+)
 PREDICTOR_TICK = Metric(
     "care_churn_predictor_tick_timestamp_seconds",
     Kind.GAUGE,

@@ -2,9 +2,12 @@
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from services.churn_predictor import partition
+from services.churn_predictor.decide import decide
 from services.churn_predictor.partition import Moved
 from services.churn_predictor.state import CustomerState
 from services.contracts import topics as t
@@ -329,3 +332,43 @@ def test_what_another_owner_wrote_in_between_replaces_what_was_in_memory() -> No
     assert stream.partition.state == other.partition.state
     assert stream.partition.due.next() == other.partition.due.next()
     assert stream.partition._touched == other.partition._touched
+
+
+def test_a_rule_that_fails_for_one_customer_stops_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = Stream()
+    stream.tick(START)
+    for name in ("c-1", "c-2"):
+        stream.give(promised(f"sh-{name}", by=PROMISE, customer=name))
+
+    def failing(customer_id: str, *more: Any) -> Any:
+        said = decide(customer_id, *more)
+        if customer_id == "c-1":
+            raise ZeroDivisionError
+        return said
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partition, "decide", failing)
+        told = stream.tick_said(PROMISE)
+        failures = [failure.customer_id for failure in stream.partition.failures]
+    assert [event.customer_id for event in told] == ["c-2"]
+    assert failures == ["c-1"]
+    assert customer(stream).episodes == {}
+
+    # Left alone for a while, then looked at as if nothing had happened.
+    assert stream.tick_said(PROMISE + HOUR / 2) == []
+    assert [event.customer_id for event in stream.tick_said(PROMISE + HOUR)] == ["c-1"]
+
+
+def test_a_restart_looks_at_once_at_whom_a_rule_had_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream()
+    stream.tick(START)
+    stream.give(promised(by=PROMISE))
+    with monkeypatch.context() as patch:
+        patch.setattr(partition, "decide", lambda *_: 1 / 0)
+        stream.tick(PROMISE)
+    mended = new_partition(changes(stream))
+    again = Stream(partition=mended, ends=dict(stream.ends), number=stream.number)
+
+    assert said(again.tick_said(PROMISE + HOUR / 60)) == [("opened", "delivery_delay", "overdue")]
