@@ -16,8 +16,8 @@ from services.contracts.topics import Topic
 from services.kit import dead_letters
 from services.kit.changelog import Follower
 from services.kit.clock import Clock, monotonic
-from services.kit.faust_slices import HoleInStream, Slice
 from services.kit.logs import get
+from services.kit.slices import HoleInStream, Slice
 from services.kit.suspects import Suspects
 
 GROUP = "churn-predictor"

@@ -20,36 +20,21 @@ from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import faust
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from services.kit.exits import EXIT_INTERNAL, EXIT_UNAVAILABLE, Unavailable
 from services.kit.logs import get
+from services.kit.slices import Host, Records, Slice, cut, numbers
 
-SLICE = 500
 _BUFFERED_SLICES = 16
 _IDLE_SECONDS = 0.5
 _log = get(__name__)
-
-Records = Sequence[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Records of one partition in offset order, and the range of offsets they stand for.
-
-    Whatever lies from `begins_at` up to `ends_at` and is not among `records` does not exist for a
-    reader: transaction markers, aborted or compacted records.
-    """
-
-    topic: str
-    partition: int
-    begins_at: int
-    records: Records
-    ends_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +52,6 @@ class _Nothing:
     checksum: bytes | None = None
     serialized_key_size: int = 0
     serialized_value_size: int = 0
-
-
-class Host(Protocol):
-    """What a stream does with its partitions.  None of its calls may await anything."""
-
-    def own(self, partitions: frozenset[int]) -> Mapping[tuple[str, int], int | None]:
-        """Take these partitions over, and return where to read on; None: from the beginning.
-
-        Called in a thread, with no slice in work, after every rebalance.
-        """
-
-    def begin(self, starts: Mapping[tuple[str, int], int]) -> None:
-        """Note from where each topic and partition is read; called once after `own`."""
-
-    def disown(self) -> None:
-        """Finish what is open and forget all partitions: others may own them from now on."""
-
-    def work(self, piece: Slice) -> None:
-        """Apply one slice."""
-
-    def idle(self) -> None:
-        """Do what waits for something else than a slice; called twice a second."""
-
-    def commit(self) -> None:
-        """Make all that was applied durable."""
-
-
-class HoleInStream(Exception):
-    """Records between the state's position and this slice were never delivered."""
 
 
 def fail(where: str) -> NoReturn:
@@ -121,9 +77,12 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         # Faust reads committed records only in its own exactly-once mode; we want just the reading.
         self.consumer.in_transaction = True
         try:
-            return super()._create_worker_consumer(transport)
+            created = super()._create_worker_consumer(transport)
         finally:
             self.consumer.in_transaction = False
+        # Without tables Faust deals partitions out one by one: a number's topics would part company.
+        created._partition_assignment_strategy = [RangePartitionAssignor]  # noqa: SLF001
+        return created
 
 
 class _SliceConsumer(driver.Consumer):
@@ -149,8 +108,8 @@ class _SliceConsumer(driver.Consumer):
                 )
 
     async def _take_over(self, assigned: set[TP]) -> None:
-        numbers = frozenset(tp.partition for tp in assigned)
-        known = await asyncio.get_running_loop().run_in_executor(None, self.app.host.own, numbers)
+        owned = numbers(assigned, self.app.inputs)
+        known = await asyncio.get_running_loop().run_in_executor(None, self.app.host.own, owned)
         beginnings = await self.earliest_offsets(*assigned) if assigned else {}
         # Behind the beginning lies what retention deleted unread; the host counts it.
         starts = {
@@ -190,7 +149,7 @@ class _SliceConsumer(driver.Consumer):
     async def _hand_over(self, fetched: Mapping[TP, Records], known: dict[TP, int]) -> None:
         """Give slices to the agent; fetch again whatever could not be given."""
         dropped: set[TP] = set()
-        for tp, records in _slices(fetched):
+        for tp, records in cut(fetched):
             # Another dict means: a rebalance sought anew while this was fetched.
             if self.flow_active and known is self._handed_over and tp not in dropped:
                 await self._deliver(tp, records)
@@ -242,10 +201,16 @@ class _SliceConsumer(driver.Consumer):
             if known is not self._handed_over or not self.flow_active:
                 return
             if (self.highwater(tp) or 0) > known[tp]:
-                position = await self.position(tp) or 0
+                position = await self._position_or_zero(tp)
                 if position > known[tp] and known is self._handed_over and self.flow_active:
                     marker = _Nothing(tp.topic, tp.partition, position - 1)
                     await self._give(tp, self._to_message(tp, marker), (), position)
+
+    async def _position_or_zero(self, tp: TP) -> int:
+        try:
+            return await self.position(tp) or 0
+        except IllegalStateError:
+            return 0  # the group has just taken it away
 
     def on_buffer_full(self, tp: TP) -> None:
         """Do nothing: the awaited hand-over already holds the poll; Faust would sleep a second."""
@@ -294,7 +259,8 @@ class SliceApp(faust.App):
 
         May be called from any thread.
         """
-        thread = getattr(self.consumer, "_thread", None)
+        # The property would make a consumer where there is none yet.
+        thread = getattr(self._consumer, "_thread", None)
         coordinator = getattr(getattr(thread, "_consumer", None), "_coordinator", None)
         beating = getattr(coordinator, "_heartbeat_task", None)
         known = getattr(coordinator, "coordinator_id", None)
@@ -337,10 +303,11 @@ def create_app(
         consumer_auto_offset_reset="earliest",
         # Finishing the slice in work is what makes SIGTERM harmless.
         stream_wait_empty=True,
+        stream_buffer_maxsize=_BUFFERED_SLICES,
         web_enabled=False,
     )
     app.host, app.inputs = host, frozenset(topics)
-    inputs = app.topic(*topics, schema=_SliceSchema(), maxsize=_BUFFERED_SLICES)
+    inputs = app.topic(*topics, schema=_SliceSchema())
 
     @app.agent(inputs, name="slices", concurrency=1)
     async def slices(stream: Any) -> None:
@@ -358,19 +325,3 @@ async def _work(events: AsyncIterable[Any], host: Host) -> None:
     async for event in events:
         with _deadly("applying a slice"):
             host.work(event.value)
-
-
-def _slices(fetched: Mapping[TP, Records]) -> Iterator[tuple[TP, Records]]:
-    """Yield slices round robin over the partitions, so that a long one does not starve others."""
-    waiting = [
-        (tp, iter([records[i : i + SLICE] for i in range(0, len(records), SLICE)]))
-        for tp, records in fetched.items()
-    ]
-    while waiting:
-        left = []
-        for tp, pieces in waiting:
-            piece = next(pieces, None)
-            if piece is not None:
-                yield tp, piece
-                left.append((tp, pieces))
-        waiting = left

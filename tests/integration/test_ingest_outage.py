@@ -10,7 +10,6 @@ from uuid import uuid4
 import httpx
 import psutil
 import pytest
-from kafka.producer.transaction_manager import TransactionManager, TransactionState
 
 from services.contracts.envelope import Event
 from services.contracts.topics import PURCHASES, Topic
@@ -140,18 +139,3 @@ def test_the_process_leaves_in_time_though_its_broker_is_frozen(
             parts.kafka.resume()
         assert "producer_closed_with_unsent_records" in service.output()
         assert "Traceback" not in service.output()
-
-
-def test_kafka_python_still_never_asks_for_a_new_producer_id() -> None:
-    """The reason why nothing may expire in the producer; once this fails, that can be dropped."""
-    manager = TransactionManager(api_version=(4, 0))
-    manager.init_producer_id()
-    manager._transition_to(TransactionState.READY)
-    manager.next_request_handler(False)
-
-    manager.reset_producer_id()
-    manager.init_producer_id()
-
-    assert not manager.has_producer_id()
-    assert manager._current_state is TransactionState.READY
-    assert manager.next_request_handler(False) is None

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.kit import stores
+from services.kit.clock import epoch_seconds
 from services.kit.exits import Unavailable
 from services.kit.stores import MemoryStore, RocksStore, Store, StoreKind, open_store
 
@@ -73,7 +74,7 @@ def test_a_changelog_made_anew_empties_the_store(left: Path) -> None:
 def test_a_store_that_may_have_missed_a_deletion_is_emptied(
     left: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = stores.epoch_seconds()
+    now = epoch_seconds()
     monkeypatch.setattr(stores, "epoch_seconds", lambda: now + stores.MAX_AGE_SECONDS - 60)
     assert reopened(left) == (3, {b"a": b"1"})
 
