@@ -4,7 +4,7 @@ Learning is idempotent and commutative: late, repeated and shuffled events end i
 because every slot keeps the least (or greatest) stamp it was ever offered.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -139,17 +139,23 @@ def learn(facts: Facts, event: Event[Any]) -> None:
         teach(facts, Stamp(event.time, event.source, event.id), event.data)
 
 
-def forget_facts(facts: Facts, before: datetime) -> set[str]:
-    """Drop every order, parcel, contact and survey whose last news lies before; return parcels gone."""
-    gone = {name for name, parcel in facts.shipments.items() if _is_older(parcel, before)}
-    for known in (facts.orders, facts.shipments, facts.contacts, facts.surveys):
+def forget_facts(facts: Facts, before: datetime, kept: Collection[str] = ()) -> set[str]:
+    """Drop every order, parcel, contact and survey whose last news lies before; return parcels gone.
+
+    Parcels in `kept`, and their orders, stay whatever their age.
+    """
+    orders = {facts.shipments[name].order_id for name in kept if name in facts.shipments}
+    for known in (facts.contacts, facts.surveys):
         _drop_older(known, before)
-    return gone
+    _drop_older(facts.orders, before, orders)
+    return _drop_older(facts.shipments, before, kept)
 
 
-def _drop_older(known: dict[str, Any], before: datetime) -> None:
-    for name in [name for name, fact in known.items() if _is_older(fact, before)]:
+def _drop_older(known: dict[str, Any], before: datetime, kept: Collection[str] = ()) -> set[str]:
+    gone = {name for name, fact in known.items() if name not in kept and _is_older(fact, before)}
+    for name in gone:
         del known[name]
+    return gone
 
 
 def _is_older(fact: object, before: datetime) -> bool:

@@ -308,11 +308,13 @@ class Partition:
     def _plan(self, customer_id: str, customer: CustomerState) -> None:
         """Keep the customer until there is something to look at again, or nothing left to keep."""
         expiry = st.expires_at(customer)
-        if expiry is None:
+        if expiry is None and not st.open_subjects(customer):
             self.customers.drop(customer_id)
             customer.due = None
         else:
-            customer.due = expiry if customer.due is None else min(customer.due, expiry)
+            customer.due = min(
+                (at for at in (expiry, customer.due) if at is not None), default=None
+            )
         self.due.plan(customer_id, customer.due)
 
     def _feed_marks(self, tick: Tick) -> Iterator[Output]:

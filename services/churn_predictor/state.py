@@ -126,11 +126,20 @@ def expires_at(customer: CustomerState) -> datetime | None:
     return None if oldest is None else oldest + HORIZON + timedelta(seconds=1)
 
 
+def open_subjects(customer: CustomerState) -> set[str]:
+    """Return the parcels with an open problem."""
+    return {episode.subject for episode in customer.episodes.values() if episode.is_open}
+
+
 def forget(customer: CustomerState, before: datetime) -> None:
-    """Drop what lies wholly before this instant: digests that can only be late, and old facts."""
+    """Drop what lies wholly before this instant: digests that can only be late, and old facts.
+
+    A parcel with an open problem stays until that ends: its episode must be cleared, and its number
+    never given twice.
+    """
     if any(at < before for at in customer.seen.values()):
         customer.seen = {name: at for name, at in customer.seen.items() if at >= before}
-        gone = forget_facts(customer.facts, before)
+        gone = forget_facts(customer.facts, before, open_subjects(customer))
         customer.episodes = {k: e for k, e in customer.episodes.items() if e.subject not in gone}
         customer.assessed = {
             k: a for k, a in customer.assessed.items() if k.partition("|")[0] not in gone

@@ -372,3 +372,19 @@ def test_a_restart_looks_at_once_at_whom_a_rule_had_failed(monkeypatch: pytest.M
     again = Stream(partition=mended, ends=dict(stream.ends), number=stream.number)
 
     assert said(again.tick_said(PROMISE + HOUR / 60)) == [("opened", "delivery_delay", "overdue")]
+
+
+def test_a_parcel_behind_the_horizon_stays_until_its_open_problem_ends() -> None:
+    """Promised long ahead: without the parcel its problem would stay open for ever."""
+    stream = Stream()
+    stream.tick(START)
+    due = START + 390 * DAY
+    stream.give(placed(), promised(by=due))
+    opened = stream.tick_said(due + HOUR)
+    behind = stream.tick_said(START + 402 * DAY)
+    ended = stream.tick_said(due + 61 * DAY)
+
+    assert said(opened) == [("opened", "delivery_delay", "overdue")]
+    assert said(behind) == [("changed", "delivery_delay", "late")]
+    assert said(ended) == [("cleared", "delivery_delay", "late")]
+    assert stream.partition.customers.get("c-1") is None
