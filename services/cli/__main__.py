@@ -11,6 +11,7 @@ COMMANDS = {
     "topics": Entry("services.cli.topics:topics", "Make and list the topics."),
     "db": Entry("services.cli.db:db", "Bring the database to this version's schema.", "outreach"),
     "run": Entry("services.cli.run:run", "Start one service in the foreground."),
+    "verify": Entry("services.cli.verify:verify", "Recompute it all and say what differs."),
 }
 
 
@@ -24,7 +25,7 @@ COMMANDS = {
         '  care local up --detach && eval "$(care local env)"\n'
         "  care run ingest\n"
         "\n"
-        "Exit codes: 0 done, 2 wrong usage, 75 something it depends on is missing."
+        "Exit codes: 0 done, 1 found wrong, 2 wrong usage, 75 something it depends on is missing."
     ),
 )
 @click.version_option(package_name="proactive-care", prog_name="care")

@@ -1,0 +1,100 @@
+"""When each feed was last heard in any partition, as of each tick: recomputed from the events.  Pure."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.contracts.topics import HORIZON
+from services.verifier.outcomes import Applied
+from services.verifier.timeline import Timeline
+
+
+def carrier_feed(carrier: str) -> str:
+    """Return the name of a carrier's feed."""
+    return f"carrier:{carrier}"
+
+
+def publisher_feed(source: str) -> str:
+    """Return the name of a publisher's feed."""
+    return f"publisher:{source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One feed in one partition after one tick."""
+
+    number: int
+    heard_at: datetime
+    events: int
+
+
+def marks(heard: Iterable[Applied], timeline: Timeline) -> dict[str, list[Mark]]:
+    """Return feed → its marks in this partition, by tick.
+
+    A date ahead of the tick counts as the tick's time: it was heard now.
+    """
+    found: dict[str, list[Mark]] = {}
+    known: dict[str, Mark] = {}
+    for feed, (index, newest, events) in _sums(heard):
+        if index >= len(timeline):
+            continue
+        at, before = timeline.ats[index], known.get(feed)
+        if before is None or _is_forgotten(before, timeline.at_before(index)):
+            before = Mark(0, newest, 0)
+        latest = min(max(newest, before.heard_at), at)
+        known[feed] = Mark(timeline.numbers[index], latest, events + before.events)
+        if not _is_forgotten(known[feed], at):
+            found.setdefault(feed, []).append(known[feed])
+    return found
+
+
+def _is_forgotten(mark: Mark, at: datetime | None) -> bool:
+    return at is not None and mark.heard_at < at - HORIZON
+
+
+def _sums(heard: Iterable[Applied]) -> list[tuple[str, tuple[int, datetime, int]]]:
+    """Return for each feed and tick the newest event and how many there were, by tick."""
+    sums: dict[tuple[int, str], tuple[datetime, int]] = {}
+    for each in heard:
+        told = each.told
+        feeds = [publisher_feed(told.stamp.source)]
+        feeds += [carrier_feed(told.carrier)] if told.carrier else []
+        for feed in feeds:
+            newest, events = sums.get((each.index, feed), (told.stamp.at, 0))
+            sums[each.index, feed] = (max(newest, told.stamp.at), events + 1)
+    return [(feed, (index, *sums[index, feed])) for index, feed in sorted(sums)]
+
+
+class Heard:
+    """All partitions' marks together; answers for a tick."""
+
+    def __init__(self, partitions: Iterable[Mapping[str, Iterable[Mark]]]) -> None:
+        """Take the marks of every partition."""
+        gathered: dict[str, list[Mark]] = {}
+        for found in partitions:
+            for feed, of_feed in found.items():
+                gathered.setdefault(feed, []).extend(of_feed)
+        self._rises = {feed: _rises(of_feed) for feed, of_feed in gathered.items()}
+
+    def as_of(self, feed: str, number: int) -> datetime | None:
+        """Return when this feed was last heard by all that was said up to this tick; None: never."""
+        numbers, moments = self._rises.get(feed, ([], []))
+        found = bisect_right(numbers, number)
+        return moments[found - 1] if found else None
+
+    def first_number(self, feed: str, moment: datetime) -> int | None:
+        """Return the number of the tick by which the feed was heard at or after this moment."""
+        numbers, moments = self._rises.get(feed, ([], []))
+        found = bisect_left(moments, moment)
+        return numbers[found] if found < len(numbers) else None
+
+
+def _rises(of_feed: Iterable[Mark]) -> tuple[list[int], list[datetime]]:
+    numbers: list[int] = []
+    moments: list[datetime] = []
+    for mark in sorted(of_feed, key=lambda m: (m.number, m.heard_at)):
+        if not moments or mark.heard_at > moments[-1]:
+            numbers.append(mark.number)
+            moments.append(mark.heard_at)
+    return numbers, moments
