@@ -142,12 +142,10 @@ def learn(facts: Facts, event: Event[Any]) -> None:
 def forget_facts(facts: Facts, before: datetime, kept: Collection[str] = ()) -> set[str]:
     """Drop every order, parcel, contact and survey whose last news lies before; return parcels gone.
 
-    Parcels in `kept`, and their orders, stay whatever their age.
+    Parcels in `kept` stay whatever their age.
     """
-    orders = {facts.shipments[name].order_id for name in kept if name in facts.shipments}
-    for known in (facts.contacts, facts.surveys):
+    for known in (facts.orders, facts.contacts, facts.surveys):
         _drop_older(known, before)
-    _drop_older(facts.orders, before, orders)
     return _drop_older(facts.shipments, before, kept)
 
 
