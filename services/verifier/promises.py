@@ -70,10 +70,10 @@ class Known:
         """Whether the carrier has it, as far as known."""
         return "handed_over" in self.parcel or "first_scan" in self.parcel
 
-    @property
-    def feed(self) -> str:
-        """Whose silence would explain that nothing was heard."""
-        if self.is_with_carrier and "carrier" in self.parcel:
+    def feed(self, kind: ProblemKind) -> str:
+        """Return whose silence would explain that nothing was heard."""
+        is_carriers = kind is ProblemKind.DELIVERY_DELAY and self.is_with_carrier
+        if is_carriers and "carrier" in self.parcel:
             return carrier_feed(self.parcel["carrier"])
         return publisher_feed(self.promise["told"]["source"])
 
@@ -217,7 +217,7 @@ class _Teller:
         """Return the indices at which what stands may change."""
         first_from = self.world.timeline.first_from
         turns = [
-            self.world.believed_from(deadline.at, known.feed)
+            self.world.believed_from(deadline.at, known.feed(self.kind))
             for deadline in known.deadlines(self.kind)
         ]
         if (ended := known.end(self.kind)) is not None:
@@ -248,7 +248,7 @@ class _Teller:
         for deadline in known.deadlines(self.kind):
             if deadline.at < self.world.since:
                 continue
-            if self.world.believed_from(deadline.at, known.feed) > index:
+            if self.world.believed_from(deadline.at, known.feed(self.kind)) > index:
                 break
             self._score(known, index, deadline.point)
             said = self.model(deadline.point)
@@ -280,9 +280,9 @@ class _Teller:
             self._say(known, index, ProblemChanged, more, "problem.changed", worst.tier)
 
     def _silence(self, known: Known, index: int, deadline: datetime) -> FeedEvidence:
-        heard_at = self.world.heard_at(index, known.feed)
+        heard_at = self.world.heard_at(index, known.feed(self.kind))
         is_silent = heard_at is None or heard_at < deadline
-        return FeedEvidence(feed=known.feed, silent=is_silent, heard_at=heard_at)
+        return FeedEvidence(feed=known.feed(self.kind), silent=is_silent, heard_at=heard_at)
 
     def _clear(self, known: Known, index: int, clearing: Clearing) -> None:
         if self.course.problem is not None:
