@@ -3,6 +3,9 @@
 CARE_TEST_BACKEND says where they come from: `embedded` (the default: started here, gone afterwards),
 `external` (KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL) or `containers` (CARE_TEST_KAFKA_IMAGE, and
 CARE_TEST_POSTGRES_IMAGE if that is to be one too).
+
+Hypothesis draws the same examples each time, so that a change fails for what it changed;
+CARE_TEST_EXPLORE=1 lets it look for new ones.
 """
 
 import os
@@ -11,11 +14,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from services.kit.exits import Unavailable
 from tests.backends import BACKENDS, Addresses
+
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("exploring", derandomize=False)
+settings.load_profile("exploring" if os.environ.get("CARE_TEST_EXPLORE") else "steady")
 
 
 @pytest.fixture(scope="session")
