@@ -4,9 +4,9 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from services.kit.exits import Unavailable
 from services.local import keeper
@@ -31,13 +31,7 @@ class Child:
             Unavailable: it cannot be started.
         """
         self._log = log
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-I", keeper.__file__, _order(command, environment, folder, log)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._keeper = keeper.hire(_order(command, folder, log), environment)
         self.pid = self._pid(command)
 
     def exit_code(self) -> int | None:
@@ -84,15 +78,12 @@ class Child:
         return int(answer["pid"])
 
 
-def _order(command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> str:
-    return json.dumps(
-        {
-            "command": list(command),
-            "folder": str(folder),
-            "log": str(log),
-            "environment": dict(environment),
-            "stop_signals": [int(number) for number in _STOP_SIGNALS],
-            "uid": None,
-            "gid": None,
-        }
-    )
+def _order(command: Sequence[str], folder: Path, log: Path) -> dict[str, Any]:
+    return {
+        "command": list(command),
+        "folder": str(folder),
+        "log": str(log),
+        "stop_signals": [int(number) for number in _STOP_SIGNALS],
+        "uid": None,
+        "gid": None,
+    }

@@ -3,6 +3,8 @@
 The owner holds the other end of standard input.  A killed process cannot clean up, but the kernel
 closes its pipe, on Linux and on macOS alike; that is all this waits for.  Run by path, with the
 standard library alone, so that it starts in milliseconds: `python -I keeper.py <order as JSON>`.
+The program's environment is the first line of standard input: it holds passwords, and everybody on a
+machine may read a command line.
 """
 
 import contextlib
@@ -12,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,33 @@ SECONDS_PER_SIGNAL = 6
 """How long a program may take to obey; PostgreSQL itself gives stubborn children five seconds."""
 
 
-def start(order: dict[str, Any]) -> "subprocess.Popen[bytes]":
+def hire(order: dict[str, Any], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Start a keeper with this order; it answers on its standard output, and ends with its input."""
+    keeper = subprocess.Popen(
+        # As it is and not escaped, so that the keeper's command line names the folder.
+        [sys.executable, "-I", __file__, json.dumps(order, ensure_ascii=False)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert keeper.stdin is not None
+    # One that ended at once is told by its missing answer.
+    with contextlib.suppress(BrokenPipeError):
+        keeper.stdin.write(json.dumps(dict(environment)).encode() + b"\n")
+        keeper.stdin.flush()
+    return keeper
+
+
+def read_line() -> bytes:
+    """Return the first line of standard input, without a buffer that would read on."""
+    line = bytearray()
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return bytes(line)
+
+
+def start(order: dict[str, Any], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     """Return the started program; raises OSError where it cannot be started."""
     account: dict[str, Any] = {}
     if order["uid"] is not None:
@@ -28,7 +57,7 @@ def start(order: dict[str, Any]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             order["command"],
             cwd=order["folder"],
-            env=order["environment"],
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -64,8 +93,8 @@ def main(text: str) -> int:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
-        program = start(order)
-    except (OSError, subprocess.SubprocessError) as error:
+        program = start(order, json.loads(read_line()))
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return 1
     orders = (program, order["stop_signals"])

@@ -4,11 +4,11 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -36,21 +36,16 @@ class Launch:
     stop_signals: tuple[signal.Signals, ...]
     account: Account | None = None
 
-    def as_order(self) -> str:
-        """Return the order as the keeper reads it."""
-        return json.dumps(
-            {
-                "command": self.command,
-                "folder": str(self.folder),
-                "log": str(self.log),
-                "environment": dict(self.environment),
-                "stop_signals": [int(number) for number in self.stop_signals],
-                "uid": self.account.uid if self.account else None,
-                "gid": self.account.gid if self.account else None,
-            },
-            # As it is, so that the keeper's command line names the folder.
-            ensure_ascii=False,
-        )
+    def as_order(self) -> dict[str, Any]:
+        """Return the order as the keeper reads it; the environment goes another way."""
+        return {
+            "command": self.command,
+            "folder": str(self.folder),
+            "log": str(self.log),
+            "stop_signals": [int(number) for number in self.stop_signals],
+            "uid": self.account.uid if self.account else None,
+            "gid": self.account.gid if self.account else None,
+        }
 
 
 class Program:
@@ -58,13 +53,7 @@ class Program:
 
     def __init__(self, launch: Launch, ledger: Ledger) -> None:
         """Start it; raises Unavailable where it cannot be started."""
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-I", keeper.__file__, launch.as_order()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._keeper = keeper.hire(launch.as_order(), launch.environment)
         self._seen = Seen.of(self._pid_from_keeper(launch))
         ledger.add(Seen.of(self._keeper.pid), self._seen)
 

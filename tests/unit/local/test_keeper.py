@@ -1,13 +1,12 @@
 """A kept program ends when its owner does, whether it wants to or not."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -44,6 +43,18 @@ def wait_until_gone(pid: int) -> None:
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, f"process {pid} is still there"
         time.sleep(0.02)
+
+
+def test_its_environment_is_on_no_command_line(tmp_path: Path) -> None:
+    order = replace(launch(tmp_path, "sleep", "60"), environment={"SECRET": "hunter2"})
+    program = Program(order, Ledger.open(tmp_path, throwaway=True))
+    process = psutil.Process(program.pid)
+    kept_by = process.parent()
+
+    assert kept_by is not None
+    assert process.environ()["SECRET"] == "hunter2"
+    assert not any("hunter2" in word for p in (process, kept_by) for word in p.cmdline())
+    program.stop()
 
 
 def test_it_ends_when_asked(tmp_path: Path) -> None:
@@ -97,8 +108,8 @@ def test_a_program_that_ignores_the_signal_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "SECONDS_PER_SIGNAL", 0.2)
-    order: dict[str, Any] = json.loads(launch(tmp_path, sys.executable, "-c", STUBBORN).as_order())
-    program = keeper.start(order)
+    order = launch(tmp_path, sys.executable, "-c", STUBBORN).as_order()
+    program = keeper.start(order, {})
     deadline = time.monotonic() + 5
     while "ready" not in (tmp_path / "log").read_text() and time.monotonic() < deadline:
         time.sleep(0.02)
