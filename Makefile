@@ -12,12 +12,12 @@ UV ?= uv
 STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut -d' ' -f1)
 
 # Where the types and rules are checked; tests too.
-CODE := services tests
+CODE := services tests bench
 
-.PHONY: help setup lock schemas format lint check test demo clean
+.PHONY: help setup lock schemas format lint check test stream-check demo clean
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## Make .venv with everything; the others call it.  PYTHON=<path> names the interpreter.
 
@@ -33,8 +33,11 @@ test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
 	@$(BIN)/python -m pytest -m alone
 	@$(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadfile
 
+stream-check: $(STAMP) ## Kill, freeze, scale and starve the stream, then verify it; hours.  QUICK=1, ROW=<name> SEED=1, FRESH=1.
+	@$(BIN)/python -m tests.faults $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(FRESH)),--fresh)
+
 check: lint ## The quick half of it: format, lint, types, imports, unit and contract tests.
-	@$(BIN)/python -m pytest tests/unit tests/contract -m "not connected"
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/upstream -m "not connected"
 
 lint: $(STAMP) ## Format, lint, types, imports and schemas only.
 	@$(BIN)/ruff format --check $(CODE)

@@ -1,6 +1,5 @@
 """`care demo`: the whole system on real Kafka and PostgreSQL, played through a shop's weeks."""
 
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,48 +9,24 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from services.cli.lengths import StepLength
+from services.cli.progress import Reached, showing
 from services.demo.barriers import NoEcho
 from services.demo.door import DoorClosed
 from services.demo.figures import Report
 from services.demo.gather import Incomplete
 from services.demo.olist_files import UnusableFiles
-from services.demo.parameters import ShopParameters
 from services.demo.run import Audience, Options, Sight, run
 from services.demo.stage import Stage
-from services.demo.steps import check_step
 from services.demo.summary import addresses, summarise
 from services.demo.supervisor import ServiceLost
-from services.kit.clock import monotonic
 from services.kit.exits import EXIT_UNAVAILABLE, EXIT_USAGE, Unavailable, leave
+from services.shop.parameters import ShopParameters
 
 _EXIT_INTERRUPTED = 130
 _EXPECTED = (ServiceLost, DoorClosed, NoEcho, Incomplete)
 """Failures that need a line, not a traceback."""
-
-_PLAIN_LINE_SECONDS = 5.0
-_UNITS = {"m": "minutes", "h": "hours"}
-
-
-class StepLength(click.ParamType):
-    """A length of simulated time: `30m`, `1h`."""
-
-    name = "length"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """Return the length; a usage error where it is none, or not one the demo can use."""
-        if isinstance(value, timedelta):
-            return value
-        found = re.fullmatch(r"(\d{1,4})([mh])", str(value))
-        if not found:
-            self.fail(f"{value!r} is no length: write 30m or 1h", param, ctx)
-        try:
-            return check_step(timedelta(**{_UNITS[found[2]]: int(found[1])}))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command(
@@ -146,51 +121,11 @@ def _tell(report: Report, options: Options, console: Console, *, with_summary: b
 
 @contextmanager
 def _live(console: Console) -> Iterator[Audience]:
-    """Yield an audience that shows progress: a bar on a terminal, lines elsewhere."""
-    if console.is_terminal:
-        with _bar(console) as audience:
-            yield audience
-    else:
-        yield Audience(say=_saying(console), see=_lines(console))
-
-
-@contextmanager
-def _bar(console: Console) -> Iterator[Audience]:
-    columns = (
-        TextColumn("{task.fields[at]}"),
-        BarColumn(),
-        TextColumn("{task.fields[counts]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", at="starting", counts="", total=None)
-
-        def see(sight: Sight) -> None:
-            progress.update(
-                task,
-                total=(sight.end - sight.start).total_seconds(),
-                completed=(sight.at - sight.start).total_seconds(),
-                at=f"{sight.at:%Y-%m-%d %H:%M}",
-                counts=_counts(sight),
-            )
-
-        yield Audience(say=_saying(progress.console), see=see)
-
-
-def _saying(console: Console) -> Callable[[str], None]:
-    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _lines(console: Console) -> Callable[[Sight], None]:
-    told = float("-inf")
-
-    def see(sight: Sight) -> None:
-        nonlocal told
-        if monotonic() - told > _PLAIN_LINE_SECONDS:
-            told = monotonic()
-            console.print(f"{sight.at:%Y-%m-%d %H:%M}  {_counts(sight)}", highlight=False)
-
-    return see
+    with showing(console) as shown:
+        yield Audience(
+            say=shown.say,
+            see=lambda s: shown.see(Reached(s.at, s.start, s.end, _counts(s))),
+        )
 
 
 def _counts(sight: Sight) -> str:

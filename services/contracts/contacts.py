@@ -1,4 +1,4 @@
-"""Facts on `contacts`: what customers said to us, and surveys.  Ids and categories, never texts."""
+"""Facts on `contacts`: what customers told or asked us, and surveys.  Ids and categories, never texts."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
@@ -90,6 +90,28 @@ class ContactReopened(Fact):
 
     TYPE: ClassVar[str] = "care.contact.reopened.v1"
     contact_id: Identifier
+
+
+class HelpPlace(StrEnum):
+    """Where the customer looked for an answer without asking anybody."""
+
+    KNOWLEDGE_BASE = "knowledge_base"
+    FAQ = "faq"
+    FORUM = "forum"
+    CHATBOT = "chatbot"
+
+
+class HelpSearched(Fact):
+    """A customer we know looked for help; what was typed stays with the publisher."""
+
+    TYPE: ClassVar[str] = "care.help.searched.v1"
+    search_id: Identifier
+    place: HelpPlace
+    found: bool
+    """Whether there was an answer to open."""
+    reason: ContactReason | None = None
+    """What it was about, where the place can tell."""
+    order_id: Identifier | None = None
 
 
 class SurveyKind(StrEnum):

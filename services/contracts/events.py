@@ -12,9 +12,14 @@ from services.contracts import topics as t
 from services.contracts.envelope import Event, Fact, Head, split_extensions
 
 TOPIC_OF: Mapping[type[Fact], t.Topic] = {
+    purchases.CartAbandoned: t.PURCHASES,
+    purchases.PaymentFailed: t.PURCHASES,
     purchases.OrderPlaced: t.PURCHASES,
     purchases.OrderApproved: t.PURCHASES,
     purchases.OrderCancelled: t.PURCHASES,
+    purchases.ReturnRequested: t.PURCHASES,
+    purchases.RefundPromised: t.PURCHASES,
+    purchases.RefundPaid: t.PURCHASES,
     deliveries.ShipmentPromised: t.DELIVERIES,
     deliveries.ShipmentHandedOver: t.DELIVERIES,
     deliveries.ShipmentCheckpoint: t.DELIVERIES,
@@ -23,6 +28,7 @@ TOPIC_OF: Mapping[type[Fact], t.Topic] = {
     contacts.ContactReplied: t.CONTACTS,
     contacts.ContactResolved: t.CONTACTS,
     contacts.ContactReopened: t.CONTACTS,
+    contacts.HelpSearched: t.CONTACTS,
     contacts.SurveySent: t.CONTACTS,
     contacts.SurveyAnswered: t.CONTACTS,
     people.CustomerUpdated: t.CUSTOMERS,

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import TopicPartition
+from kafka.errors import KafkaError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.contracts import topics
 from services.contracts.envelope import BARRIER, JSON
 from services.contracts.stream import Barrier, Tick
 from services.contracts.topics import Topic
-from services.demo.timeline import Poison
 from services.kit.clock import monotonic
 from services.kit.dead_letters import read_header
 from services.kit.kafka_clients import close_producer, end_offsets, open_consumer, open_producer
+from services.shop.timeline import Poison
 
 PATIENCE_SECONDS = 180.0
 """How long an echo may take: a killed predictor needs up to a minute to be back."""
@@ -22,7 +24,9 @@ _POLL_MS = 250
 _FETCH_WAIT_MS = 100
 _LOOK_BACK = 500
 _LOOK_SECONDS = 5.0
-_ACK_SECONDS = 30
+_PAUSE_SECONDS = 0.5
+
+T = TypeVar("T")
 
 
 class NoEcho(Exception):
@@ -56,11 +60,9 @@ class Barriers:
 
     def spoil(self, poison: Sequence[Poison]) -> None:
         """Write what a careless publisher wrote past the door; return when the broker has it."""
-        sent = [
-            self._producer.send(p.topic.physical(self._prefix), key=p.key, value=p.value)
-            for p in poison
-        ]
-        _settle(sent)
+        self._settle(
+            self._send(p.topic.physical(self._prefix), key=p.key, value=p.value) for p in poison
+        )
 
     def write(self, number: int, at: datetime) -> str:
         """Write tick `number` to every partition and return its barrier's name.
@@ -69,9 +71,9 @@ class Barriers:
         """
         barrier = f"{self._run}-{number}"
         physical = {t.physical(self._prefix): t.name for t in topics.OUTSIDE}
-        ends = end_offsets(self._consumer, physical, self._partitions)
-        sent = [
-            self._producer.send(
+        ends = self._patiently(lambda: end_offsets(self._consumer, physical, self._partitions))
+        self._settle(
+            self._send(
                 topics.TICKS.physical(self._prefix),
                 partition=partition,
                 value=Tick(
@@ -83,8 +85,7 @@ class Barriers:
                 headers=[("content-type", JSON.encode())],
             )
             for partition in range(self._partitions)
-        ]
-        _settle(sent)
+        )
         return barrier
 
     def wait(self, barrier: str, watch: Callable[[], None]) -> list[Barrier]:
@@ -109,6 +110,24 @@ class Barriers:
                     self._explain(barrier, sorted(set(range(self._partitions)) - set(found)))
                 )
         return [found[partition] for partition in sorted(found)]
+
+    def _send(self, topic: str, **record: Any) -> Any:
+        return self._patiently(lambda: self._producer.send(topic, **record))
+
+    def _settle(self, sent: Iterable[Any]) -> None:
+        # All are on their way before the first is waited for.
+        for future in list(sent):
+            future.get(timeout=self._patience_seconds)
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Return what the call gives; an outage of the broker is waited for as an echo is."""
+        again = Retrying(
+            retry=retry_if_exception_type(KafkaError),
+            wait=wait_fixed(_PAUSE_SECONDS),
+            stop=stop_after_delay(self._patience_seconds),
+            reraise=True,
+        )
+        return again(call)
 
     def _explain(self, barrier: str, silent: Sequence[int]) -> str:
         forwarded = self._forwarded(barrier)
@@ -157,8 +176,3 @@ def _read_barriers(consumer: Any, timeout_ms: int) -> Iterable[Barrier]:
         for record in records
         if read_header(record.headers, "content-type") == BARRIER
     ]
-
-
-def _settle(sent: Sequence[Any]) -> None:
-    for future in sent:
-        future.get(timeout=_ACK_SECONDS)

@@ -8,7 +8,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_base
 
 from services.contracts.envelope import BATCH
-from services.demo.timeline import Publication
+from services.shop.timeline import Publication
 
 MAX_ITEMS = 500
 MAX_BYTES = 1024 * 1024
@@ -16,6 +16,7 @@ PATIENCE_SECONDS = 120.0
 _LONGEST_WAIT_SECONDS = 5.0
 
 _BUSY = httpx.codes.SERVICE_UNAVAILABLE
+_AHEAD_OF_ITS_CLOCK = "too_far_ahead"
 
 
 class DoorClosed(Exception):
@@ -111,7 +112,9 @@ def unsettled(
         raise DoorClosed(f"ingest answered {len(answers)} of {len(batch)} items")
     for item, answer in zip(batch, answers, strict=True):
         status = answer["status"]
-        if status == "unknown":
+        # The door reads the time from the ticks, and after an outage it takes a while to catch up.
+        is_early = answer.get("reason") == _AHEAD_OF_ITS_CLOCK and not item.refusable
+        if status == "unknown" or is_early:
             yield item
         elif (status == "accepted") == item.refusable:
             raise DoorClosed(f"ingest {status} {item.event_id}, which was not meant: {answer}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from services.demo.timeline import Mail
+from services.shop.timeline import Mail
 
 PROBLEM_HEADER = "X-Care-Problem"
 STEP_HEADER = "X-Care-Step"
@@ -121,8 +121,16 @@ class MailSink:
             self._listening.set()
             self._loop.run_forever()
             server.close()
+            self._hang_up()
         finally:
             self._loop.close()
+
+    def _hang_up(self) -> None:
+        """End the conversations of senders that keep their line open."""
+        talks = asyncio.all_tasks(self._loop)
+        for talk in talks:
+            talk.cancel()
+        self._loop.run_until_complete(asyncio.gather(*talks, return_exceptions=True))
 
     def _session(self) -> SMTP:
         return SMTP(self, enable_SMTPUTF8=True, loop=self._loop)

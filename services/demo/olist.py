@@ -35,7 +35,7 @@ from services.contracts.people import (
 from services.contracts.purchases import OrderApproved, OrderLine, OrderPlaced
 from services.demo import olist_files
 from services.demo.olist_files import Row, UnusableFiles
-from services.demo.timeline import Batch, Mail, Publication, Reel, in_order, publication
+from services.shop.timeline import Batch, Mail, Publication, Reel, in_order, publication
 
 CARRIER = "olist-carrier"
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from services.contracts.stream import Barrier
 from services.demo.steps import next_tick
-from services.demo.timeline import Mail, Poison, Publication, World
+from services.shop.timeline import Mail, Poison, Publication, World
 
 
 class EntranceDoor(Protocol):

@@ -1,6 +1,7 @@
 """One whole demo: a stage, a world played on it, and the report of what happened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,15 +11,15 @@ from services.demo.barriers import PATIENCE_SECONDS, Barriers
 from services.demo.door import Door
 from services.demo.figures import Report
 from services.demo.glance import Glance
-from services.demo.parameters import ShopParameters
 from services.demo.replay import Moments, Replayer, Step
 from services.demo.report import Frame, build
-from services.demo.shop import open_shop
-from services.demo.stage import Commands, Say, Stage, standing
+from services.demo.stage import Cast, Say, Stage, standing
 from services.demo.steps import check_step
 from services.demo.tally import tally
-from services.demo.timeline import World
 from services.kit.clock import monotonic
+from services.shop.parameters import ShopParameters
+from services.shop.shop import open_shop
+from services.shop.timeline import World
 
 INVENTED_SIMULATED = ("every customer, order, parcel, address and complaint is simulated",)
 INVENTED_RECORDED = (
@@ -43,8 +44,8 @@ class Options:
     folder: Path = Path("build/demo")
     patience_seconds: float = PATIENCE_SECONDS
     """How long a service may take to finish one step, restarts included."""
-    commands: Commands | None = None
-    """Service → command, where a test runs something else in its place."""
+    cast: Cast = field(default_factory=Cast)
+    """Who plays; tests let others play, and more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,10 @@ def _unheld(stage: Stage, report: Report) -> None:
     return
 
 
+def _unleft(stage: Stage) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Who looks on, and what they may do.  Tests disturb; people watch."""
@@ -87,6 +92,8 @@ class Audience:
     """Given the stage before the first step; what it returns is called on the way."""
     hold: Callable[[Stage, Report], None] = _unheld
     """Called when all is done and everything is still up."""
+    leave: Callable[[Stage], None] = _unleft
+    """Called before anything is taken down, however the play ended."""
 
 
 def run(options: Options, audience: Audience | None = None) -> Report:
@@ -104,7 +111,7 @@ def run(options: Options, audience: Audience | None = None) -> Report:
     check_step(options.step)
     audience.say("preparing the shop")
     world = open_world(options)
-    with standing(options.folder, audience.say, options.commands) as stage:
+    with standing(options.folder, audience.say, options.cast) as stage, _left(stage, audience):
         ticks = play(world, stage, options, audience)
         audience.say("reading back what happened")
         report = report_on(world, stage, options, ticks, lambda: monotonic() - began)
@@ -113,6 +120,14 @@ def run(options: Options, audience: Audience | None = None) -> Report:
         )
         audience.hold(stage, report)
     return report
+
+
+@contextmanager
+def _left(stage: Stage, audience: Audience) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        audience.leave(stage)
 
 
 def open_world(options: Options) -> World:
@@ -124,7 +139,7 @@ def open_world(options: Options) -> World:
 
 def play(world: World, stage: Stage, options: Options, audience: Audience) -> int:
     """Take the world through its time on this stage; return the number of ticks."""
-    door = Door(stage.services.address("ingest"))
+    door = Door(stage.services.address("ingest"), patience_seconds=options.patience_seconds)
     barriers = Barriers(
         stage.kafka_bootstrap,
         prefix=stage.topic_prefix,

@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -12,16 +12,30 @@ from psycopg import sql
 
 from services.contracts.topics import TOPICS
 from services.demo.mail_sink import MailSink
-from services.demo.supervisor import Supervisor
+from services.demo.supervisor import SERVICES, Limits, Supervisor
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import apply_topics, delete_topics
 from services.local import parts
+from services.local.parts import Parts
 from services.outreach import migrate
 
 PARTITIONS = 4
 
 Say = Callable[[str], None]
-Commands = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who plays."""
+
+    posts: Sequence[str] = SERVICES
+    """Services and their replicas (`churn_predictor-2`) that are up from the beginning."""
+    commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Service → command, where it is not `python -m services.<name>`."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings beyond the stage's own."""
+    limits: Limits = field(default_factory=Limits)
+    partitions: int = PARTITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,7 @@ class Stage:
     folder: Path
     mails: MailSink
     services: Supervisor
+    parts: Parts
     partitions: int = PARTITIONS
 
     @property
@@ -43,13 +58,13 @@ class Stage:
 
 
 @contextmanager
-def standing(folder: Path, say: Say, commands: Commands | None = None) -> Iterator[Stage]:
+def standing(folder: Path, say: Say, cast: Cast) -> Iterator[Stage]:
     """Yield a stage of its own topics and database; take everything down afterwards.
 
     Args:
         folder: Where mails, logs and addresses are written.
         say: Told what is being done, a line each.
-        commands: Service → command, where it is not `python -m services.<name>`.
+        cast: Who plays.
 
     Raises:
         Unavailable: Kafka or PostgreSQL cannot be started or reached.
@@ -61,29 +76,41 @@ def standing(folder: Path, say: Say, commands: Commands | None = None) -> Iterat
         say("starting Apache Kafka and PostgreSQL")
         found = stack.enter_context(parts.running(progress=say))
         say("creating topics and the database")
-        prefix = stack.enter_context(_topics(found.kafka_bootstrap, f"{name}-"))
+        prefix = stack.enter_context(_topics(found.kafka_bootstrap, f"{name}-", cast.partitions))
         url = stack.enter_context(_database(found.database_url, name.replace("-", "_")))
         migrate.upgrade(url)
         sink = MailSink(folder / "mails").start()
         stack.callback(sink.close)
-        say("starting ingest, churn_predictor, outreach and metrics")
-        settings = environment(found.kafka_bootstrap, prefix, url, sink.address)
-        services = Supervisor(settings, folder, commands=commands)
+        say(f"starting {', '.join(cast.posts[:-1])} and {cast.posts[-1]}")
+        told = environment(found.kafka_bootstrap, prefix, url, sink.address, cast.partitions)
+        services = Supervisor(
+            {**told, **cast.settings},
+            folder,
+            services=cast.posts,
+            commands=cast.commands,
+            limits=cast.limits,
+        )
         stack.callback(services.close)
         services.start().wait_until_live()
-        yield Stage(found.kafka_bootstrap, prefix, url, folder, sink, services)
+        yield Stage(
+            found.kafka_bootstrap, prefix, url, folder, sink, services, found, cast.partitions
+        )
         say("stopping")
 
 
 def environment(
-    bootstrap: str, prefix: str, database_url: str, smtp: tuple[str, int]
+    bootstrap: str,
+    prefix: str,
+    database_url: str,
+    smtp: tuple[str, int],
+    partitions: int = PARTITIONS,
 ) -> dict[str, str]:
     """Return the settings of every service on this stage."""
     return {
         parts.KAFKA_VARIABLE: bootstrap,
         parts.DATABASE_VARIABLE: database_url,
         "CARE_TOPIC_PREFIX": prefix,
-        "CARE_PARTITIONS": str(PARTITIONS),
+        "CARE_PARTITIONS": str(partitions),
         "CARE_CLOCK": "ticks",
         "CARE_LOG_FORMAT": "json",
         # The shortest a broker allows: whoever is killed is missed soon.
@@ -104,8 +131,8 @@ def _clear(folder: Path) -> None:
 
 
 @contextmanager
-def _topics(bootstrap: str, prefix: str) -> Iterator[str]:
-    apply_topics(bootstrap, partitions=PARTITIONS, prefix=prefix)
+def _topics(bootstrap: str, prefix: str, partitions: int) -> Iterator[str]:
+    apply_topics(bootstrap, partitions=partitions, prefix=prefix)
     try:
         yield prefix
     finally:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.demo.timeline import Mail
+from services.shop.timeline import Mail
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,13 @@ OFFENCES = {
     "outreach-core-is-pure": ("services/outreach/gates.py", "import sqlalchemy"),
     "metrics-core-is-pure": ("services/metrics/kpis.py", "import prometheus_client"),
     "ingest-core-is-pure": ("services/ingest/reading.py", "import fastapi"),
-    "simulated-shop-is-pure": ("services/demo/shop.py", "import services.outreach.gates"),
+    "simulated-shop-is-pure": ("services/shop/shop.py", "import services.demo.door"),
+    "replay-core-is-pure": ("services/demo/steps.py", "import services.outreach.gates"),
+    "verifier-shares-only-contracts": (
+        "services/verifier/slots.py",
+        "import services.churn_predictor.facts",
+    ),
+    "verifier-core-is-pure": ("services/verifier/promises.py", "import kafka"),
     "services-know-no-tools": ("services/ingest/api.py", "import services.cli"),
 }
 """One import that each contract forbids."""

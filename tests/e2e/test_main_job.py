@@ -12,11 +12,11 @@ import pytest
 
 from services.demo.figures import Report
 from services.demo.mail_sink import MailSink
-from services.demo.parameters import ShopParameters
 from services.demo.replay import Moments, Step
 from services.demo.run import Audience, Options, run
-from services.demo.stage import Stage
+from services.demo.stage import Cast, Stage
 from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
+from services.shop.parameters import ShopParameters
 
 pytestmark = pytest.mark.connected
 
@@ -75,7 +75,8 @@ def test_the_predictor_and_outreach_killed_on_the_way_change_nothing(
     dying = [sys.executable, "-m", "tests.faults.outreach_dying", "before"]
     once = str(tmp_path / "died")
     commands = {"outreach": [*dying, str(OUTREACH_DIES_BEFORE_SEND), once]}
-    killed = run(replace(options(tmp_path / "demo"), commands=commands), Audience(disturb=disturb))
+    cast = Cast(commands=commands)
+    killed = run(replace(options(tmp_path / "demo"), cast=cast), Audience(disturb=disturb))
 
     assert killed.restarts["churn_predictor"] == 1
     assert killed.restarts["outreach"] == 1

@@ -13,9 +13,9 @@ from services.contracts.stream import Barrier, Tick
 from services.contracts.topics import Topic
 from services.demo.barriers import Barriers, NoEcho
 from services.demo.gather import TopicReader, facts
-from services.demo.timeline import Poison
 from services.kit.kafka_admin import apply_topics
 from services.kit.kafka_clients import open_consumer, open_producer
+from services.shop.timeline import Poison
 from tests.factories import placed
 
 pytestmark = pytest.mark.connected

@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from services.demo.supervisor import ServiceLost, Supervisor
+from services.demo.supervisor import End, Limits, ServiceLost, Supervisor
 from services.kit.clock import monotonic
 
 WELL = """
@@ -136,3 +136,73 @@ def test_settings_reach_the_service(tmp_path: Path) -> None:
             supervisor.wait_until_live()
     finally:
         supervisor.close()
+
+
+def test_a_replica_has_a_post_of_its_own_and_its_service_settings(watching: Watching) -> None:
+    supervisor = watching(well=WELL)
+    supervisor.wait_until_live()
+
+    supervisor.begin("well-2")
+    supervisor.wait_until_live("well-2")
+
+    assert pid_at(supervisor.address("well-2")) not in (0, pid_at(supervisor.address("well")))
+    assert supervisor.folder("well-2") != supervisor.folder("well")
+    assert supervisor.restarts == {"well": 0, "well-2": 0}
+
+
+def test_a_halted_post_stays_empty_until_it_is_begun_again(watching: Watching) -> None:
+    supervisor = watching(well=WELL)
+    supervisor.wait_until_live()
+    first = pid_at(supervisor.address("well"))
+
+    assert supervisor.halt("well") == 0
+    assert not until(lambda: pid_at(supervisor.address("well")) != 0, seconds=0.5)
+    supervisor.begin("well")
+    supervisor.wait_until_live()
+
+    assert pid_at(supervisor.address("well")) not in (0, first)
+    assert supervisor.restarts == {"well": 0}
+    assert supervisor.ends == ()
+
+
+def test_how_a_post_was_halted_is_told(watching: Watching) -> None:
+    supervisor = watching(well=WELL)
+    supervisor.wait_until_live()
+    assert supervisor.halt("well", signal.SIGKILL) == -signal.SIGKILL
+    assert supervisor.exit_code("well") == -signal.SIGKILL
+
+
+def test_who_is_not_kept_is_not_replaced_and_leaves_its_words(watching: Watching) -> None:
+    supervisor = watching(well=WELL, ill=WELL.replace("WELL", "ILL"))
+    supervisor.wait_until_live()
+    supervisor.halt("ill", signal.SIGKILL)
+    supervisor.begin("ill", is_kept=False)
+    supervisor.wait_until_live("ill")
+
+    supervisor.kill("ill")
+
+    assert until(lambda: supervisor.exit_code("ill") == -signal.SIGKILL)
+    assert not until(lambda: supervisor.restarts["ill"] > 0, seconds=0.3)
+    supervisor.check()
+
+
+def test_limits_are_set_by_who_expects_deaths(tmp_path: Path) -> None:
+    commands = {"ill": (sys.executable, "-c", ILL.format(code=75))}
+    limits = Limits(of_code={75: 6})
+    supervisor = Supervisor({}, tmp_path, services=("ill",), commands=commands, limits=limits)
+    try:
+        with pytest.raises(ServiceLost, match="exit code 75"):
+            supervisor.start().wait_until_live()
+        assert supervisor.ends == (End("ill", 75),) * 6
+    finally:
+        supervisor.close()
+
+
+def test_what_an_earlier_deployment_left_in_the_folder_of_a_post_is_gone(tmp_path: Path) -> None:
+    left = tmp_path / "work" / "well" / "store"
+    left.mkdir(parents=True)
+    supervisor = Supervisor(
+        {}, tmp_path, services=("well",), commands={"well": (sys.executable, "-c", WELL)}
+    ).start()
+    supervisor.close()
+    assert not left.exists()

@@ -6,16 +6,26 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.contracts.contacts import SurveyAnswered, SurveyKind
+from services.contracts.contacts import HelpSearched, SurveyAnswered, SurveyKind
 from services.contracts.deliveries import ShipmentCheckpoint
 from services.contracts.envelope import Fact
 from services.contracts.people import ConsentChanged, CustomerUpdated
 from services.contracts.problems import Tier
+from services.contracts.purchases import (
+    CartAbandoned,
+    PaymentFailed,
+    RefundPaid,
+    RefundPromised,
+    ReturnRequested,
+)
 from services.contracts.stream import FEED_RECORD, Account, FeedMark, TickMark
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CONSENT = {"message_class": "care", "channel": "email", "status": "granted"}
 SCAN = {"shipment_id": "s-1", "order_id": "o-1", "carrier": "dhl", "status": "in_transit"}
+
+REFUND = {"refund_id": "r-1", "order_id": "o-1", "currency": "EUR", "amount_minor": 1}
+SEARCH = {"search_id": "s-1", "place": "faq", "found": True}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +44,15 @@ SCAN = {"shipment_id": "s-1", "order_id": "o-1", "carrier": "dhl", "status": "in
         (ShipmentCheckpoint, SCAN | {"carrier": "DHL Express"}),
         (ShipmentCheckpoint, SCAN | {"substatus": "2"}),
         (ShipmentCheckpoint, SCAN | {"status": "lost"}),
+        (CartAbandoned, {"cart_id": "c-1", "currency": "EUR", "lines": ()}),
+        (PaymentFailed, {"payment_id": "p-1", "reason": "declined"}),
+        (PaymentFailed, {"payment_id": "p-1", "reason": "no mood", "order_id": "o-1"}),
+        (ReturnRequested, {"return_id": "r-1", "order_id": "o-1", "reason": "ugly"}),
+        (RefundPaid, REFUND | {"amount_minor": 0}),
+        (RefundPromised, REFUND),
+        (RefundPromised, REFUND | {"promised_by": datetime(2026, 3, 2)}),  # noqa: DTZ001
+        (HelpSearched, SEARCH | {"place": "neighbour"}),
+        (HelpSearched, {"search_id": "s-1", "place": "faq"}),
     ],
 )
 def test_it_is_refused(fact: type[Fact], values: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from services.demo import door as subject
 from services.demo.door import Door, DoorClosed, batches
-from services.demo.timeline import Publication
+from services.shop.timeline import Publication
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -94,6 +94,15 @@ def test_a_refusal_nobody_meant_stops_the_demo_and_names_the_event() -> None:
 
     with pytest.raises(DoorClosed, match=r"ingest rejected e1"):
         publishing([item(1)], [refuses])
+
+
+def test_a_door_whose_clock_lags_is_asked_again_until_it_has_caught_up() -> None:
+    def behind(_: list[dict[str, Any]]) -> httpx.Response:
+        early = {"index": 0, "status": "rejected", "reason": "too_far_ahead"}
+        return httpx.Response(207, json={"results": [early]})
+
+    assert publishing([item(1)], [behind, takes_all]) == [["e1"], ["e1"]]
+    assert publishing([item(1, refusable=True)], [behind]) == [["e1"]]
 
 
 def test_a_spoiled_event_that_is_taken_stops_the_demo() -> None:

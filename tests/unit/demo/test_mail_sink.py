@@ -1,5 +1,6 @@
 """The mail sink keeps what it took, says when it came, and counts what came twice."""
 
+import gc
 import json
 import smtplib
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 from services.demo.mail_sink import MailSink
 from services.demo.tally import tally
-from services.demo.timeline import Mail
+from services.shop.timeline import Mail
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -114,3 +115,16 @@ def test_a_sender_that_died_before_the_answer_has_sent(sink: MailSink) -> None:
         if sink.mails or deadline.wait(0.02):
             break
     assert len(sink.mails) == 1
+
+
+def test_a_sender_that_keeps_its_line_open_is_hung_up_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = MailSink(tmp_path / "kept").start()
+    with smtplib.SMTP(*running.address, timeout=5) as client:
+        client.noop()
+        running.close()
+        gc.collect()
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            client.noop()
+    assert "Task was destroyed" not in caplog.text

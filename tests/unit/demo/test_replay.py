@@ -10,7 +10,7 @@ from services.contracts.stream import Barrier
 from services.contracts.topics import PURCHASES
 from services.demo.replay import Moments, Replayer, Step
 from services.demo.steps import MAX_LEAP
-from services.demo.timeline import Batch, Mail, Poison, Publication, Reel
+from services.shop.timeline import Batch, Mail, Poison, Publication, Reel
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)

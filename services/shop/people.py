@@ -1,4 +1,7 @@
-"""Invented customers: where they live, what they allow, how patient they are.  Pure."""
+"""Invented customers: where they live, what they allow, how often they buy, how patient they are.  Pure.
+
+A person is drawn anew from the seed whenever needed, so that nobody who is not shopping takes memory.
+"""
 
 import math
 from collections.abc import Iterator
@@ -13,9 +16,10 @@ from services.contracts.people import (
     CustomerUpdated,
     MessageClass,
 )
-from services.demo.local_time import at_hour
-from services.demo.parameters import Home, ShopParameters
-from services.demo.timeline import Publication, publication
+from services.shop.local_time import at_hour
+from services.shop.parameters import Home, ShopParameters
+from services.shop.premises import Premises
+from services.shop.timeline import Publication, publication
 
 _GIVEN = ("Ada", "Ben", "Clara", "Duarte", "Elif", "Finn", "Greta", "Hugo", "Inês", "Jonas")
 _FAMILY = ("Acker", "Brandt", "Costa", "Doyle", "Egger", "Fischer", "Gruber", "Horta", "Kelly")
@@ -33,20 +37,27 @@ class Person:
     email: str | None
     home: Home
     patience: timedelta
-
-    def draws(self, seed: int, purpose: str) -> Random:
-        """Return chance of this person's own, whatever happens to anybody else."""
-        return Random(f"{seed}/{self.customer_id}/{purpose}")
-
-
-def populate(parameters: ShopParameters, rng: Random) -> tuple[Person, ...]:
-    """Return the shop's customers.  Every address is invented and under `.example` (RFC 2606)."""
-    return tuple(_person(number, parameters, rng) for number in range(1, parameters.customers + 1))
+    orders_per_month: float
+    leaves: float
+    """The chance to stop buying after an order nothing was wrong with."""
 
 
-def _person(number: int, parameters: ShopParameters, rng: Random) -> Person:
-    customer_id = f"c-{number:05d}"
+def customer_id_of(number: int) -> str:
+    """Return the id of the customer with this number, from 1."""
+    return f"c-{number:05d}"
+
+
+def customer_behind(address: str) -> str:
+    """Return the id of the customer with this mail address."""
+    return address.partition("@")[0]
+
+
+def person_of(customer_id: str, premises: Premises) -> Person:
+    """Return this customer.  Every address is invented and under `.example` (RFC 2606)."""
+    parameters = premises.parameters
+    rng = premises.draws(customer_id, "person")
     median, sigma = parameters.patience_hours
+    shape = parameters.rhythm_shape
     has_mail = rng.random() >= parameters.no_email
     return Person(
         customer_id=customer_id,
@@ -54,15 +65,19 @@ def _person(number: int, parameters: ShopParameters, rng: Random) -> Person:
         email=f"{customer_id}@people.example" if has_mail else None,
         home=rng.choices(parameters.homes, [home.share for home in parameters.homes])[0],
         patience=timedelta(hours=rng.lognormvariate(math.log(median), sigma)),
+        orders_per_month=parameters.orders_per_customer_month * rng.gammavariate(shape, 1 / shape),
+        leaves=rng.betavariate(*parameters.leaves),
     )
 
 
-def announce(person: Person, parameters: ShopParameters, rng: Random) -> Iterator[Publication]:
+def announce(person: Person, premises: Premises, at: datetime) -> Iterator[Publication]:
     """Yield what the shop publishes about this person: profile and consent, and changes later."""
-    yield _profile(person, parameters.start, "0")
-    yield from _consents(person, parameters, rng)
+    parameters = premises.parameters
+    rng = premises.draws(person.customer_id, "profile")
+    yield _profile(person, at, "0")
+    yield from _consents(person, parameters, at, rng)
     if rng.random() < parameters.profile_changed_later:
-        later = _some_day(parameters, rng, hour=11)
+        later = _some_day(parameters, at, rng, hour=11)
         yield _profile(person, later, "1", name=f"{person.name}-Lange")
 
 
@@ -83,14 +98,19 @@ def _profile(person: Person, at: datetime, version: str, *, name: str | None = N
     )
 
 
-def _consents(person: Person, parameters: ShopParameters, rng: Random) -> Iterator[Publication]:
+def _consents(
+    person: Person, parameters: ShopParameters, at: datetime, rng: Random
+) -> Iterator[Publication]:
     drawn = rng.random()
     if drawn < parameters.consent_granted:
-        yield from _consent(person, parameters.start, ConsentStatus.GRANTED)
-        if rng.random() < parameters.consent_revoked_later:
-            yield from _consent(person, _some_day(parameters, rng, hour=12), ConsentStatus.REVOKED)
+        first, second = ConsentStatus.GRANTED, ConsentStatus.REVOKED
     elif drawn < parameters.consent_granted + parameters.consent_denied:
-        yield from _consent(person, parameters.start, ConsentStatus.DENIED)
+        first, second = ConsentStatus.DENIED, ConsentStatus.GRANTED
+    else:
+        return
+    yield from _consent(person, at, first)
+    if rng.random() < parameters.consent_changed_later:
+        yield from _consent(person, _some_day(parameters, at, rng, hour=12), second)
 
 
 def _consent(person: Person, at: datetime, status: ConsentStatus) -> Iterator[Publication]:
@@ -104,6 +124,6 @@ def _consent(person: Person, at: datetime, status: ConsentStatus) -> Iterator[Pu
         )
 
 
-def _some_day(parameters: ShopParameters, rng: Random, *, hour: int) -> datetime:
+def _some_day(parameters: ShopParameters, at: datetime, rng: Random, *, hour: int) -> datetime:
     day = rng.randrange(1, max(2, parameters.days))
-    return at_hour(parameters.start, parameters.shop_zone, days=day, hour=hour + rng.random())
+    return at_hour(at, parameters.shop_zone, days=day, hour=hour + rng.random())

@@ -17,6 +17,13 @@ def at_hour(moment: datetime, zone: str, *, days: int = 0, hour: float) -> datet
     return (midnight + timedelta(hours=hour)).astimezone(UTC)
 
 
+def in_the_day(moment: datetime, zone: str) -> datetime:
+    """Return `moment` with its local day pressed into nine to twenty o'clock; order is kept."""
+    local = moment.astimezone(ZoneInfo(zone))
+    part_of_day = (local.hour + local.minute / 60 + local.second / 3600) / 24
+    return at_hour(moment, zone, hour=9 + 11 * part_of_day)
+
+
 def awake(moment: datetime, zone: str) -> datetime:
     """Return `moment`, or 8:15 on the next morning where it falls into the person's night."""
     local = moment.astimezone(ZoneInfo(zone))

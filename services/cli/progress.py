@@ -1,0 +1,82 @@
+"""How far a long command has got: a bar on a terminal, a line every few seconds elsewhere."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from services.kit.clock import monotonic
+
+_PLAIN_LINE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A moment of simulated time, on the way from start to end."""
+
+    at: datetime
+    start: datetime
+    end: datetime
+    counts: str
+    """What there is by then, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where progress is told."""
+
+    say: Callable[[str], None]
+    """A line that stays."""
+    see: Callable[[Reached], None]
+
+
+@contextmanager
+def showing(console: Console) -> Iterator[Shown]:
+    """Yield a place to tell progress; on a terminal the bar is gone afterwards."""
+    if console.is_terminal:
+        with _bar(console) as shown:
+            yield shown
+    else:
+        yield Shown(_saying(console), _lines(console))
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Shown]:
+    columns = (
+        TextColumn("{task.fields[at]}"),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", at="starting", counts="", total=None)
+
+        def see(reached: Reached) -> None:
+            progress.update(
+                task,
+                total=(reached.end - reached.start).total_seconds(),
+                completed=(reached.at - reached.start).total_seconds(),
+                at=f"{reached.at:%Y-%m-%d %H:%M}",
+                counts=reached.counts,
+            )
+
+        yield Shown(_saying(progress.console), see)
+
+
+def _saying(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _lines(console: Console) -> Callable[[Reached], None]:
+    told = float("-inf")
+
+    def see(reached: Reached) -> None:
+        nonlocal told
+        if monotonic() - told > _PLAIN_LINE_SECONDS:
+            told = monotonic()
+            console.print(f"{reached.at:%Y-%m-%d %H:%M}  {reached.counts}", highlight=False)
+
+    return see

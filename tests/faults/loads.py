@@ -1,0 +1,54 @@
+"""How much is played while the stream is disturbed."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One size of shop, and how long things stay broken in it."""
+
+    name: str
+    customers: int
+    days: int
+    step: timedelta
+    freeze_seconds: float
+    """How long a worker or the broker stands still."""
+    long_freeze_seconds: float
+    """How long a worker that has another beside it, or the broker, stands still at the worst."""
+    session_seconds: float = 6.0
+    """Silence after which a worker is out of its group; the broker of the laptop allows a second."""
+    partitions: int = 6
+    """A multiple of the one, two and three workers that share them."""
+
+
+FULL = Load(
+    name="full",
+    customers=2500,
+    days=20,
+    step=timedelta(hours=6),
+    freeze_seconds=20.0,
+    long_freeze_seconds=60.0,
+)
+QUICK = Load(
+    name="quick",
+    customers=500,
+    days=7,
+    step=timedelta(hours=6),
+    freeze_seconds=6.0,
+    long_freeze_seconds=9.0,
+    session_seconds=3.0,
+)
+TINY = Load(
+    name="tiny",
+    customers=100,
+    days=5,
+    step=timedelta(hours=6),
+    freeze_seconds=5.0,
+    long_freeze_seconds=6.0,
+    session_seconds=3.0,
+    partitions=4,
+)
+"""For `make test`."""
+
+LOADS = {load.name: load for load in (FULL, QUICK, TINY)}

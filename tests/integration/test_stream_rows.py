@@ -1,0 +1,44 @@
+"""A few rows of `make stream-check`, small: a lost disk, a worker that comes back from the dead."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
+from tests.faults.calm import CalmRuns
+from tests.faults.driver import Watch, run_row
+from tests.faults.loads import TINY
+from tests.faults.rows import Row
+
+pytestmark = pytest.mark.connected
+
+ROWS = ("empty_store/rocksdb", "freeze_one/memory")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_the_tests_parts(kafka_bootstrap: str, database_url: str) -> Iterator[None]:
+    """Let every run of this module use the session's Kafka and PostgreSQL."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KAFKA_VARIABLE, kafka_bootstrap)
+        patch.setenv(DATABASE_VARIABLE, database_url)
+        yield
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> CalmRuns:
+    """The undisturbed run, played once for all rows."""
+    return CalmRuns(tmp_path_factory.mktemp("calm"), "now", Watch())
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_is_disturbed_ends_as_what_is_not(name: str, calm: CalmRuns, tmp_path: Path) -> None:
+    disturbance, store = name.split("/")
+    row = Row(disturbance, store, 1, TINY)
+
+    outcome = run_row(row, tmp_path / row.name, calm.of(1, TINY), Watch(), "now")
+
+    assert outcome.passed, outcome.note
+    assert outcome.hits
+    assert outcome.events is not None
+    assert outcome.events > 100
