@@ -13,8 +13,8 @@ LOAD = replace(
     days=60,
     # At once, a million profiles would be one enormous step.
     arrivals_per_hour=100_000,
-    # An order every six weeks; most of the lateness, and two thirds of the poor answers from
-    # orders on time, as in the public marketplace data.
+    # An order every six weeks; carriers so that about two thirds of the poor answers are of orders
+    # in time, as in the public marketplace data.
     orders_per_customer_month=0.65,
     rhythm_shape=0.8,
     abandoned=0.25,
@@ -23,7 +23,6 @@ LOAD = replace(
         Carrier(slug="green-mile", share=0.30, slow_lanes=0.25, lost=0.006),
         Carrier(slug="old-post", share=0.15, slow_lanes=0.5, lost=0.012),
     ),
-    late_handover=0.05,
     spoiled_per_kind=20,
     poison_per_kind=10,
     beyond_horizon=10,

@@ -17,7 +17,6 @@ _QUICK = (
     "deadly_record/memory",
     "broker_kill/rocksdb",
     "remade_topic/rocksdb",
-    "join/memory",
     "kill_one/rocksdb",
     "freeze_one/memory",
     "joins_and_kills/rocksdb",

@@ -19,11 +19,11 @@ _COUNTS = {
     "missing": "problems_missing",
     "renamed": "problems_renamed",
     "extra": "problems_extra",
-    "differing": "outputs_differing",
+    "differ": "outputs_differing",
     "twice": "contacts_doubled",
 }
 """Column → count."""
-_WIDTH = 120
+_WIDTH = 132
 """Where nobody knows how wide a line may be."""
 _PLAIN_LINE_SECONDS = 10.0
 
@@ -98,8 +98,8 @@ def table(outcomes: Sequence[Outcome], code: str) -> Table:
     """Return the rows as a table; a row of other code than today's is marked."""
     shown = Table(title="The stream under disturbance")
     for name in ("disturbance", "store", "seed"):
-        shown.add_column(name)
-    for name in (*_COUNTS, "recovery s"):
+        shown.add_column(name, no_wrap=True)
+    for name in (*_COUNTS, "back after s"):
         shown.add_column(name, justify="right")
     shown.add_column("passed")
     for outcome in outcomes:
