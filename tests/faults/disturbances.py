@@ -106,7 +106,7 @@ def _scale(random: Random) -> Sequence[Strike]:
 
 _SECOND = replica(2)
 
-DISTURBANCES: Mapping[str, Disturbance] = {
+DISTURBANCES: dict[str, Disturbance] = {
     "none": Disturbance(plan=_nothing),
     "kill": Disturbance(plan=_blows("SIGKILL", [(WORKER, acts.kill(WORKER))], _KILLS)),
     "terminate": Disturbance(
