@@ -3,6 +3,9 @@
 import heapq
 from datetime import datetime
 
+_STALE = 64
+"""Stale entries that are always allowed; beside them as many as there are live ones."""
+
 
 class DueIndex:
     """Each customer's next instant; planning a new one replaces the old.
@@ -24,6 +27,9 @@ class DueIndex:
         elif self._at.get(customer_id) != at:
             self._at[customer_id] = at
             heapq.heappush(self._heap, (at, customer_id))
+            if len(self._heap) > 2 * len(self._at) + _STALE:
+                self._heap = [(at, customer_id) for customer_id, at in self._at.items()]
+                heapq.heapify(self._heap)
 
     def take(self, now: datetime) -> set[str]:
         """Remove and return everybody who is due at `now`."""

@@ -136,7 +136,7 @@ class Partition:
             self._touched.discard(customer_id)
 
     def trust(self, topic_ids: Mapping[str, UUID]) -> None:
-        """Go on only if every source topic is still the one the state was made from.
+        """Go on only if every topic under this state is still the one it was made with.
 
         Raises:
             Moved: one was made anew since; its offsets mean nothing now.
@@ -144,6 +144,10 @@ class Partition:
         for name, source in self.state.sources.items():
             if source.topic_id != topic_ids[name]:
                 raise Moved(name)
+        changelog = t.FACTS_CHANGELOG.name
+        self.state.changelog_id = self.state.changelog_id or topic_ids[changelog]
+        if self.state.changelog_id != topic_ids[changelog]:
+            raise Moved(changelog)
         self._topic_ids = topic_ids
 
     def begin(self, topic: Topic, offset: int) -> int:

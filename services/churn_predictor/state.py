@@ -99,6 +99,8 @@ class PartitionState:
     """The first tick: nothing is said about promises that were broken before it."""
     number: int | None = None
     at: datetime | None = None
+    changelog_id: UUID | None = None
+    """The changelog this was written to first: in another one there is only a part of it."""
     feeds: dict[str, FeedState] = field(default_factory=dict)
 
 

@@ -55,6 +55,11 @@ class Telemetry:
                 self._seen[key] = total
         self._ticked = monotonic()
 
+    def disowned(self) -> None:
+        """Note that there is nothing to work until partitions are owned again."""
+        self.owned(())
+        self._owned = None
+
     def applied(self, partition: Partition) -> None:
         """Count what came since the last call for this partition."""
         for key, total in _totals(partition):

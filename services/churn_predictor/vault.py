@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,7 @@ class Owned:
     has_news: bool = False
     """Whether anything was applied since the last commit."""
     _position: int = field(default=0, init=False)
+    _has_gone_back: bool = field(default=False, init=False)
 
     def commit(self) -> None:
         """Make all that was applied durable and visible: outputs, state and positions at once."""
@@ -53,6 +55,11 @@ class Owned:
                 self.changelog, self.partition.number, key, value, delivered=self._delivered
             )
         self.writer.commit()
+        if self._has_gone_back:
+            raise Unavailable(
+                f"{self.changelog} was made anew while this process worked: stop every worker, make it "
+                "anew once more, and start from an empty state"
+            )
         # Only now: a store that knows more than the changelog could not be trusted again.
         self.store.keep(changes, self._position)
         self.partition.settle()
@@ -60,6 +67,7 @@ class Owned:
 
     def _delivered(self, error: Any, message: Any) -> None:
         if error is None:
+            self._has_gone_back |= message.offset() < self._position
             self._position = message.offset() + 1
 
 
@@ -91,16 +99,20 @@ class Vault:
         topic_ids = self.find_topics()
         # Mostly waiting for the broker: side by side it takes as long as the slowest.
         with ThreadPoolExecutor(_RESTORING) as pool:
-            found = pool.map(lambda number: self._fetch(number, topic_ids), wanted)
+            # All at once before anything is read: whoever comes later must fence us, not we them.
+            writers = list(pool.map(self._open_writer, wanted))
+            found = pool.map(partial(self._fetch, topic_ids), wanted, writers)
             return dict(zip(wanted, found, strict=True))
 
     def put_back(self, owned: Mapping[int, Owned]) -> None:
         """Keep committed partitions for the case that they are fetched again."""
         self._kept.update(owned)
 
-    def _fetch(self, number: int, topic_ids: TopicIds) -> Owned:
+    def _open_writer(self, number: int) -> TransactionalWriter:
         name = f"{self.transactional_id}-{number}"
-        writer = TransactionalWriter(self.deployment.bootstrap, name, t.MAX_STATE_BYTES)
+        return TransactionalWriter(self.deployment.bootstrap, name, t.MAX_STATE_BYTES)
+
+    def _fetch(self, topic_ids: TopicIds, number: int, writer: TransactionalWriter) -> Owned:
         kept = self._kept.pop(number, None)
         partition, store = (
             (kept.partition, kept.store) if kept is not None else self._open(number, topic_ids)
@@ -148,6 +160,6 @@ class Vault:
             prefix = self.deployment.prefix
             changelog = t.FACTS_CHANGELOG.physical(prefix)
             raise Unavailable(
-                f"topic {prefix}{moved} was made anew since this state was written, so its offsets "
-                f"mean nothing: make {changelog} anew too, to start from an empty state"
+                f"topic {prefix}{moved} was made anew since this state was written, so it cannot be "
+                f"gone on from: stop every worker and make {changelog} anew, to start from an empty one"
             ) from None

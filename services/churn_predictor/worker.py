@@ -97,7 +97,7 @@ class Worker:
             self.commit()
             self._vault.put_back(self._owned)
             self._owned = {}
-            self._telemetry.owned(())
+            self._telemetry.disowned()
 
     def work(self, piece: Slice) -> None:
         """Apply a slice, then let every tick take effect that waited for it.

@@ -17,7 +17,7 @@ _BATCH = 2_000
 _SILENCE_SECONDS = 30.0
 
 
-def _open(bootstrap: str, partitions: Iterable[tuple[str, int]]) -> Consumer:
+def _open(bootstrap: str, partitions: Iterable[tuple[str, int]], *, out_of_range: str) -> Consumer:
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -26,6 +26,7 @@ def _open(bootstrap: str, partitions: Iterable[tuple[str, int]]) -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
+            "auto.offset.reset": out_of_range,
             "fetch.wait.max.ms": 20,
             "fetch.message.max.bytes": 4 * 1024 * 1024,
         }
@@ -56,7 +57,8 @@ def read_on(bootstrap: str, topic: str, partition: int, position: int | None) ->
         KafkaException: the broker cannot be read.
         TimeoutError: nothing came for half a minute.
     """
-    consumer = _open(bootstrap, [(topic, partition)])
+    # A jump to the end would look like all of it.
+    consumer = _open(bootstrap, [(topic, partition)], out_of_range="error")
     try:
         if position is not None:
             _seek(consumer, TopicPartition(topic, partition, position))
@@ -109,7 +111,8 @@ class Follower:
     def __init__(
         self, bootstrap: str, topic: str, partitions: int, keep: Callable[[bytes], Any]
     ) -> None:
-        self._consumer = _open(bootstrap, [(topic, p) for p in range(partitions)])
+        everything = [(topic, p) for p in range(partitions)]
+        self._consumer = _open(bootstrap, everything, out_of_range="earliest")
         self._keep = keep
         self._ends_missing = set(range(partitions))
 

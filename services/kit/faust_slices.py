@@ -24,7 +24,8 @@ from typing import Any, NoReturn
 
 import faust
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
+from confluent_kafka import KafkaException
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -34,6 +35,8 @@ from services.kit.slices import Host, Records, Slice, cut, numbers
 
 _BUFFERED_SLICES = 16
 _IDLE_SECONDS = 0.5
+_TAKE_OVER_SECONDS = 1800.0
+_REQUEST_MS = 40_000
 _log = get(__name__)
 
 
@@ -82,6 +85,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             self.consumer.in_transaction = False
         # Without tables Faust deals partitions out one by one: a number's topics would part company.
         created._partition_assignment_strategy = [RangePartitionAssignor]  # noqa: SLF001
+        # The setting limits a take-over; a request that long would mean that nobody answers.
+        created._request_timeout_ms = created._client._request_timeout_ms = _REQUEST_MS  # noqa: SLF001
         return created
 
 
@@ -95,6 +100,7 @@ class _SliceConsumer(driver.Consumer):
         self._handed_over: dict[TP, int] = {}
         """Partition → offset up to which everything was handed to the agent."""
         self._ownership = asyncio.Lock()
+        self.is_taking_over = False
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -102,13 +108,42 @@ class _SliceConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Let the host take over what is assigned, and read on where its state ends."""
         async with self._ownership:
-            with _deadly("taking over partitions"):
-                await self._take_over(
-                    {tp for tp in self.assignment() if tp.topic in self.app.inputs}
-                )
+            # Open still where nothing was revoked, or where an older take-over has just resumed it;
+            # Faust resumes it after this one.
+            self.stop_flow()
+            self.is_taking_over = True
+            try:
+                with _deadly("taking over partitions"):
+                    await self._take_over(
+                        {tp for tp in self.assignment() if tp.topic in self.app.inputs}
+                    )
+            except asyncio.CancelledError:
+                # Faust would leave it at that: a member of the group that never reads again.
+                if not (self.should_stop or self.transport.app.should_stop):
+                    fail("taking over partitions was given up")
+                raise
+            finally:
+                self.is_taking_over = False
 
     async def _take_over(self, assigned: set[TP]) -> None:
         owned = numbers(assigned, self.app.inputs)
+        # Faust may assign anew without having revoked.
+        self._handed_over = {}
+        self.app.host.disown()
+        try:
+            starts = await self._own(assigned, owned)
+        except (KafkaException, KafkaError, TimeoutError) as error:
+            raise Unavailable(
+                f"the broker did not let partitions be taken over ({error}): start this process again"
+            ) from error
+        self._read_offset.update(starts)
+        self._committed_offset.update(starts)
+        if starts:
+            await self._thread.seek_wait(starts)
+        # Only now: until here the client may stand somewhere else, and jump without a word.
+        self._handed_over = starts
+
+    async def _own(self, assigned: set[TP], owned: frozenset[int]) -> dict[TP, int]:
         known = await asyncio.get_running_loop().run_in_executor(None, self.app.host.own, owned)
         beginnings = await self.earliest_offsets(*assigned) if assigned else {}
         # Behind the beginning lies what retention deleted unread; the host counts it.
@@ -116,11 +151,7 @@ class _SliceConsumer(driver.Consumer):
             tp: max(known.get((tp.topic, tp.partition)) or 0, beginnings[tp]) for tp in assigned
         }
         self.app.host.begin({(tp.topic, tp.partition): start for tp, start in starts.items()})
-        self._handed_over = dict(starts)
-        self._read_offset.update(starts)
-        self._committed_offset.update(starts)
-        if starts:
-            await self._thread.seek_wait(starts)
+        return starts
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish and commit, then give everything up: Faust revokes all at every rebalance."""
@@ -150,21 +181,28 @@ class _SliceConsumer(driver.Consumer):
         """Give slices to the agent; fetch again whatever could not be given."""
         dropped: set[TP] = set()
         for tp, records in cut(fetched):
-            # Another dict means: a rebalance sought anew while this was fetched.
-            if self.flow_active and known is self._handed_over and tp not in dropped:
-                await self._deliver(tp, records)
-            else:
+            if tp not in dropped and not await self._deliver(tp, records, known):
                 dropped.add(tp)
         again = {tp: self._handed_over[tp] for tp in dropped if tp in self._handed_over}
         if again:
             await self._thread.seek_wait(again)
 
-    async def _deliver(self, tp: TP, records: Records) -> None:
-        begins_at = self._handed_over[tp]
-        if records[0].offset != begins_at:
+    def _is_current(self, tp: TP, known: dict[TP, int]) -> bool:
+        # Another dict means: a rebalance sought anew while this was fetched.
+        return self.flow_active and known is self._handed_over and tp in known
+
+    async def _deliver(self, tp: TP, records: Records, known: dict[TP, int]) -> bool:
+        """Hand a slice over, and return whether it was still wanted."""
+        if not self._is_current(tp, known):
+            return False
+        if records[0].offset != known[tp]:
             with _deadly("reading on"):
-                await self._explain_jump(tp, begins_at, records[0].offset)
-        await self._give(tp, self._to_message(tp, records[-1]), records, records[-1].offset + 1)
+                await self._explain_jump(tp, known[tp], records[0].offset)
+            if not self._is_current(tp, known):
+                return False
+        message = self._to_message(tp, records[-1])
+        await self._give(tp, message, records, records[-1].offset + 1, known)
+        return True
 
     async def _explain_jump(self, tp: TP, expected: int, found: int) -> None:
         """Return if nothing lies between the two: markers, aborted or compacted records.
@@ -183,13 +221,15 @@ class _SliceConsumer(driver.Consumer):
                 "start again, and they are counted as missed"
             )
 
-    async def _give(self, tp: TP, message: Any, records: Records, ends_at: int) -> None:
-        message.value = Slice(tp.topic, tp.partition, self._handed_over[tp], records, ends_at)
+    async def _give(
+        self, tp: TP, message: Any, records: Records, ends_at: int, known: dict[TP, int]
+    ) -> None:
+        message.value = Slice(tp.topic, tp.partition, known[tp], records, ends_at)
         delivery = self.callback(message)
         # One wait per slice: back pressure holds the poll here, and a rebalance can end it.
         await self.wait_first(delivery, self.suspend_flow.wait())
-        if tp in self._handed_over and self.flow_active:
-            self._handed_over[tp] = ends_at
+        if self._is_current(tp, known):
+            known[tp] = ends_at
         self._read_offset[tp] = ends_at - 1
 
     async def _pass_markers(self, known: dict[TP, int]) -> None:
@@ -198,13 +238,19 @@ class _SliceConsumer(driver.Consumer):
         Without it a tick would wait for ever for an end offset behind which no record comes.
         """
         for tp in tuple(known):
-            if known is not self._handed_over or not self.flow_active:
+            if not self._is_current(tp, known):
                 return
             if (self.highwater(tp) or 0) > known[tp]:
-                position = await self._position_or_zero(tp)
-                if position > known[tp] and known is self._handed_over and self.flow_active:
-                    marker = _Nothing(tp.topic, tp.partition, position - 1)
-                    await self._give(tp, self._to_message(tp, marker), (), position)
+                await self._pass_marker(tp, await self._position_or_zero(tp), known)
+
+    async def _pass_marker(self, tp: TP, position: int, known: dict[TP, int]) -> None:
+        if not self._is_current(tp, known) or position <= known[tp]:
+            return
+        with _deadly("reading on"):
+            await self._explain_jump(tp, known[tp], position)
+        if self._is_current(tp, known):
+            marker = _Nothing(tp.topic, tp.partition, position - 1)
+            await self._give(tp, self._to_message(tp, marker), (), position, known)
 
     async def _position_or_zero(self, tp: TP) -> int:
         try:
@@ -257,9 +303,12 @@ class SliceApp(faust.App):
     def is_member(self) -> bool:
         """Whether the group counts this process in: its coordinator is known and gets heartbeats.
 
+        Who takes partitions over counts too: ending it would only make it begin again.
         May be called from any thread.
         """
         # The property would make a consumer where there is none yet.
+        if getattr(self._consumer, "is_taking_over", False):
+            return True
         thread = getattr(self._consumer, "_thread", None)
         coordinator = getattr(getattr(thread, "_consumer", None), "_coordinator", None)
         beating = getattr(coordinator, "_heartbeat_task", None)
@@ -298,8 +347,10 @@ def create_app(
         broker_max_poll_records=6_000,
         broker_session_timeout=session_seconds,
         broker_heartbeat_interval=session_seconds / 3.4,
-        # Taking partitions over happens inside one such request's time.
-        broker_request_timeout=300.0,
+        # Taking partitions over happens inside one such request's time,
+        broker_request_timeout=_TAKE_OVER_SECONDS,
+        # and a rebalance waits for it: who is late there would fence who came after it.
+        broker_rebalance_timeout=_TAKE_OVER_SECONDS,
         consumer_auto_offset_reset="earliest",
         # Finishing the slice in work is what makes SIGTERM harmless.
         stream_wait_empty=True,

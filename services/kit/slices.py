@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
+from services.kit.exits import Unavailable
+
 SLICE = 500
 """Most records of a slice."""
 
@@ -56,15 +58,20 @@ class HoleInStream(Exception):
     """Records between the state's position and this slice were never delivered."""
 
 
-class TornApart(Exception):
-    """The group gave one topic of a partition number to this worker and another to somebody else."""
+class TornApart(Unavailable):
+    """The group gave this worker some topics of a partition number and not the others."""
 
 
 def numbers(assigned: set[TP], topics: frozenset[str]) -> frozenset[int]:
     """Return the partition numbers of which every topic is assigned; raises `TornApart`."""
     found = frozenset(tp.partition for tp in assigned)
     if len(assigned) != len(found) * len(topics):
-        raise TornApart(f"{sorted(assigned)} are not {sorted(topics)} of {sorted(found)}")
+        missing = topics - {tp.topic for tp in assigned}
+        raise TornApart(
+            f"the group did not give this worker all topics of partitions {sorted(found)} "
+            f"({', '.join(sorted(missing)) or 'some are with others'}): see that all topics exist and "
+            "that only this version runs, then start again"
+        )
     return found
 
 

@@ -26,6 +26,7 @@ Change = tuple[bytes, bytes | None]
 MAX_AGE_SECONDS = TOMBSTONES_KEPT.total_seconds() / 2
 """A store that was away for longer may have missed that a key is gone, and would keep it for ever."""
 
+_CLOCK_SKEW_SECONDS = 300.0
 _MARK = b"\x00store"
 _MiB = 1024 * 1024
 _BLOCKS = 16 * _MiB
@@ -192,8 +193,11 @@ class RocksStore:
         if mark is None:
             return None
         age = epoch_seconds() - mark.kept_at
-        if mark.topic_id != self._topic_id or age > MAX_AGE_SECONDS:
-            _log.warning("store_outdated", folder=str(self._folder), age_seconds=round(age))
+        is_other_topic = mark.topic_id != self._topic_id
+        # A clock that was far ahead would make it young for ever.
+        if is_other_topic or not -_CLOCK_SKEW_SECONDS <= age <= MAX_AGE_SECONDS:
+            reason = "another changelog" if is_other_topic else f"{age:.0f} s old"
+            _log.warning("store_outdated", folder=str(self._folder), reason=reason)
             return None
         return mark.position
 

@@ -10,11 +10,11 @@ from services.kit.exits import Unavailable
 
 _OPEN_SECONDS = 30.0
 _ATTEMPT_SECONDS = 10.0
-_OUTAGE_SECONDS = 600.0
+_OUTAGE_SECONDS = 840.0
 """How long a broker may be away or frozen before the process gives up and is started anew."""
-_TRANSACTION_TIMEOUT_MS = 300_000
-"""Outages up to this long end no transaction.  An owner that died holds readers up no longer than it
-takes the next one to open the same id."""
+_TRANSACTION_TIMEOUT_MS = 900_000
+"""The most a broker allows by default; outages up to this long end no transaction.  An owner that died
+holds readers up no longer than it takes the next one to open the same id."""
 
 _FENCED = frozenset(
     {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}  # noqa: SLF001 - public names
@@ -89,6 +89,10 @@ class TransactionalWriter:
                 )
             except BufferError:
                 self._producer.poll(0.05)
+            except KafkaException:
+                # Only a commit is told what is really wrong.
+                self.commit()
+                raise
             else:
                 return
 
@@ -124,15 +128,15 @@ class TransactionalWriter:
             reraise=True,
         ):
             with attempt:
-                # Delivery reports are served here and nowhere else.
+                # Delivery reports are served here at the latest.
                 self._producer.flush(_ATTEMPT_SECONDS)
                 self._producer.commit_transaction(_ATTEMPT_SECONDS)
 
     def _ended(self, error: KafkaError) -> Unavailable:
         if error.code() in _FENCED:
             return Unavailable(
-                f"another process has taken over {self._id} while this one was paused or cut off; "
-                "nothing is lost, start this one again"
+                f"another process has taken over {self._id}, or the broker has ended its transaction, "
+                "while this one was paused or cut off; nothing is lost, start this one again"
             )
         return Unavailable(
             f"the broker did not commit a transaction of {self._id} ({error.str()}); "

@@ -25,7 +25,6 @@ from tests.faults.outcome import Outcome, Played, broken, judge
 from tests.faults.remade import refuse_a_remade_topic
 from tests.faults.rows import Row
 
-PATIENCE_SECONDS = 300.0
 LIMITS = Limits(of_code={EXIT_UNAVAILABLE: 100, EXIT_USAGE: 1}, others=30)
 """An outage of the broker ends services again and again; in the demo that would be given up."""
 
@@ -89,7 +88,7 @@ class Run:
             parameters=ShopParameters(customers=load.customers, days=load.days),
             step=load.step,
             folder=self._folder,
-            patience_seconds=PATIENCE_SECONDS,
+            patience_seconds=load.patience_seconds,
             cast=Cast(
                 posts=(*others, *self._disturbance.posts),
                 commands=self._disturbance.commands,

@@ -16,6 +16,8 @@ class Load:
     """How long a worker or the broker stands still."""
     long_freeze_seconds: float
     """How long a worker that has another beside it, or the broker, stands still at the worst."""
+    patience_seconds: float = 300.0
+    """How long one step may take before the run is given up."""
     session_seconds: float = 6.0
     """Silence after which a worker is out of its group; the broker of the laptop allows a second."""
     partitions: int = 6
@@ -37,6 +39,7 @@ QUICK = Load(
     step=timedelta(hours=6),
     freeze_seconds=6.0,
     long_freeze_seconds=9.0,
+    patience_seconds=120.0,
     session_seconds=3.0,
 )
 TINY = Load(
@@ -46,6 +49,7 @@ TINY = Load(
     step=timedelta(hours=6),
     freeze_seconds=5.0,
     long_freeze_seconds=6.0,
+    patience_seconds=60.0,
     session_seconds=3.0,
     partitions=4,
 )

@@ -6,7 +6,7 @@ from services.contracts import topics as t
 from services.kit.changelog import Truncated, read_on
 from services.kit.exits import Unavailable
 from services.kit.transactions import TransactionalWriter
-from tests.support.topics import Deployment
+from tests.support.topics import Deployment, wait_for
 
 pytestmark = pytest.mark.connected
 
@@ -81,6 +81,17 @@ def test_a_writer_that_was_overtaken_commits_nothing_any_more(
     second.commit()
 
     assert read(deployment, changelog) == [(b"a", b"kept"), (b"b", b"kept too")]
+
+
+def test_a_writer_that_learns_of_it_while_writing_says_so_too(
+    deployment: Deployment, changelog: str, writer: TransactionalWriter
+) -> None:
+    """The first record brings the news; whatever is written after it fails."""
+    open_writer(deployment)
+    writer.write(changelog, 0, b"a", b"lost")
+
+    with pytest.raises(Unavailable, match="another process has taken over"):
+        wait_for(lambda: writer.write(changelog, 0, b"a", b"lost"), "the news", seconds=20)
 
 
 def test_a_writer_that_was_overtaken_while_idle_commits_nothing_any_more(

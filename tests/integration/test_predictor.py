@@ -95,13 +95,14 @@ def test_a_backlog_raises_no_false_alarm_by_the_machines_clock(
     deployment: Deployment, tmp_path: Path
 ) -> None:
     """Promises fall due while the predictor is away; all but one were kept in time."""
-    now = SystemClock().now()
-    due = now + timedelta(seconds=8)
     environment = settings(deployment, CARE_CLOCK="system", CARE_CHURN_PREDICTOR_TICK_SECONDS="0.5")
     with running("churn_predictor", environment, tmp_path / "log") as service:
         wait_for(
             lambda: deployment.values(t.ACCOUNTS) or deployment.values(t.FEEDS), "a first tick"
         )
+        # Promised behind the first tick: what was broken before it raises no alarm.
+        now = SystemClock().now()
+        due = now + timedelta(seconds=8)
         service.kill()
         names = [f"{n:03}" for n in range(300)]
         told = [promised(f"sh-{n}", by=due, customer=f"c-{n}", at=now) for n in names]
@@ -172,6 +173,27 @@ def test_a_record_that_ends_three_lives_is_set_aside_and_all_others_are_applied(
     assert _applied(deployment) == len(orders) - 1
 
 
+def test_a_worker_without_partitions_takes_over_from_one_that_dies(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Nothing was ever revoked from it, so its flow is open when partitions come."""
+    deployment = Deployment(kafka_bootstrap, topic_prefix, partitions=1)
+    with running("churn_predictor", settings(deployment), tmp_path / "first") as first:
+        deployment.await_barrier(deployment.tick(START))
+        deployment.publish(placed("o-1", at=START))
+        with running("churn_predictor", settings(deployment), tmp_path / "second") as second:
+            wait_for(lambda: "listening" in second.output(), "the second worker")
+            deployment.await_barrier(deployment.tick(START + HOUR))
+            deployment.publish(*(placed(f"o-{n}", at=START) for n in range(2, 40)))
+            number = deployment.tick(START + 2 * HOUR)
+            first.kill()
+            deployment.await_barrier(number)
+
+            assert _applied(deployment) == 39
+            assert second.terminate() == 0
+    deployment.close()
+
+
 def test_a_publishers_transactions_hold_no_tick_up(
     deployment: Deployment, predictor: Service
 ) -> None:
@@ -201,7 +223,7 @@ def test_a_topic_made_anew_under_a_running_worker_ends_it_and_the_next_start_say
 
     assert predictor.process.wait(90) == 75
     # Whichever it meets first: no topic, another topic's id, or the offsets of another topic.
-    told = ("topics are missing", "was made anew", "went back from offset 3 to 0")
+    told = ("topics are missing", "was made anew", "went back from offset 3 to 0", "all topics of")
     assert any(reason in predictor.output() for reason in told)
     ended = run_to_end("churn_predictor", settings(deployment))
     assert ended.returncode == 75

@@ -20,7 +20,8 @@ from services.kit.stores import MemoryStore
 
 _MODELS = Path(services.churn_predictor.__file__).parent / "models"
 CARD = Scorecard.model_validate_json((_MODELS / "complaint-risk.json").read_bytes())
-TOPIC_IDS = {topic.name: UUID(int=n) for n, topic in enumerate((*t.PREDICTOR_SOURCES, t.TICKS), 1)}
+_TOPICS = (*t.PREDICTOR_SOURCES, t.TICKS, t.FACTS_CHANGELOG)
+TOPIC_IDS = {topic.name: UUID(int=n) for n, topic in enumerate(_TOPICS, 1)}
 EVERYTHING_HEARD = {
     "carrier:dhl": datetime.fromisoformat("2100-01-01T00:00:00+00:00"),
     "publisher:/shop/orders": datetime.fromisoformat("2100-01-01T00:00:00+00:00"),

@@ -82,6 +82,15 @@ def test_a_store_that_may_have_missed_a_deletion_is_emptied(
     assert reopened(left) == (None, {})
 
 
+def test_a_store_from_a_clock_that_was_far_ahead_is_emptied(
+    left: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = epoch_seconds()
+    monkeypatch.setattr(stores, "epoch_seconds", lambda: now - 3600)
+
+    assert reopened(left) == (None, {})
+
+
 @pytest.mark.parametrize("damage", ["CURRENT", "MANIFEST-*"])
 def test_a_damaged_store_is_made_anew(left: Path, damage: str) -> None:
     for file in left.glob(damage):
