@@ -15,6 +15,8 @@ from services.kit.logs import get
 CLOSE_SECONDS = 10
 BOOTSTRAP_MS = 5_000
 """How long a client looks for a broker before it says that there is none."""
+RECONNECT_MS = 1_000
+"""By itself the client waits up to half a minute between attempts, also for a broker that is back."""
 _log = get(__name__)
 
 
@@ -48,6 +50,7 @@ def open_consumer(bootstrap: str, group: str | None = None, **changes: Any) -> K
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "reconnect_backoff_max_ms": RECONNECT_MS,
     }
     with reaching(bootstrap):
         return KafkaConsumer(**(settings | changes))
@@ -72,6 +75,7 @@ def open_producer(bootstrap: str, **changes: Any) -> KafkaProducer:
         # expires after a retry, asks for no other, and sends nothing ever again.
         "delivery_timeout_ms": 2**31 - 1,
         "request_timeout_ms": 5_000,
+        "reconnect_backoff_max_ms": RECONNECT_MS,
         "max_request_size": 3 * 1024 * 1024,
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
     }
