@@ -358,18 +358,21 @@ def create_app(
         web_enabled=False,
     )
     app.host, app.inputs = host, frozenset(topics)
+    _set_to_work(app, topics)
+    return app
+
+
+def _set_to_work(app: SliceApp, topics: Sequence[str]) -> None:
     inputs = app.topic(*topics, schema=_SliceSchema())
 
     @app.agent(inputs, name="slices", concurrency=1)
     async def slices(stream: Any) -> None:
-        await _work(stream.events(), host)
+        await _work(stream.events(), app.host)
 
     @app.timer(interval=_IDLE_SECONDS)  # type: ignore[untyped-decorator]
     async def idle() -> None:
         with _deadly("working between slices"):
-            host.idle()
-
-    return app
+            app.host.idle()
 
 
 async def _work(events: AsyncIterable[Any], host: Host) -> None:
