@@ -40,9 +40,16 @@ def start(folder: Path, *command: str) -> Program:
 
 def wait_until_gone(pid: int) -> None:
     deadline = time.monotonic() + 5
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    while is_there(pid):
         assert time.monotonic() < deadline, f"process {pid} is still there"
         time.sleep(0.02)
+
+
+def is_there(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_its_environment_is_on_no_command_line(tmp_path: Path) -> None:
