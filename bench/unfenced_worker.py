@@ -3,60 +3,26 @@
 For measuring what fencing and atomic commits cost; it promises neither.
 """
 
-from collections.abc import Sequence
-
-from confluent_kafka import Producer
+from typing import Any
 
 from services.churn_predictor import vault
 from services.churn_predictor.__main__ import main
-from services.kit.transactions import Delivered
+from services.kit.transactions import TransactionalWriter
 
 
-class UnfencedWriter:
-    """Writes like `TransactionalWriter`; everything is visible at once."""
+class UnfencedWriter(TransactionalWriter):
+    """Writes like the worker's own, and without transactions: everything is visible at once."""
 
-    def __init__(self, bootstrap: str, transactional_id: str, max_message_bytes: int) -> None:
-        del transactional_id
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "acks": "all",
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "linger.ms": 5,
-                "batch.size": 262_144,
-                "message.max.bytes": max_message_bytes,
-                "queue.buffering.max.messages": 500_000,
-            }
-        )
+    def _identity(self) -> dict[str, Any]:
+        return {}
 
-    def write(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        delivered: Delivered | None = None,
-    ) -> None:
-        """Send one record."""
-        while True:
-            try:
-                self._producer.produce(
-                    topic,
-                    value,
-                    key,
-                    partition,
-                    headers=list(headers) or None,
-                    on_delivery=delivered,
-                )
-            except BufferError:
-                self._producer.poll(0.05)
-            else:
-                return
+    def _init(self) -> None:
+        return
 
-    def commit(self) -> None:
-        """Return when the broker has everything."""
+    def _begin(self) -> None:
+        return
+
+    def _commit(self) -> None:
         self._producer.flush()
 
 

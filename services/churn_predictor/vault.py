@@ -12,7 +12,7 @@ from services.contracts import topics as t
 from services.kit.changelog import Truncated, read_on
 from services.kit.exits import Unavailable
 from services.kit.logs import get
-from services.kit.stores import Change, Store
+from services.kit.stores import Store
 from services.kit.transactions import TransactionalWriter
 
 _RESTORING = 8
@@ -84,6 +84,10 @@ class Vault:
     """Asks the broker: a topic may have been made anew since the last time."""
     _kept: dict[int, Owned] = field(default_factory=dict, init=False)
 
+    @property
+    def _changelog(self) -> str:
+        return t.FACTS_CHANGELOG.physical(self.deployment.prefix)
+
     def fetch(self, numbers: Iterable[int]) -> dict[int, Owned]:
         """Return these partitions, each as its changelog has it, and fence whoever had them before.
 
@@ -119,8 +123,7 @@ class Vault:
         )
         partition = self._catch_up(partition, store)
         self._check(partition, topic_ids)
-        changelog = t.FACTS_CHANGELOG.physical(self.deployment.prefix)
-        return Owned(partition, store, writer, changelog)
+        return Owned(partition, store, writer, self._changelog)
 
     def _open(self, number: int, topic_ids: TopicIds) -> tuple[Partition, Store]:
         store = self.open_store(number, topic_ids[t.FACTS_CHANGELOG.name])
@@ -141,13 +144,11 @@ class Vault:
 
     def _read_on(self, partition: Partition, store: Store) -> None:
         began_at, read = store.position, 0
-        changelog = t.FACTS_CHANGELOG.physical(self.deployment.prefix)
         for stretch in read_on(
-            self.deployment.bootstrap, changelog, partition.number, store.position
+            self.deployment.bootstrap, self._changelog, partition.number, began_at
         ):
-            changes: Iterable[Change] = stretch.changes
-            store.keep(changes, stretch.position)
-            partition.take_in(changes)
+            store.keep(stretch.changes, stretch.position)
+            partition.take_in(stretch.changes)
             read += len(stretch.changes)
         _log.info(
             "partition_owned", partition=partition.number, restored=read, began_at=began_at or 0
@@ -157,9 +158,8 @@ class Vault:
         try:
             partition.trust(topic_ids)
         except Moved as moved:
-            prefix = self.deployment.prefix
-            changelog = t.FACTS_CHANGELOG.physical(prefix)
+            topic = f"{self.deployment.prefix}{moved}"
             raise Unavailable(
-                f"topic {prefix}{moved} was made anew since this state was written, so it cannot be "
-                f"gone on from: stop every worker and make {changelog} anew, to start from an empty one"
+                f"topic {topic} was made anew since this state was written, so it cannot be "
+                f"gone on from: stop every worker and make {self._changelog} anew, to start from an empty one"
             ) from None

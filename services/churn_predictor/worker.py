@@ -68,7 +68,6 @@ class Worker:
     def own(self, partitions: frozenset[int]) -> Mapping[tuple[str, int], int | None]:
         """Fence former owners, bring each partition up to date, say where to read on."""
         with self._lock:
-            self._is_working = False
             self._owned = self._vault.fetch(partitions)
             for number in partitions:
                 self._suspects.recall(number)

@@ -128,8 +128,7 @@ class _SliceConsumer(driver.Consumer):
     async def _take_over(self, assigned: set[TP]) -> None:
         owned = numbers(assigned, self.app.inputs)
         # Faust may assign anew without having revoked.
-        self._handed_over = {}
-        self.app.host.disown()
+        self._let_go()
         try:
             starts = await self._own(assigned, owned)
         except (KafkaException, KafkaError, TimeoutError) as error:
@@ -157,9 +156,12 @@ class _SliceConsumer(driver.Consumer):
         """Finish and commit, then give everything up: Faust revokes all at every rebalance."""
         await super().on_partitions_revoked(revoked)
         async with self._ownership:
-            self._handed_over = {}
             with _deadly("giving up partitions"):
-                self.app.host.disown()
+                self._let_go()
+
+    def _let_go(self) -> None:
+        self._handed_over = {}
+        self.app.host.disown()
 
     async def _drain_messages(self, fetcher: Any) -> None:
         try:

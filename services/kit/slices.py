@@ -35,7 +35,7 @@ class Host(Protocol):
     def own(self, partitions: frozenset[int]) -> Mapping[tuple[str, int], int | None]:
         """Take these partitions over, and return where to read on; None: from the beginning.
 
-        Called in a thread, with no slice in work, after every rebalance.
+        Called in a thread, with no slice in work, after every rebalance, and behind a `disown`.
         """
 
     def begin(self, starts: Mapping[tuple[str, int], int]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
-from tenacity import Retrying, retry, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from services.kit.exits import Unavailable
 
@@ -27,7 +27,13 @@ def _is_retriable(error: BaseException) -> bool:
     return isinstance(error, KafkaException) and bool(error.args[0].retriable())
 
 
-_WAIT = wait_random_exponential(multiplier=0.05, max=1.0)
+def _retrying(seconds: float) -> Retrying:
+    return Retrying(
+        retry=retry_if_exception(_is_retriable),
+        stop=stop_after_delay(seconds),
+        wait=wait_random_exponential(multiplier=0.05, max=1.0),
+        reraise=True,
+    )
 
 
 class TransactionalWriter:
@@ -45,9 +51,6 @@ class TransactionalWriter:
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
-                "transactional.id": transactional_id,
-                "transaction.timeout.ms": _TRANSACTION_TIMEOUT_MS,
-                "message.timeout.ms": _TRANSACTION_TIMEOUT_MS,
                 "acks": "all",
                 "enable.idempotence": True,
                 # Explicit partitions are given; this one is for completeness, as in the Java client.
@@ -56,6 +59,7 @@ class TransactionalWriter:
                 "batch.size": 262_144,
                 "message.max.bytes": max_message_bytes,
                 "queue.buffering.max.messages": 500_000,
+                **self._identity(),
             }
         )
         self._is_open = False
@@ -75,7 +79,7 @@ class TransactionalWriter:
         `delivered` is called during `commit` with the client's error and message.
         """
         if not self._is_open:
-            self._producer.begin_transaction()
+            self._begin()
             self._is_open = True
         while True:
             try:
@@ -111,22 +115,21 @@ class TransactionalWriter:
                 raise self._ended(error.args[0]) from error
             self._is_open = False
 
-    @retry(
-        retry=retry_if_exception(_is_retriable),
-        stop=stop_after_delay(_OPEN_SECONDS),
-        wait=_WAIT,
-        reraise=True,
-    )
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "transactional.id": self._id,
+            "transaction.timeout.ms": _TRANSACTION_TIMEOUT_MS,
+            "message.timeout.ms": _TRANSACTION_TIMEOUT_MS,
+        }
+
+    def _begin(self) -> None:
+        self._producer.begin_transaction()
+
     def _init(self) -> None:
-        self._producer.init_transactions(_OPEN_SECONDS)
+        _retrying(_OPEN_SECONDS)(self._producer.init_transactions, _OPEN_SECONDS)
 
     def _commit(self) -> None:
-        for attempt in Retrying(
-            retry=retry_if_exception(_is_retriable),
-            stop=stop_after_delay(_OUTAGE_SECONDS),
-            wait=_WAIT,
-            reraise=True,
-        ):
+        for attempt in _retrying(_OUTAGE_SECONDS):
             with attempt:
                 # Delivery reports are served here at the latest.
                 self._producer.flush(_ATTEMPT_SECONDS)

@@ -239,8 +239,12 @@ def _adds_up(fact: RiskAssessed) -> bool:
     return abs(implied - fact.probability) <= allowed
 
 
+def _key(record: Record) -> str:
+    return (record.key or b"").decode("utf-8", "replace")
+
+
 def _take_risk(kept: PartitionEvidence, record: Record) -> None:
-    customer = (record.key or b"").decode("utf-8", "replace")
+    customer = _key(record)
     if record.value is None:
         kept.risks.pop(customer, None)
     else:
@@ -249,7 +253,7 @@ def _take_risk(kept: PartitionEvidence, record: Record) -> None:
 
 def _take_mark(kept: PartitionEvidence, record: Record) -> None:
     if record.value is None:
-        feed = (record.key or b"").decode("utf-8", "replace").rpartition("|")[0]
+        feed = _key(record).rpartition("|")[0]
         kept.feeds.pop(feed, None)
         return
     mark = FEED_RECORD.validate_json(record.value)
@@ -261,7 +265,7 @@ def _take_mark(kept: PartitionEvidence, record: Record) -> None:
 
 def _take_account(kept: PartitionEvidence, record: Record) -> None:
     if record.value is None:
-        topic = (record.key or b"").decode("utf-8", "replace").rpartition("|")[0]
+        topic = _key(record).rpartition("|")[0]
         kept.accounts.pop(topic, None)
         return
     account = Account.model_validate_json(record.value)

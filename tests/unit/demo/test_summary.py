@@ -5,20 +5,13 @@ from typing import Any
 from rich.console import Console
 
 from services.demo.figures import (
-    Complaints,
     Contacts,
     LateOrders,
-    LeadTime,
-    Ledgered,
-    Problems,
-    Report,
     Suppressed,
 )
 from services.demo.summary import summarise
+from tests.support.reports import EVENTS, report
 
-BALANCED = Ledgered(
-    published=10, rejected=2, accepted=11, applied=8, duplicate=1, late=1, dead_lettered=1
-)
 CONTACTS: dict[str, Any] = {
     "decisions": 7, "contact": 3, "deferred": 2, "held_out": 0,
     "suppressed": Suppressed(consent=2), "sent": 3, "failed": 0, "withdrawn": 0, "unknown": 0,
@@ -28,26 +21,12 @@ CONTACTS: dict[str, Any] = {
 
 def said(**changes: Any) -> str:
     values: dict[str, Any] = {
-        "seed": 1,
-        "source": "simulated",
-        "orders": 42,
-        "simulated_from": "2026-03-02T00:00:00+00:00",
-        "simulated_until": "2026-04-01T00:00:00+00:00",
-        "ticks": 9,
-        "wall_seconds": 12.3,
-        "events": BALANCED,
-        "profiles": BALANCED,
-        "problems": Problems(opened=5, cleared=4, retracted=1, by_kind={"delivery_delay": 5}),
         "contacts": Contacts(**CONTACTS),
-        "complaints": Complaints(total=6, reached_first=1, written_about=3),
-        "lead_time_hours": LeadTime(p10=1.0, p50=20.0, p90=30.0),
-        "late_orders": None,
-        "decisions_digest": "d",
         "restarts": {"ingest": 0},
         "invented": ("everything is invented",),
     }
     console = Console(width=200, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    console.print(summarise(Report(**(values | changes))))
+    console.print(summarise(report(**(values | changes))))
     return console.export_text()
 
 
@@ -68,7 +47,7 @@ def test_a_double_contact_is_shouted() -> None:
 
 
 def test_a_lost_record_is_shouted() -> None:
-    text = said(events=BALANCED.model_copy(update={"applied": 7}))
+    text = said(events=EVENTS.model_copy(update={"applied": 7}))
     assert "✗ records on the topics are not all accounted for" in text
     assert "✓ Every record" not in text
 
@@ -102,7 +81,7 @@ def test_late_orders_are_told_with_their_interval() -> None:
 
 
 def test_what_ingest_no_longer_knows_is_called_unknown() -> None:
-    forgotten = BALANCED.model_copy(update={"published": None, "rejected": None})
+    forgotten = EVENTS.model_copy(update={"published": None, "rejected": None})
     text = said(events=forgotten, profiles=forgotten, restarts={"ingest": 1})
     assert "what it took and refused in this run is not known" in text
     assert "unknown" in next(line for line in text.splitlines() if "taken by ingest" in line)

@@ -8,7 +8,8 @@ from services.verifier.verdict import CLASSES
 from tests.faults.loads import FULL
 from tests.faults.outcome import Outcome, Played, broken, judge
 from tests.faults.rows import Row
-from tests.unit.faults.made import CONTACTS, EVENTS, played, report
+from tests.support.reports import CONTACTS, EVENTS, report
+from tests.unit.faults.made import played
 
 ONE_MORE_LETTER = EVENTS.model_copy(update={"dead_lettered": 2, "accepted": 12})
 ANOTHER_COUNT = {"outputs": {"problems|c|1": "a", "accounts|purchases|0": "other"}}
