@@ -122,6 +122,9 @@ class SurveyKind(StrEnum):
     NPS = "nps"
 
 
+POOR_UP_TO = {SurveyKind.CSAT: WORST_SATISFIED_CSAT - 1, SurveyKind.CES: 2, SurveyKind.NPS: 6}
+"""The best score of each kind that is still a poor answer; of NPS: a detractor."""
+
 _SCORES = {SurveyKind.CSAT: (1, 5), SurveyKind.CES: (1, 7), SurveyKind.NPS: (0, 10)}
 
 

@@ -5,10 +5,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from services.contracts.envelope import Fact, Identifier, Instant
+from services.contracts.envelope import Fact, Identifier, Instant, TimeZone
 
 Carrier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
 """A carrier's slug, for example `dhl`."""
+
+
+Region = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+"""A country or one of its parts, after ISO 3166: `DE`, `BR-SP`."""
 
 
 class PromiseSource(StrEnum):
@@ -32,6 +36,11 @@ class ShipmentPromised(Fact):
     promise_source: PromiseSource = PromiseSource.COMPANY
     carrier: Carrier | None = None
     seller_id: Identifier | None = None
+    time_zone: TimeZone | None = None
+    """The recipient's, in which business days are counted; None: the deployment's default."""
+    origin_region: Region | None = None
+    destination_region: Region | None = None
+    """Where it goes, coarsely; with the origin it names the lane."""
 
 
 class ShipmentHandedOver(Fact):

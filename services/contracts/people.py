@@ -1,28 +1,12 @@
 """Facts on `customers` and `consents`: the only contracts that may hold personal data."""
 
 from enum import StrEnum
-from functools import cache
 from typing import Annotated, ClassVar, Self
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from services.contracts.envelope import Fact, Instant
+from services.contracts.envelope import Fact, Instant, TimeZone
 
-
-@cache
-def _zone_names() -> frozenset[str]:
-    # Walks the whole time zone folder (5 ms), which is too slow for every profile.
-    return frozenset(available_timezones())
-
-
-def _known_zone(name: str) -> str:
-    if name not in _zone_names():
-        raise ValueError("must be an IANA time zone, for example Europe/Berlin")
-    return name
-
-
-TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 
 # Quoted names, comments, address literals and encoded words are legal in a mail's headers and are
 # nobody's address: what a header would read as one of them is refused at the door.

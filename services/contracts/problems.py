@@ -1,5 +1,6 @@
 """What the predictor says: problems on `problems`, risk on `assessments` and `customer-risks`."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 from uuid import UUID
@@ -10,14 +11,28 @@ from services.contracts.envelope import Contract, Fact, Identifier, Instant
 
 
 class ProblemKind(StrEnum):
-    """What is going wrong."""
+    """What is going wrong; `docs/expectations.md` says when each begins, worsens and ends."""
 
     DELIVERY_DELAY = "delivery_delay"
     HANDOVER_OVERDUE = "handover_overdue"
+    FIRST_SCAN_MISSING = "first_scan_missing"
+    SCAN_STALLED = "scan_stalled"
+    DELIVERY_EXCEPTION = "delivery_exception"
+    ATTEMPT_FAILED = "attempt_failed"
+    PICKUP_WAITING = "pickup_waiting"
+    REFUND_OVERDUE = "refund_overdue"
+    PAYMENT_FAILED = "payment_failed"
+    CART_ABANDONED = "cart_abandoned"
+    CONTACT_UNANSWERED = "contact_unanswered"
+    CONTACT_REOPENED = "contact_reopened"
+    CONTACT_REPEATED = "contact_repeated"
+    HELP_NOT_FOUND = "help_not_found"
+    SURVEY_POOR = "survey_poor"
+    LAPSE_RISK = "lapse_risk"
 
 
 class Tier(StrEnum):
-    """How far a problem has got; in this order for a delivery, `overdue` alone for a hand-over."""
+    """How far a problem has got; the tiers of each kind are in `TIERS_OF`."""
 
     AT_RISK = "at_risk"
     OVERDUE = "overdue"
@@ -27,6 +42,27 @@ class Tier(StrEnum):
     def rank(self) -> int:
         """Position in the order of escalation, from 0."""
         return list(Tier).index(self)
+
+
+TIERS_OF: Mapping[ProblemKind, tuple[Tier, ...]] = {
+    ProblemKind.DELIVERY_DELAY: (Tier.AT_RISK, Tier.OVERDUE, Tier.LATE),
+    ProblemKind.HANDOVER_OVERDUE: (Tier.OVERDUE,),
+    ProblemKind.FIRST_SCAN_MISSING: (Tier.OVERDUE,),
+    ProblemKind.SCAN_STALLED: (Tier.OVERDUE,),
+    ProblemKind.DELIVERY_EXCEPTION: (Tier.OVERDUE,),
+    ProblemKind.ATTEMPT_FAILED: (Tier.AT_RISK, Tier.OVERDUE),
+    ProblemKind.PICKUP_WAITING: (Tier.OVERDUE, Tier.LATE),
+    ProblemKind.REFUND_OVERDUE: (Tier.OVERDUE, Tier.LATE),
+    ProblemKind.PAYMENT_FAILED: (Tier.OVERDUE,),
+    ProblemKind.CART_ABANDONED: (Tier.OVERDUE,),
+    ProblemKind.CONTACT_UNANSWERED: (Tier.OVERDUE, Tier.LATE),
+    ProblemKind.CONTACT_REOPENED: (Tier.OVERDUE,),
+    ProblemKind.CONTACT_REPEATED: (Tier.OVERDUE,),
+    ProblemKind.HELP_NOT_FOUND: (Tier.OVERDUE,),
+    ProblemKind.SURVEY_POOR: (Tier.OVERDUE,),
+    ProblemKind.LAPSE_RISK: (Tier.AT_RISK,),
+}
+"""Kind → the tiers it can reach, in their order."""
 
 
 class Actor(StrEnum):
@@ -48,7 +84,7 @@ class FeedEvidence(Contract):
     """Why an absence was believed: the feed was heard after the deadline, or had been silent too long."""
 
     feed: str
-    """`carrier:<slug>` or `publisher:<source>`."""
+    """`carrier:<slug>`, `scans:<slug>` (its checkpoints alone) or `publisher:<source>`."""
     silent: bool
     heard_at: Instant | None = None
     """None: never."""
@@ -58,13 +94,15 @@ class _ProblemFact(Fact):
     problem_id: UUID
     kind: ProblemKind
     subject: Identifier
-    """The shipment's id."""
-    order_id: Identifier
+    """What it is about: a shipment, refund, order, cart, contact or survey, by its id; or `customer`."""
+    order_id: Identifier | None = None
+    """None: it is about no order, or nobody said which."""
     episode: Annotated[int, Field(ge=1)]
     tier: Tier
     deadline: Instant
     """The instant whose passing brought this tier."""
-    promised_by: Instant
+    promised_by: Instant | None = None
+    """The first date that was promised; None: the customer was told none."""
     actor: Actor
     evidence: tuple[EventRef, ...] = ()
     feed: FeedEvidence | None = None
@@ -104,15 +142,22 @@ class RiskKind(StrEnum):
     """What the probability is of."""
 
     COMPLAINT = "complaint"
+    LAPSE = "lapse"
+    """That the customer will not buy again."""
 
 
 class DecisionPoint(StrEnum):
-    """The moment in an order's life at which it was scored."""
+    """The moment in an order's, or a customer's, life at which it was scored."""
 
+    APPROVAL = "approval"
     HANDOVER_LIMIT = "handover_limit"
+    HANDOVER = "handover"
     BEFORE_PROMISE = "before_promise"
     PROMISE = "promise"
     AFTER_PROMISE = "after_promise"
+    DELIVERY = "delivery"
+    SILENCE = "silence"
+    """A customer has not bought for as long as their own rhythm makes worth a look."""
 
 
 class Band(StrEnum):
@@ -137,13 +182,18 @@ class RiskAssessed(Fact):
 
     TYPE: ClassVar[str] = "care.risk.assessed.v1"
     kind: RiskKind
-    order_id: Identifier
+    order_id: Identifier | None = None
+    """None: it is about the customer as a whole."""
     subject: Identifier
     decision_point: DecisionPoint
+    as_of: Instant | None = None
+    """The instant whose knowledge went in; what happened later did not count."""
     probability: Annotated[float, Field(ge=0, le=1)]
     band: Band
     model: str
     model_version: str
+    model_digest: str | None = None
+    """SHA-256 of the model file's content."""
     intercept_log_odds: float
     contributions: tuple[Contribution, ...]
     facts_digest: str

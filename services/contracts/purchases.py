@@ -22,6 +22,8 @@ class OrderLine(Contract):
 
     product_id: Identifier
     seller_id: Identifier | None = None
+    category: Identifier | None = None
+    """The shop's own name for the kind of product."""
     quantity: Annotated[int, Field(ge=1, le=100_000)] = 1
     price_minor: MinorUnits
 

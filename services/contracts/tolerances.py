@@ -1,0 +1,63 @@
+"""How long is too long: every number the rules of care go by, with its default.
+
+`docs/expectations.md` says which rule uses which.  A deployment may name a JSON file with others.
+"""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from services.contracts.envelope import Contract, TimeZone
+from services.contracts.problems import ProblemKind
+
+Days = Annotated[int, Field(ge=1, le=30)]
+"""Business days: Monday to Friday in the recipient's zone."""
+Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=365))]
+"""A length of time, as seconds or in ISO 8601 (`PT4H`)."""
+
+
+class Tolerances(Contract):
+    """What a deployment tolerates before it speaks of a problem."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time_zone: TimeZone = "UTC"
+    """In which business days are counted where no promise names the recipient's zone."""
+    feed_cap: Span = timedelta(hours=24)
+    """How long an absence waits for a feed that may only be late."""
+
+    at_risk_before_promise: Span = timedelta(days=3)
+    """Early enough to act, late enough to mean something (precision falls quickly before)."""
+    late_after_promise: Span = timedelta(hours=24)
+    """The promised day is over; one day is nearly forgiven, the break comes after it."""
+    first_scan_days: Days = 2
+    progress_days: Days = 4
+    out_for_delivery_days: Days = 1
+    """Between `out_for_delivery` and whatever comes of it."""
+    next_attempt_days: Days = 1
+    pickup_days: Days = 3
+    pickup_late_days: Days = 5
+
+    refund_late_after: Span = timedelta(hours=72)
+    payment_failures: Annotated[int, Field(ge=1, le=8)] = 2
+
+    reply_days: Days = 1
+    reply_late_days: Days = 2
+    contacts_on_one_order: Annotated[int, Field(ge=2, le=20)] = 3
+    contacts_within: Span = timedelta(days=30)
+    help_silence: Span = timedelta(hours=4)
+
+    expiry: Span = timedelta(days=60)
+    """An open problem nobody heard of for so long after its deadline ends as expired."""
+    expiry_of: dict[ProblemKind, Span] = {
+        ProblemKind.PAYMENT_FAILED: timedelta(days=7),
+        ProblemKind.CART_ABANDONED: timedelta(days=7),
+        ProblemKind.HELP_NOT_FOUND: timedelta(days=7),
+        ProblemKind.SURVEY_POOR: timedelta(days=30),
+    }
+    """Kinds that end sooner."""
+
+    def expires_after(self, kind: ProblemKind) -> timedelta:
+        """Return how long after its deadline an open problem of this kind is given up."""
+        return self.expiry_of.get(kind, self.expiry)
