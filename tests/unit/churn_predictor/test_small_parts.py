@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from services.churn_predictor.due import DueIndex
 from services.churn_predictor.expectations import parcels
-from services.churn_predictor.facts import Facts, learn
+from services.churn_predictor.facts import Facts
+from services.churn_predictor.learning import learn
 from services.churn_predictor.features import FEATURES, features
 from services.churn_predictor.feeds import HeardFeeds
 from services.churn_predictor.scoring import Bands, Scorecard, Table, score
