@@ -5,10 +5,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import faust
-from pydantic import ValidationError
 
 from services.churn_predictor.partition import Partition
-from services.churn_predictor.scoring import Scorecard
+from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
 from services.churn_predictor.settings import Settings
 from services.churn_predictor.telemetry import Telemetry
 from services.churn_predictor.ticker import Ticker
@@ -42,14 +41,13 @@ def load_scorecard(path: Path) -> Scorecard:
         Unavailable: there is none, or it is not one; the message says what is wrong.
     """
     try:
-        return Scorecard.model_validate_json(path.read_bytes())
+        return read_scorecard(path.read_bytes())
     except OSError as error:
         raise Unavailable(
             f"cannot read the scorecard {path} ({error.strerror}): set CARE_CHURN_PREDICTOR_MODEL"
         ) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise Unavailable(f"{path} is no scorecard: {first['loc']}: {first['msg']}") from None
+    except UnusableModel as error:
+        raise Unavailable(f"{path} is no scorecard: {error}") from None
 
 
 def find_topics(settings: Settings) -> TopicIds:

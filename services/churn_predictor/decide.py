@@ -70,7 +70,8 @@ def _assess(
     key = f"{parcel.shipment_id}|{expectation.point}"
     if key not in state.assessed:
         # As of the deadline, not of the look at it: the same whenever the tick came.
-        result = score(card, features(parcel, state.facts, expectation.deadline))
+        values = features(parcel, state.facts, expectation.deadline)
+        result = score(card, expectation.point, values)
         state.assessed[key] = Assessed(result.probability, result.band)
         said.append(_risk_event(customer_id, state, parcel, expectation, now, result, card))
     return state.assessed[key]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import services.churn_predictor
 from services.churn_predictor.partition import Output, Partition, Refused
-from services.churn_predictor.scoring import Scorecard
+from services.churn_predictor.scoring import read_scorecard
 from services.contracts import events
 from services.contracts import topics as t
 from services.contracts.envelope import Event
@@ -19,7 +19,7 @@ from services.kit.records import read_event
 from services.kit.stores import MemoryStore
 
 _MODELS = Path(services.churn_predictor.__file__).parent / "models"
-CARD = Scorecard.model_validate_json((_MODELS / "complaint-risk.json").read_bytes())
+CARD = read_scorecard((_MODELS / "complaint-risk.json").read_bytes())
 _TOPICS = (*t.PREDICTOR_SOURCES, t.TICKS, t.FACTS_CHANGELOG)
 TOPIC_IDS = {topic.name: UUID(int=n) for n, topic in enumerate(_TOPICS, 1)}
 EVERYTHING_HEARD = {
