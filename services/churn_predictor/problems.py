@@ -246,7 +246,9 @@ def _look_again(
 ) -> LookAgain:
     """Add the end of an open episode, or an end that lies ahead of now."""
     is_open = episode is not None and episode.is_open
-    expiry = episode.deadline + tolerances.expires_after(watch.kind) if episode and is_open else None
+    expiry = (
+        episode.deadline + tolerances.expires_after(watch.kind) if episode and is_open else None
+    )
     ahead = watch.ended.at if watch.ended is not None else None
     first = min((at for at in (again.at, expiry, ahead) if at is not None), default=None)
     return replace(again, at=first)
