@@ -44,7 +44,9 @@ class Telling:
     def lines(self, kind: ProblemKind, subject: str) -> list[Line]:
         """Return what is said of one watch, each record as one line."""
         found = self.courses.get((kind, subject), Course())
-        return [(each.step, _word(each.type, each.data), each.data["tier"]) for each in found.expected]
+        return [
+            (each.step, _word(each.type, each.data), each.data["tier"]) for each in found.expected
+        ]
 
     def said(self, kind: ProblemKind, subject: str) -> list[dict[str, Any]]:
         """Return the data of what is said of one watch."""
@@ -87,7 +89,9 @@ def tell(
         band: Of every assessment.
     """
     records, timeline = timeline_of(arriving, ats)
-    became = outcomes(collect(records, 1).partitions[0], timeline, lambda told: False, lockstep=True)
+    became = outcomes(
+        collect(records, 1).partitions[0], timeline, lambda told: False, lockstep=True
+    )
     besides = {
         feed: [
             Mark(timeline.numbers[index], at, 1)

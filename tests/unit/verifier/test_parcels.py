@@ -155,9 +155,7 @@ def test_a_late_first_promise_of_a_later_day_retracts_it() -> None:
 
 def test_how_early_and_how_late_are_tolerances() -> None:
     tolerances = Tolerances(at_risk_before_promise=DAY, late_after_promise=4 * DAY)
-    found = told(
-        {1: [promised(by=day(5), at=day(0.5))]}, band=Band.HIGH, tolerances=tolerances
-    )
+    found = told({1: [promised(by=day(5), at=day(0.5))]}, band=Band.HIGH, tolerances=tolerances)
 
     assert found.lines(ProblemKind.DELIVERY_DELAY, "sh-1")[:3] == [
         (5, "opened", "at_risk"),
@@ -387,7 +385,11 @@ def test_it_is_over_when_the_parcel_goes_on_and_comes_again_from_then() -> None:
 
 def test_an_exception_of_another_kind_is_another_one() -> None:
     found = told(
-        {1: [promise()], 5: [scan("exception/009", 4.5, "x-1")], 7: [scan("exception/002", 6, "x-2")]}
+        {
+            1: [promise()],
+            5: [scan("exception/009", 4.5, "x-1")],
+            7: [scan("exception/002", 6, "x-2")],
+        }
     )
     kind = ProblemKind.DELIVERY_EXCEPTION
 

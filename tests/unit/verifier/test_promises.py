@@ -117,9 +117,7 @@ def test_how_long_a_feed_is_waited_for_is_a_tolerance() -> None:
         ([2, 5], 6),
     ],
 )
-def test_scans_that_were_never_heard_prove_nothing(
-    heard: list[int], opened_at: int | None
-) -> None:
+def test_scans_that_were_never_heard_prove_nothing(heard: list[int], opened_at: int | None) -> None:
     found = told((1, watch(step(5, feed=SCANS))), heard={SCANS: heard, PUBLISHER: [5]})
 
     assert [line[0] for line in words(found)[:1]] == ([] if opened_at is None else [opened_at])
@@ -201,9 +199,7 @@ def test_1_comes_before_all_others() -> None:
 
 
 def test_1_what_has_ended_is_not_scored_and_opens_nothing() -> None:
-    over = replace(
-        watch(Step(day(2), Tier.OVERDUE, None, DecisionPoint.PROMISE)), end=stamp(1.5)
-    )
+    over = replace(watch(Step(day(2), Tier.OVERDUE, None, DecisionPoint.PROMISE)), end=stamp(1.5))
 
     assert told((1, over)) == Course()
 
@@ -215,7 +211,11 @@ def test_2_a_later_anchor_clears_and_may_open_again_in_the_same_look(
     again = watch(step(4), anchor=3, renewed_by=stamp(renewed, "renewal"))
     found = told((1, watch(step(2))), (5, again))
 
-    assert words(found)[:3] == [(2, "opened", "overdue"), (5, how, "overdue"), (5, "opened", "overdue")]
+    assert words(found)[:3] == [
+        (2, "opened", "overdue"),
+        (5, how, "overdue"),
+        (5, "opened", "overdue"),
+    ]
     # Cleared, it rests on what it was opened with.
     assert evidence(found, 1) == ["e-1", "renewal"]
     assert evidence(found, 2) == ["e-3"]

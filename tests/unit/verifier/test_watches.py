@@ -197,7 +197,11 @@ def test_a_cart_is_a_problem_where_money_failed_before_it_was_given_up(
     assert found.lines(kind, "b-1") == lines
     if lines:
         opened, solved = found.said(kind, "b-1")
-        assert (ids(opened), ids(solved), opened["actor"]) == (["gone"], ["gone", "o-9"], "customer")
+        assert (ids(opened), ids(solved), opened["actor"]) == (
+            ["gone"],
+            ["gone", "o-9"],
+            "customer",
+        )
         assert opened["deadline"] == "2026-01-05T12:00:00Z"
 
 
@@ -366,7 +370,11 @@ def test_the_third_contact_about_one_order_is_a_problem_until_all_are_closed() -
 
 @pytest.mark.parametrize(("last", "is_said"), [(31.5, True), (31.6, False)])
 def test_they_must_lie_within_thirty_days(last: float, is_said: bool) -> None:
-    asking = [asked(1.5, "q-1", "k-1", "o"), asked(9, "q-2", "k-2", "o"), asked(last, "q", "k", "o")]
+    asking = [
+        asked(1.5, "q-1", "k-1", "o"),
+        asked(9, "q-2", "k-2", "o"),
+        asked(last, "q", "k", "o"),
+    ]
     found = told({40: asking})
 
     assert bool(found.lines(ProblemKind.CONTACT_REPEATED, "o")) is is_said
@@ -402,7 +410,9 @@ def test_a_contact_that_turns_out_to_be_about_something_else_retracts_it() -> No
 # help_not_found
 
 
-def searched(number: float, name: str, order: str | None = None, *, found: bool = False) -> Event[Any]:
+def searched(
+    number: float, name: str, order: str | None = None, *, found: bool = False
+) -> Event[Any]:
     fact = HelpSearched(search_id=name, place=HelpPlace.FAQ, found=found, order_id=order)
     return at(number, name, fact, DESK)
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from services.verifier.weekdays import business_days_after
 
+BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
+
 
 def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
@@ -73,19 +75,22 @@ def test_a_time_that_does_not_exist_or_exists_twice_is_the_one_of_fold_0() -> No
 
 
 @given(
-    moment=st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1)),
+    moment=st.integers(0, 2 * 365 * 24 * 60).map(
+        lambda minutes: BEGIN + timedelta(minutes=minutes)
+    ),
     days=st.integers(1, 30),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "Africa/Cairo", "Pacific/Auckland"]),
 )
 def test_as_many_weekdays_lie_on_the_way(moment: datetime, days: int, zone: str) -> None:
-    begin = moment.replace(tzinfo=UTC)
-    local = begin.astimezone(ZoneInfo(zone)).date()
+    local = moment.astimezone(ZoneInfo(zone)).date()
     walked = 0
     while walked < days:
         local += timedelta(days=1)
         walked += local.weekday() < 5
 
-    found = business_days_after(begin, days, zone).astimezone(ZoneInfo(zone))
+    found = business_days_after(moment, days, zone).astimezone(ZoneInfo(zone))
 
     # A time that does not exist is shown an hour later; the day may be the next then, never another.
-    assert found.date() == local or found.utcoffset() != begin.astimezone(ZoneInfo(zone)).utcoffset()
+    assert (
+        found.date() == local or found.utcoffset() != moment.astimezone(ZoneInfo(zone)).utcoffset()
+    )
