@@ -87,11 +87,10 @@ def _promised(fact: deliveries.ShipmentPromised) -> Said:
         "promised_by": fact.promised_by,
         "ship_by": fact.ship_by,
         "carrier": fact.carrier,
-        "time_zone": fact.time_zone,
         "origin_region": fact.origin_region,
         "destination_region": fact.destination_region,
     }
-    return _shipment(fact, "promised", None, promise)
+    return _shipment(fact, "promised", None, promise, fact.time_zone)
 
 
 def _handed_over(fact: deliveries.ShipmentHandedOver) -> Said:

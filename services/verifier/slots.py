@@ -36,6 +36,8 @@ FORM: Mapping[str, tuple[str, ...]] = {
         "order_id",
         "first_promise",
         "latest_promise",
+        "first_zone",
+        "last_zone",
         "handed_over",
         "carrier",
         "scans",
@@ -214,12 +216,19 @@ def _cart(said: Sequence[Entry]) -> Slots:
 
 def _shipment(said: Sequence[Entry]) -> Slots:
     promises = [_promise(*entry) for entry in _of(said, "promised")]
+    zones = [
+        {"told": _stamp(stamp), "name": says[6]}
+        for stamp, says in _of(said, "promised")
+        if says[6] is not None
+    ]
     scanned = _of(said, "scanned")
     arrived = [entry for entry in scanned if entry[1][5].partition("/")[0] == _DELIVERED]
     return {
         "order_id": min(says[3] for _, says in said),
         "first_promise": promises[0] if promises else None,
         "latest_promise": promises[-1] if promises else None,
+        "first_zone": zones[0] if zones else None,
+        "last_zone": zones[-1] if zones else None,
         "handed_over": _first(said, "handed_over"),
         "carrier": _least(said, 4),
         "scans": _scans(scanned),

@@ -52,14 +52,10 @@ class Picture:
     @property
     def zone(self) -> str | None:
         """The zone named by the customer's latest promise that names one."""
-        promises = (
-            parcel[slot]
-            for parcel in self.things[SHIPMENTS].values()
-            for slot in ("first_promise", "latest_promise")
-            if "time_zone" in parcel.get(slot, {})
-        )
-        latest = max(promises, key=lambda promise: stamp_of(promise["told"]), default=None)
-        return None if latest is None else str(latest["time_zone"])
+        parcels = self.things[SHIPMENTS].values()
+        zones = (parcel["last_zone"] for parcel in parcels if "last_zone" in parcel)
+        latest = max(zones, key=lambda zone: stamp_of(zone["told"]), default=None)
+        return None if latest is None else str(latest["name"])
 
     @property
     def bought(self) -> list[Stamp]:
@@ -159,8 +155,7 @@ class _Story:
     def _parcel(self, name: str) -> Parcel:
         slots = self.picture.named(SHIPMENTS, name)
         order = self.picture.named(ORDERS, slots.get("order_id", ""))
-        promises = (slots.get(slot, {}) for slot in ("first_promise", "latest_promise"))
-        zone = next((p["time_zone"] for p in promises if "time_zone" in p), None)
+        zone = slots.get("first_zone", {}).get("name")
         return Parcel(slots, w.stamp(order.get("cancelled")), self._measure(zone))
 
     def _purchases(self) -> Found:

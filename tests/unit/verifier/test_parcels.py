@@ -279,6 +279,7 @@ def test_the_zone_is_the_parcels_then_the_customers_latest_then_the_deployments(
     taken = handed_over(at=day(2) - HOUR / 2)
     other = promise("Pacific/Auckland", shipment="sh-2", at=START + HOUR, event_id="other")
     later = promise("Pacific/Auckland", at=START + HOUR, event_id="later")
+    last = promise(at=START + 2 * HOUR, event_id="last")
     tolerances = Tolerances(time_zone="Pacific/Auckland")
 
     def deadline(*more: Event[Any], zone: str | None = None, **named: Any) -> str:
@@ -291,6 +292,8 @@ def test_the_zone_is_the_parcels_then_the_customers_latest_then_the_deployments(
     assert deadline(tolerances=tolerances) == auckland
     assert deadline(other) == auckland
     assert deadline(later) == auckland
+    # Neither the first nor the latest promise: one between them is the first that names a zone.
+    assert deadline(later, last) == auckland
     assert deadline(other, zone="UTC") == utc
     assert deadline(later, zone="UTC") == utc
     assert deadline(tolerances=tolerances, zone="UTC") == utc

@@ -102,9 +102,9 @@ def test_with_a_feed_it_waits_to_be_heard_or_a_day(
 
 
 def test_how_long_a_feed_is_waited_for_is_a_tolerance() -> None:
-    cap = {"feed_cap": 3 * DAY}
+    found = told((1, watch(step(5, feed=PUBLISHER))), heard={}, feed_cap=3 * DAY)
 
-    assert words(told((1, watch(step(5, feed=PUBLISHER))), heard={}, **cap))[0][0] == 8
+    assert words(found)[0][0] == 8
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from services.contracts.contacts import (
     SurveyKind,
     SurveySent,
 )
-from services.contracts.deliveries import CheckpointStatus, ShipmentCheckpoint
+from services.contracts.deliveries import CheckpointStatus, ShipmentCheckpoint, ShipmentPromised
 from services.contracts.envelope import Event
 from services.contracts.events import TOPIC_OF
 from services.contracts.purchases import (
@@ -163,6 +163,46 @@ def test_a_contact_and_a_survey() -> None:
     }
 
 
+def test_the_first_and_the_last_zone_may_be_of_promises_between() -> None:
+    def told(hours: int, zone: str | None) -> Event[Any]:
+        fact = ShipmentPromised(
+            shipment_id="sh-1",
+            order_id="o-1",
+            promised_by=START + DAY,
+            ship_by=START + HOUR,
+            carrier="dhl",
+            time_zone=zone,
+            origin_region="DE",
+            destination_region="FR",
+        )
+        return event(fact, at=START + hours * HOUR, event_id=f"p-{hours}")
+
+    found = things(*(told(n, zone) for n, zone in ((4, None), (3, "UTC"), (1, None))))
+    parcel = things(told(4, None), told(3, "UTC"), told(2, "Europe/Berlin"), told(1, None))
+
+    assert found["shipments", "sh-1"]["first_zone"] == {
+        "told": stamp(START + 3 * HOUR, "p-3"),
+        "name": "UTC",
+    }
+    assert parcel["shipments", "sh-1"] == {
+        "order_id": "o-1",
+        "first_promise": {
+            "told": stamp(START + HOUR, "p-1"),
+            "promised_by": START + DAY,
+            "ship_by": START + HOUR,
+            "carrier": "dhl",
+            "origin_region": "DE",
+            "destination_region": "FR",
+        },
+        "latest_promise": {
+            **parcel["shipments", "sh-1"]["first_promise"],
+            "told": stamp(START + 4 * HOUR, "p-4"),
+        },
+        "first_zone": {"told": stamp(START + 2 * HOUR, "p-2"), "name": "Europe/Berlin"},
+        "last_zone": {"told": stamp(START + 3 * HOUR, "p-3"), "name": "UTC"},
+    }
+
+
 def test_of_the_dearest_line_the_first_of_several_is_known() -> None:
     def line(name: str, price: int, seller: str | None = None) -> OrderLine:
         category = f"of-{name}" if seller else None
@@ -286,7 +326,7 @@ def test_a_survey_that_was_only_sent_and_a_refund_keep_the_least_that_is_named()
 
 def test_what_the_changelog_leaves_empty_is_unknown() -> None:
     told = stamp(START, "f-1") | {"at": START.isoformat()}
-    facts = {
+    facts: dict[str, dict[str, dict[str, Any]]] = {
         "orders": {"o-1": {"approved": None, "failures": [told], "histories": {"x": 1}}},
         "carts": {"b-1": {"abandoned": None, "failures": []}},
         "contacts": {},
