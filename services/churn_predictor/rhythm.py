@@ -123,8 +123,8 @@ def _rhythm(spent: list[tuple[date, float]], now: datetime) -> dict[str, float |
     return {
         "purchases": float(len(days)),
         "recent_purchases": float(sum(_days(now, day) <= _RECENT_DAYS for day in days)),
-        # A month is added to the age, so that somebody new does not buy at a breathtaking pace.
-        "purchases_per_month": len(days) / (age / _MONTH_DAYS + 1.0),
+        # One assumed gap is added to the age, so that nobody new buys at a breathtaking pace.
+        "purchases_per_month": len(days) * _MONTH_DAYS / (age + ASSUMED_GAP_DAYS),
         "age_days": age,
         "recency_days": recency,
         "gap_days": fmean(gaps) if gaps else None,
