@@ -17,7 +17,7 @@ from services.churn_predictor.customers import PLAN, Customers, Plan, Values
 from services.churn_predictor.decide import Said, decide
 from services.churn_predictor.due import DueIndex
 from services.churn_predictor.expectations import carrier_feed, publisher_feed
-from services.churn_predictor.facts import learn
+from services.churn_predictor.learning import learn
 from services.churn_predictor.problems import Heard, Moment
 from services.churn_predictor.scoring import Scorecard
 from services.churn_predictor.state import CustomerState, FeedState, PartitionState, SourceState
