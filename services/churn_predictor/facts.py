@@ -28,9 +28,16 @@ class Promise:
     promised_by: datetime
     ship_by: datetime | None = None
     carrier: str | None = None
-    time_zone: str | None = None
     origin_region: str | None = None
     destination_region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTold:
+    """A recipient's time zone, and the promise that named it."""
+
+    told: Stamp
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,8 @@ class ShipmentFacts:
     order_id: str
     first_promise: Promise | None = None
     latest_promise: Promise | None = None
+    first_zone: ZoneTold | None = None
+    last_zone: ZoneTold | None = None
     handed_over: Stamp | None = None
     carrier: str | None = None
     scans: dict[str, Sighting] = field(default_factory=dict)

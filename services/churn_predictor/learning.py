@@ -22,6 +22,7 @@ from services.churn_predictor.facts import (
     Sighting,
     Stamp,
     SurveyFacts,
+    ZoneTold,
 )
 from services.contracts.contacts import (
     ContactOpened,
@@ -165,7 +166,6 @@ def _promised(facts: Facts, stamp: Stamp, data: ShipmentPromised) -> None:
         promised_by=data.promised_by,
         ship_by=data.ship_by,
         carrier=data.carrier,
-        time_zone=data.time_zone,
         origin_region=data.origin_region,
         destination_region=data.destination_region,
     )
@@ -174,6 +174,16 @@ def _promised(facts: Facts, stamp: Stamp, data: ShipmentPromised) -> None:
         shipment.first_promise = promise
     if last is None or stamp > last.told:
         shipment.latest_promise = promise
+    if data.time_zone is not None:
+        _zone_told(shipment, ZoneTold(stamp, data.time_zone))
+
+
+def _zone_told(shipment: ShipmentFacts, zone: ZoneTold) -> None:
+    first, last = shipment.first_zone, shipment.last_zone
+    if first is None or zone.told < first.told:
+        shipment.first_zone = zone
+    if last is None or zone.told > last.told:
+        shipment.last_zone = zone
 
 
 def _handed_over(facts: Facts, stamp: Stamp, data: ShipmentHandedOver) -> None:

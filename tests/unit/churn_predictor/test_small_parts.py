@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.churn_predictor.due import DueIndex
-from services.churn_predictor.expectations import parcels
 from services.churn_predictor.facts import Facts
 from services.churn_predictor.features import features
 from services.churn_predictor.feeds import HeardFeeds
 from services.churn_predictor.learning import learn
+from services.churn_predictor.parcels import parcels
 from services.contracts.stream import FeedMark, TickMark
 from tests.factories import DAY, HOUR, START, promised
 
