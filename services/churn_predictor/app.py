@@ -8,13 +8,15 @@ import faust
 from pydantic import ValidationError
 
 from services.churn_predictor.partition import Partition
-from services.churn_predictor.scoring import Scorecard
+from services.churn_predictor.rules import Rules
+from services.churn_predictor.scoring import UnusableModel, model_digest, read_scorecard
 from services.churn_predictor.settings import Settings
 from services.churn_predictor.telemetry import Telemetry
 from services.churn_predictor.ticker import Ticker
 from services.churn_predictor.vault import Deployment, TopicIds, Vault
 from services.churn_predictor.worker import GROUP, SOURCES, Worker
 from services.contracts import topics as t
+from services.contracts.tolerances import Tolerances
 from services.kit import address_file
 from services.kit.clock import Clock, SystemClock
 from services.kit.exits import Unavailable
@@ -35,21 +37,38 @@ _OUTSIDE_SESSIONS = 6.0
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
-def load_scorecard(path: Path) -> Scorecard:
-    """Return the scorecard in this file.
+def load_rules(settings: Settings) -> Rules:
+    """Return what this deployment decides by.
 
     Raises:
-        Unavailable: there is none, or it is not one; the message says what is wrong.
+        Unavailable: a file is not there, or not what it should be; the message says what is wrong.
     """
+    raw = _content(settings.model, "MODEL")
     try:
-        return Scorecard.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise Unavailable(
-            f"cannot read the scorecard {path} ({error.strerror}): set CARE_CHURN_PREDICTOR_MODEL"
-        ) from None
+        complaint = read_scorecard(raw)
+    except UnusableModel as error:
+        raise Unavailable(f"{settings.model} is no scorecard: {error}") from None
+    return Rules(complaint, model_digest(raw), _tolerances(settings.tolerances))
+
+
+def _tolerances(path: Path | None) -> Tolerances:
+    if path is None:
+        return Tolerances()
+    try:
+        return Tolerances.model_validate_json(_content(path, "TOLERANCES"))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise Unavailable(f"{path} is no scorecard: {first['loc']}: {first['msg']}") from None
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise Unavailable(f"{path} holds no tolerances: {place}: {first['msg']}") from None
+
+
+def _content(path: Path, setting: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unavailable(
+            f"cannot read {path} ({error.strerror}): set CARE_CHURN_PREDICTOR_{setting}"
+        ) from None
 
 
 def find_topics(settings: Settings) -> TopicIds:
@@ -68,14 +87,14 @@ def find_topics(settings: Settings) -> TopicIds:
     return {name: topic.topic_id for name, topic in found.items()}
 
 
-def open_vault(settings: Settings, card: Scorecard) -> Vault:
+def open_vault(settings: Settings, rules: Rules) -> Vault:
     """Return the place where partitions come from, empty."""
     prefix, bootstrap = settings.topic_prefix, settings.kafka_bootstrap_servers
     stores = own_folder(settings) / "store"
     return Vault(
         Deployment(bootstrap, prefix, settings.partitions),
         f"{prefix}{GROUP}",
-        new_partition=lambda number, values: Partition(number, card, read_event, values),
+        new_partition=lambda number, values: Partition(number, rules, read_event, values),
         open_store=lambda number, topic_id: open_store(
             settings.store, stores / str(number), topic_id
         ),
@@ -90,13 +109,13 @@ def own_folder(settings: Settings) -> Path:
 
 def run(settings: Settings) -> None:
     """Work until told to stop."""
-    card = load_scorecard(settings.model)
+    rules = load_rules(settings)
     find_topics(settings)
     clock = SystemClock() if settings.clock is ClockSource.SYSTEM else None
     with ExitStack() as stack:
         telemetry = Telemetry(is_ticking=clock is not None)
         stack.enter_context(_health(settings, telemetry))
-        vault = open_vault(settings, card)
+        vault = open_vault(settings, rules)
         suspects = Suspects(own_folder(settings) / "notes")
         worker = Worker(vault.deployment, vault, telemetry, clock, suspects)
         if clock is not None:

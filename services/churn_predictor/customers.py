@@ -1,7 +1,7 @@
 """The customers of one partition: whoever changed lies open in memory, all others in a store's bytes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -29,10 +29,11 @@ class Plan:
 
     touched: bool
     due: datetime | None
+    waits: dict[str, datetime] = field(default_factory=dict)
 
 
 PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
-"""Reads just these two out of a customer's bytes, at a small part of the cost of all."""
+"""Reads just these out of a customer's bytes, at a small part of the cost of all."""
 
 
 class Customers:

@@ -1,27 +1,29 @@
 """One customer at one tick: facts in; new episodes, assessments and what to publish out.  Pure."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from services.churn_predictor import problems
-from services.churn_predictor.expectations import Expectation, Parcel, parcels
+from services.churn_predictor.assess import assess, events_to_score
+from services.churn_predictor.expectations.every import watches
+from services.churn_predictor.expectations.watch import Step, Watch
 from services.churn_predictor.facts import Stamp
-from services.churn_predictor.features import features
-from services.churn_predictor.problems import Change, Cleared, Escalated, Moment, Opened
-from services.churn_predictor.scoring import Score, Scorecard, score
-from services.churn_predictor.state import CUSTOMER, Assessed, CustomerState, Episode
+from services.churn_predictor.parcels import Parcel, parcels
+from services.churn_predictor.problems import Change, Cleared, Escalated, LookAgain, Moment, Opened
+from services.churn_predictor.rules import Rules
+from services.churn_predictor.state import Assessed, CustomerState, Episode
 from services.contracts.envelope import Event
 from services.contracts.ids import derive
 from services.contracts.problems import (
     Actor,
+    DecisionPoint,
     EventRef,
     ProblemChanged,
     ProblemCleared,
-    ProblemKind,
     ProblemOpened,
     RiskAssessed,
-    RiskKind,
 )
 
 SOURCE = "/care/churn-predictor"
@@ -30,73 +32,116 @@ SOURCE = "/care/churn-predictor"
 Said = list[Event[Any]]
 
 
-def decide(customer_id: str, state: CustomerState, moment: Moment, card: Scorecard) -> Said:
+def decide(customer_id: str, state: CustomerState, moment: Moment, rules: Rules) -> Said:
     """Return what to say about this customer now; its episodes and assessments are moved along.
 
-    Afterwards `state.due` says when to look again if no event comes.
+    Afterwards `state.due` and `state.waits` say when to look again if no event comes.
     """
-    said: Said = []
-    dues: list[datetime] = []
-
-    def assess(parcel: Parcel, expectation: Expectation) -> Assessed:
-        return _assess(customer_id, state, parcel, expectation, moment.now, card, said)
-
-    for parcel in parcels(state.facts):
-        for kind in ProblemKind:
-            key = f"{kind}|{parcel.shipment_id}"
-            change, due = problems.advance(
-                customer_id, parcel, kind, state.episodes.get(key), moment, assess
-            )
-            if due is not None:
-                dues.append(due)
-            if change is not None:
-                state.episodes[key] = change.episode
-                said.append(_problem_event(customer_id, parcel, change, moment.now))
+    look = _Look(customer_id, state, moment, rules)
+    look.score_events()
+    watched = set()
+    for watch in watches(state.facts, rules.tolerances):
+        watched.add(watch.name)
+        look.at(watch)
+    look.drop_all_but(watched)
     state.touched = False
-    state.due = min(dues, default=None)
-    return said
+    state.due, state.waits = look.due, look.waits
+    return look.said
 
 
-def _assess(
-    customer_id: str,
-    state: CustomerState,
-    parcel: Parcel,
-    expectation: Expectation,
-    now: datetime,
-    card: Scorecard,
-    said: Said,
-) -> Assessed:
-    """Return the one assessment of this parcel at this decision point; say it when it is made."""
-    key = f"{parcel.shipment_id}|{expectation.point}"
-    if key not in state.assessed:
-        # As of the deadline, not of the look at it: the same whenever the tick came.
-        result = score(card, features(parcel, state.facts, expectation.deadline))
-        state.assessed[key] = Assessed(result.probability, result.band)
-        said.append(_risk_event(customer_id, state, parcel, expectation, now, result, card))
-    return state.assessed[key]
+@dataclass(slots=True)
+class _Look:
+    """One look at one customer."""
+
+    customer_id: str
+    state: CustomerState
+    moment: Moment
+    rules: Rules
+    said: Said = field(default_factory=list)
+    due: datetime | None = None
+    waits: dict[str, datetime] = field(default_factory=dict)
+
+    def score_events(self) -> None:
+        """Score each parcel at what happened to it."""
+        for parcel in parcels(self.state.facts):
+            for point, stamp in events_to_score(parcel):
+                if stamp.at > self.moment.now:
+                    self._look_again(LookAgain(at=stamp.at))
+                elif stamp.at >= self.moment.since:
+                    self._assess(parcel, point, stamp.at)
+
+    def at(self, watch: Watch) -> None:
+        """See what has become of one watch."""
+        tolerances, known = self.rules.tolerances, self.state.episodes.get(watch.name)
+        outcome = problems.advance(
+            self.customer_id, watch, known, self.moment, tolerances, self._score
+        )
+        self._look_again(outcome.again)
+        for change in outcome.changes:
+            self.state.episodes[watch.name] = change.episode
+            self.said.append(self._problem(change, watch))
+
+    def drop_all_but(self, watched: set[str]) -> None:
+        """Forget the episodes of what no fact speaks of any more, and clear them where they are open."""
+        for name in self.state.episodes.keys() - watched:
+            episode = self.state.episodes.pop(name)
+            for change in problems.abandon(episode):
+                self.said.append(self._problem(change, None))
+
+    def _score(self, watch: Watch, step: Step) -> Assessed | None:
+        if step.point is None or watch.parcel is None:
+            return None
+        return self._assess(watch.parcel, step.point, step.deadline)
+
+    def _assess(self, parcel: Parcel, point: DecisionPoint, as_of: datetime) -> Assessed:
+        assessed, news = assess(self.state, parcel, point, as_of, self.rules)
+        if news is not None:
+            self.said.append(self._risk(news))
+        return assessed
+
+    def _look_again(self, again: LookAgain) -> None:
+        if again.at is not None:
+            self.due = again.at if self.due is None else min(self.due, again.at)
+        if again.feed is not None and again.heard_from is not None:
+            known = self.waits.get(again.feed, again.heard_from)
+            self.waits[again.feed] = min(known, again.heard_from)
+
+    def _risk(self, fact: RiskAssessed) -> Event[Any]:
+        return self._event(fact, "risk", self.customer_id, fact.subject, fact.decision_point)
+
+    def _problem(self, change: Change, watch: Watch | None) -> Event[Any]:
+        common = _common(change.episode, watch)
+        grounds = _grounds(change, watch)
+        match change:
+            case Opened():
+                data: Any = ProblemOpened(**common, evidence=_evidence(grounds))
+                name: tuple[str, ...] = ("problem.opened",)
+            case Escalated():
+                data = ProblemChanged(
+                    **common, previous_tier=change.previous, evidence=_evidence(grounds)
+                )
+                name = ("problem.changed", change.episode.tier)
+            case Cleared():
+                data = ProblemCleared(
+                    **common,
+                    clearing=change.clearing,
+                    evidence=_evidence((*grounds, change.ended)),
+                )
+                name = ("problem.cleared",)
+        return self._event(data, *name, str(change.episode.problem_id))
+
+    def _event(self, data: Any, *identity: str) -> Event[Any]:
+        return Event[Any](
+            id=str(derive(*identity)),
+            source=SOURCE,
+            type=data.TYPE,
+            time=self.moment.now,
+            partitionkey=self.customer_id,
+            data=data,
+        )
 
 
-def _problem_event(customer_id: str, parcel: Parcel, change: Change, now: datetime) -> Event[Any]:
-    common = _common(parcel, change.episode)
-    match change:
-        case Opened():
-            data: Any = ProblemOpened(**common, evidence=_evidence(parcel, None))
-            name: tuple[str, ...] = ("problem.opened",)
-        case Escalated():
-            data = ProblemChanged(
-                **common, previous_tier=change.previous, evidence=_evidence(parcel, None)
-            )
-            name = ("problem.changed", change.episode.tier)
-        case Cleared():
-            data = ProblemCleared(
-                **common, clearing=change.clearing, evidence=_evidence(parcel, change.ended)
-            )
-            name = ("problem.cleared",)
-    return _event(customer_id, now, data, *name, str(change.episode.problem_id))
-
-
-def _common(parcel: Parcel, episode: Episode) -> dict[str, Any]:
-    has_left = parcel.shipment.handed_over is not None or parcel.shipment.first_scan is not None
+def _common(episode: Episode, watch: Watch | None) -> dict[str, Any]:
     return {
         "problem_id": episode.problem_id,
         "kind": episode.kind,
@@ -106,64 +151,20 @@ def _common(parcel: Parcel, episode: Episode) -> dict[str, Any]:
         "tier": episode.tier,
         "deadline": episode.deadline,
         "promised_by": episode.promised_by,
-        "actor": Actor.NOBODY if has_left else Actor.US,
+        "actor": Actor.NOBODY if watch is None else watch.actor,
         "feed": episode.feed,
         "complaint_risk": episode.complaint_risk,
     }
 
 
-def _evidence(parcel: Parcel, ended: Stamp | None) -> tuple[EventRef, ...]:
-    """Name the events this rests on: the promise, the hand-over, and what ended it."""
-    stamps = (parcel.promise.told, parcel.shipment.handed_over, ended)
+def _grounds(change: Change, watch: Watch | None) -> tuple[Stamp | None, ...]:
+    """Return what a change rests on; where nothing is named, what had started the clock."""
+    if watch is not None and watch.grounds:
+        return watch.grounds
+    return (change.episode.anchor,)
+
+
+def _evidence(stamps: Iterable[Stamp | None]) -> tuple[EventRef, ...]:
+    """Name each of these events once."""
     named = dict.fromkeys((s.source, s.id) for s in stamps if s is not None)
     return tuple(EventRef(source=source, id=event_id) for source, event_id in named)
-
-
-def _risk_event(
-    customer_id: str,
-    state: CustomerState,
-    parcel: Parcel,
-    expectation: Expectation,
-    now: datetime,
-    result: Score,
-    card: Scorecard,
-) -> Event[Any]:
-    data = RiskAssessed(
-        kind=RiskKind.COMPLAINT,
-        order_id=parcel.shipment.order_id,
-        subject=parcel.shipment_id,
-        decision_point=expectation.point,
-        probability=result.probability,
-        band=result.band,
-        model=card.name,
-        model_version=card.version,
-        intercept_log_odds=result.intercept,
-        contributions=result.contributions,
-        facts_digest=facts_digest(state),
-    )
-    return _event(
-        customer_id, now, data, "risk", customer_id, parcel.shipment_id, expectation.point
-    )
-
-
-def facts_digest(state: CustomerState) -> str:
-    """Return SHA-256 of the facts, the same whatever order they were learned in."""
-    facts = CUSTOMER.dump_python(state, mode="json", include={"facts"})
-    return sha256(repr(_sorted(facts)).encode()).hexdigest()
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return [(key, _sorted(value[key])) for key in sorted(value)]
-    return value
-
-
-def _event(customer_id: str, now: datetime, data: Any, *identity: str) -> Event[Any]:
-    return Event[Any](
-        id=str(derive(*identity)),
-        source=SOURCE,
-        type=data.TYPE,
-        time=now,
-        partitionkey=customer_id,
-        data=data,
-    )

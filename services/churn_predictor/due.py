@@ -1,6 +1,7 @@
 """When to look at whom: a heap whose stale entries are dropped as they surface."""
 
 import heapq
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 _STALE = 64
@@ -49,3 +50,29 @@ class DueIndex:
         while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0] if self._heap else None
+
+
+class WaitIndex:
+    """Who waits for which feed to be heard: a look costs what the heard feeds free, not who waits."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, DueIndex] = {}
+        self._feeds: dict[str, frozenset[str]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(index) for index in self._waiting.values())
+
+    def plan(self, customer_id: str, waits: Mapping[str, datetime]) -> None:
+        """Look at this customer once a feed is heard at or after its instant; the old plan is void."""
+        for feed in self._feeds.pop(customer_id, frozenset()) - waits.keys():
+            self._waiting[feed].plan(customer_id, None)
+        for feed, heard_from in waits.items():
+            self._waiting.setdefault(feed, DueIndex()).plan(customer_id, heard_from)
+        if waits:
+            self._feeds[customer_id] = frozenset(waits)
+
+    def take(self, heard: Mapping[str, datetime]) -> Iterator[str]:
+        """Remove and yield everybody for whom one of these feeds was heard late enough."""
+        for feed, index in self._waiting.items():
+            if feed in heard:
+                yield from index.take(heard[feed])

@@ -1,50 +1,14 @@
 """What is known about one customer: a set of facts keyed by business id.
 
-Learning is idempotent and commutative: late, repeated and shuffled events end in the same facts,
-because every slot keeps the least (or greatest) stamp it was ever offered.
+Every slot holds what is the same whatever order events came in: the least or greatest stamp it was
+ever offered, or all of those on one side of another slot.  `learning.py` fills them.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
 
-from services.contracts.contacts import (
-    ContactOpened,
-    ContactReopened,
-    ContactReplied,
-    ContactResolved,
-    ReplyBy,
-    SurveyAnswered,
-    SurveySent,
-)
-from services.contracts.deliveries import (
-    CheckpointStatus,
-    ShipmentCheckpoint,
-    ShipmentDelivered,
-    ShipmentHandedOver,
-    ShipmentPromised,
-)
-from services.contracts.envelope import Event, Fact
-from services.contracts.purchases import OrderApproved, OrderCancelled, OrderPlaced
-
-
-class _Ordered(Protocol):
-    def __lt__(self, other: Any, /) -> bool: ...
-
-
-T = TypeVar("T", bound=_Ordered)
-
-_SEEN_BY_CARRIER = frozenset(
-    {
-        CheckpointStatus.IN_TRANSIT,
-        CheckpointStatus.OUT_FOR_DELIVERY,
-        CheckpointStatus.ATTEMPT_FAIL,
-        CheckpointStatus.AVAILABLE_FOR_PICKUP,
-        CheckpointStatus.DELIVERED,
-        CheckpointStatus.EXCEPTION,
-    }
-)
+from services.contracts.contacts import SurveyKind
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,25 +20,38 @@ class Stamp:
     id: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Promise:
-    """A date that was given to the customer."""
+    """A date that was given to the customer for a shipment."""
 
     told: Stamp
     promised_by: datetime
     ship_by: datetime | None = None
     carrier: str | None = None
+    origin_region: str | None = None
+    destination_region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTold:
+    """A recipient's time zone, and the promise that named it."""
+
+    told: Stamp
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What was bought, as far as risk needs it."""
+    """What was bought, as far as risk needs it; product, seller and category of the dearest line."""
 
     placed: Stamp
     lines: int
     sellers: int
     total_minor: int
     freight_minor: int
+    product_id: str | None = None
+    seller_id: str | None = None
+    category: str | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +61,25 @@ class OrderFacts:
     basket: Basket | None = None
     approved: Stamp | None = None
     cancelled: Stamp | None = None
+    failures: list[Stamp] = field(default_factory=list)
+    """The earliest payments that failed, sorted."""
+
+
+@dataclass(slots=True)
+class CartFacts:
+    """One cart that never became an order, as far as known."""
+
+    abandoned: Stamp | None = None
+    failures: list[Stamp] = field(default_factory=list)
+    """The earliest payments that failed and named no order, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """When a parcel was first and last seen in one status."""
+
+    first: Stamp
+    last: Stamp
 
 
 @dataclass(slots=True)
@@ -93,11 +89,23 @@ class ShipmentFacts:
     order_id: str
     first_promise: Promise | None = None
     latest_promise: Promise | None = None
+    first_zone: ZoneTold | None = None
+    last_zone: ZoneTold | None = None
     handed_over: Stamp | None = None
     carrier: str | None = None
-    first_scan: Stamp | None = None
-    latest_scan: Stamp | None = None
+    scans: dict[str, Sighting] = field(default_factory=dict)
+    """`status` or `status/sub-status` → when it was seen; only where the carrier had it in hand."""
     delivered: Stamp | None = None
+
+    @property
+    def first_scan(self) -> Stamp | None:
+        """When the carrier first showed that it has the parcel."""
+        return min((seen.first for seen in self.scans.values()), default=None)
+
+    @property
+    def latest_scan(self) -> Stamp | None:
+        """When the carrier last showed it."""
+        return max((seen.last for seen in self.scans.values()), default=None)
 
 
 @dataclass(slots=True)
@@ -110,6 +118,23 @@ class ContactFacts:
     replied_by_agent: Stamp | None = None
     resolved: Stamp | None = None
     reopened: Stamp | None = None
+    waiting: list[Stamp] = field(default_factory=list)
+    """The customer's words that nobody has answered yet, sorted."""
+
+    @property
+    def answered(self) -> Stamp | None:
+        """The latest reply of an agent, or the latest closing."""
+        stamps = (self.replied_by_agent, self.resolved)
+        return max((stamp for stamp in stamps if stamp is not None), default=None)
+
+
+@dataclass(slots=True)
+class SearchFacts:
+    """What a customer looked for about one order, or about none."""
+
+    found: Stamp | None = None
+    unfound: list[Stamp] = field(default_factory=list)
+    """Fruitless searches later than the last fruitful one, sorted."""
 
 
 @dataclass(slots=True)
@@ -119,7 +144,26 @@ class SurveyFacts:
     sent: Stamp | None = None
     answered: Stamp | None = None
     score: int | None = None
+    kind: SurveyKind | None = None
     order_id: str | None = None
+    contact_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPromise:
+    """A date that was given for money to come back."""
+
+    told: Stamp
+    promised_by: datetime
+
+
+@dataclass(slots=True)
+class RefundFacts:
+    """One sum of money that goes back."""
+
+    order_id: str
+    promised: RefundPromise | None = None
+    paid: Stamp | None = None
 
 
 @dataclass(slots=True)
@@ -127,29 +171,31 @@ class Facts:
     """Everything known about one customer, by business id."""
 
     orders: dict[str, OrderFacts] = field(default_factory=dict)
+    carts: dict[str, CartFacts] = field(default_factory=dict)
     shipments: dict[str, ShipmentFacts] = field(default_factory=dict)
     contacts: dict[str, ContactFacts] = field(default_factory=dict)
+    searches: dict[str, SearchFacts] = field(default_factory=dict)
+    """By the order's id, or `NO_ORDER`."""
     surveys: dict[str, SurveyFacts] = field(default_factory=dict)
+    refunds: dict[str, RefundFacts] = field(default_factory=dict)
 
 
-def learn(facts: Facts, event: Event[Any]) -> None:
-    """Add what this event says to `facts`; a type no rule needs leaves them as they are."""
-    teach = _TEACHERS.get(type(event.data))
-    if teach is not None:
-        teach(facts, Stamp(event.time, event.source, event.id), event.data)
+NO_ORDER = "help"
+"""Stands for the order's id where a search was about none."""
 
 
 def forget_facts(facts: Facts, before: datetime, kept: Collection[str] = ()) -> set[str]:
-    """Drop every order, parcel, contact and survey whose last news lies before; return parcels gone.
+    """Drop everything whose last news lies before; return the names of what is gone.
 
-    Parcels in `kept` stay whatever their age.
+    What `kept` names stays whatever its age.
     """
-    for known in (facts.orders, facts.contacts, facts.surveys):
-        _drop_older(known, before)
-    return _drop_older(facts.shipments, before, kept)
+    gone: set[str] = set()
+    for group in fields(facts):
+        gone |= _drop_older(getattr(facts, group.name), before, kept)
+    return gone
 
 
-def _drop_older(known: dict[str, Any], before: datetime, kept: Collection[str] = ()) -> set[str]:
+def _drop_older(known: dict[str, object], before: datetime, kept: Collection[str]) -> set[str]:
     gone = {name for name, fact in known.items() if name not in kept and _is_older(fact, before)}
     for name in gone:
         del known[name]
@@ -157,161 +203,18 @@ def _drop_older(known: dict[str, Any], before: datetime, kept: Collection[str] =
 
 
 def _is_older(fact: object, before: datetime) -> bool:
-    return all(stamp.at < before for stamp in _stamps(fact))
+    return all(stamp.at < before for stamp in stamps_in(fact))
 
 
-def _stamps(fact: object) -> Iterator[Stamp]:
-    for slot in fields(fact):  # type: ignore[arg-type]
-        value = getattr(fact, slot.name)
-        if isinstance(value, Stamp):
-            yield value
-        elif isinstance(value, Promise):
-            yield value.told
-        elif isinstance(value, Basket):
-            yield value.placed
-
-
-def earliest(known: T | None, offered: T) -> T:
-    """Return the lesser of two values of one slot; the offered one where nothing is known."""
-    return offered if known is None else min(known, offered)
-
-
-def latest(known: T | None, offered: T) -> T:
-    """Return the greater of two values of one slot; the offered one where nothing is known."""
-    return offered if known is None else max(known, offered)
-
-
-def _order(facts: Facts, order_id: str) -> OrderFacts:
-    return facts.orders.setdefault(order_id, OrderFacts())
-
-
-def _placed(facts: Facts, stamp: Stamp, data: OrderPlaced) -> None:
-    order = _order(facts, data.order_id)
-    if order.basket is not None and order.basket.placed <= stamp:
-        return
-    order.basket = Basket(
-        placed=stamp,
-        lines=sum(line.quantity for line in data.lines),
-        sellers=len({line.seller_id for line in data.lines}),
-        total_minor=sum(line.price_minor * line.quantity for line in data.lines),
-        freight_minor=data.freight_minor,
-    )
-
-
-def _approved(facts: Facts, stamp: Stamp, data: OrderApproved) -> None:
-    order = _order(facts, data.order_id)
-    order.approved = earliest(order.approved, stamp)
-
-
-def _cancelled(facts: Facts, stamp: Stamp, data: OrderCancelled) -> None:
-    order = _order(facts, data.order_id)
-    order.cancelled = earliest(order.cancelled, stamp)
-
-
-def _shipment(
-    facts: Facts, shipment_id: str, order_id: str, carrier: str | None = None
-) -> ShipmentFacts:
-    shipment = facts.shipments.setdefault(shipment_id, ShipmentFacts(order_id))
-    # Two orders for one parcel is a publisher's mistake; the least id, so that order cannot matter.
-    shipment.order_id = min(shipment.order_id, order_id)
-    if carrier is not None:
-        shipment.carrier = earliest(shipment.carrier, carrier)
-    return shipment
-
-
-def _promised(facts: Facts, stamp: Stamp, data: ShipmentPromised) -> None:
-    shipment = _shipment(facts, data.shipment_id, data.order_id)
-    promise = Promise(stamp, data.promised_by, data.ship_by, data.carrier)
-    shipment.first_promise = _first_told(shipment.first_promise, promise)
-    shipment.latest_promise = _last_told(shipment.latest_promise, promise)
-
-
-def _first_told(known: Promise | None, offered: Promise) -> Promise:
-    return offered if known is None or offered.told < known.told else known
-
-
-def _last_told(known: Promise | None, offered: Promise) -> Promise:
-    return offered if known is None or offered.told > known.told else known
-
-
-def _handed_over(facts: Facts, stamp: Stamp, data: ShipmentHandedOver) -> None:
-    shipment = _shipment(facts, data.shipment_id, data.order_id, data.carrier)
-    shipment.handed_over = earliest(shipment.handed_over, stamp)
-
-
-def _scanned(facts: Facts, stamp: Stamp, data: ShipmentCheckpoint) -> None:
-    shipment = _shipment(facts, data.shipment_id, data.order_id, data.carrier)
-    if data.status in _SEEN_BY_CARRIER:
-        shipment.first_scan = earliest(shipment.first_scan, stamp)
-        shipment.latest_scan = latest(shipment.latest_scan, stamp)
-    if data.status is CheckpointStatus.DELIVERED:
-        shipment.delivered = earliest(shipment.delivered, stamp)
-
-
-def _delivered(facts: Facts, stamp: Stamp, data: ShipmentDelivered) -> None:
-    shipment = _shipment(facts, data.shipment_id, data.order_id, data.carrier)
-    shipment.delivered = earliest(shipment.delivered, stamp)
-
-
-def _contact(facts: Facts, contact_id: str) -> ContactFacts:
-    return facts.contacts.setdefault(contact_id, ContactFacts())
-
-
-def _opened(facts: Facts, stamp: Stamp, data: ContactOpened) -> None:
-    contact = _contact(facts, data.contact_id)
-    if contact.opened is None or stamp < contact.opened:
-        contact.opened, contact.reason, contact.order_id = stamp, data.reason, data.order_id
-
-
-def _replied(facts: Facts, stamp: Stamp, data: ContactReplied) -> None:
-    if data.by is ReplyBy.AGENT:
-        contact = _contact(facts, data.contact_id)
-        contact.replied_by_agent = latest(contact.replied_by_agent, stamp)
-
-
-def _resolved(facts: Facts, stamp: Stamp, data: ContactResolved) -> None:
-    contact = _contact(facts, data.contact_id)
-    contact.resolved = latest(contact.resolved, stamp)
-
-
-def _reopened(facts: Facts, stamp: Stamp, data: ContactReopened) -> None:
-    contact = _contact(facts, data.contact_id)
-    contact.reopened = latest(contact.reopened, stamp)
-
-
-def _survey(facts: Facts, survey_id: str, order_id: str | None) -> SurveyFacts:
-    survey = facts.surveys.setdefault(survey_id, SurveyFacts())
-    survey.order_id = _least_known(survey.order_id, order_id)
-    return survey
-
-
-def _survey_sent(facts: Facts, stamp: Stamp, data: SurveySent) -> None:
-    survey = _survey(facts, data.survey_id, data.order_id)
-    survey.sent = earliest(survey.sent, stamp)
-
-
-def _survey_answered(facts: Facts, stamp: Stamp, data: SurveyAnswered) -> None:
-    survey = _survey(facts, data.survey_id, data.order_id)
-    if survey.answered is None or stamp < survey.answered:
-        survey.answered, survey.score = stamp, data.score
-
-
-def _least_known(known: str | None, offered: str | None) -> str | None:
-    return min((name for name in (known, offered) if name is not None), default=None)
-
-
-_TEACHERS: Mapping[type[Fact], Callable[[Facts, Stamp, Any], None]] = {
-    OrderPlaced: _placed,
-    OrderApproved: _approved,
-    OrderCancelled: _cancelled,
-    ShipmentPromised: _promised,
-    ShipmentHandedOver: _handed_over,
-    ShipmentCheckpoint: _scanned,
-    ShipmentDelivered: _delivered,
-    ContactOpened: _opened,
-    ContactReplied: _replied,
-    ContactResolved: _resolved,
-    ContactReopened: _reopened,
-    SurveySent: _survey_sent,
-    SurveyAnswered: _survey_answered,
-}
+def stamps_in(fact: object) -> Iterator[Stamp]:
+    """Yield every stamp in a fact, however deep."""
+    if isinstance(fact, Stamp):
+        yield fact
+    elif isinstance(fact, list):
+        yield from fact
+    elif isinstance(fact, dict):
+        for value in fact.values():
+            yield from stamps_in(value)
+    elif is_dataclass(fact):
+        for slot in fields(fact):
+            yield from stamps_in(getattr(fact, slot.name))

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from services.churn_predictor.expectations import Parcel
 from services.churn_predictor.facts import ContactFacts, Facts
+from services.churn_predictor.parcels import Parcel
 
 _DAY = timedelta(days=1)
 _WIDEST_DAYS = 60.0

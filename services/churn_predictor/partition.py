@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from services.churn_predictor import state as st
 from services.churn_predictor.customers import PLAN, Customers, Plan, Values
 from services.churn_predictor.decide import Said, decide
-from services.churn_predictor.due import DueIndex
-from services.churn_predictor.expectations import carrier_feed, publisher_feed
-from services.churn_predictor.facts import learn
+from services.churn_predictor.due import DueIndex, WaitIndex
+from services.churn_predictor.expectations.watch import carrier_feed, publisher_feed, scans_feed
+from services.churn_predictor.learning import IN_HAND, learn
 from services.churn_predictor.problems import Heard, Moment
-from services.churn_predictor.scoring import Scorecard
+from services.churn_predictor.rules import Rules
 from services.churn_predictor.state import CustomerState, FeedState, PartitionState, SourceState
 from services.contracts import topics as t
 from services.contracts.deliveries import ShipmentCheckpoint, ShipmentDelivered
@@ -104,15 +104,16 @@ class Moved(Exception):
 class Partition:
     """The predictor's state of one partition number over all its source topics."""
 
-    def __init__(self, number: int, card: Scorecard, read: Read, values: Values) -> None:
+    def __init__(self, number: int, rules: Rules, read: Read, values: Values) -> None:
         """Know nothing yet.  `values` holds what `take_in` is told of; see `customers.Values`."""
         self.number = number
         self.state = PartitionState()
         self.customers = Customers(values)
         self.due = DueIndex()
+        self.waiting = WaitIndex()
         self.failures: list[Failure] = []
         """Rules that failed since the worker last emptied this."""
-        self._card = card
+        self._rules = rules
         self._read = read
         self._topic_ids: Mapping[str, UUID] = {}
         self._touched: set[str] = set()
@@ -130,6 +131,7 @@ class Partition:
     def _take_in(self, customer_id: str, plan: Plan | None) -> None:
         self.customers.forget(customer_id)
         self.due.plan(customer_id, None if plan is None else plan.due)
+        self.waiting.plan(customer_id, {} if plan is None else plan.waits)
         if plan is not None and plan.touched:
             self._touched.add(customer_id)
         else:
@@ -263,10 +265,7 @@ class Partition:
         return True
 
     def _hear(self, event: Event[Any]) -> None:
-        names = [publisher_feed(event.source)]
-        if isinstance(event.data, ShipmentCheckpoint | ShipmentDelivered) and event.data.carrier:
-            names.append(carrier_feed(event.data.carrier))
-        for name in names:
+        for name in _feeds_of(event):
             feed = self.state.feeds.setdefault(name, FeedState(event.time))
             feed.heard_at = max(feed.heard_at, event.time)
             feed.events += 1
@@ -288,7 +287,8 @@ class Partition:
         return self.state.sources[topic_name].next_offset >= end
 
     def _look(self, moment: Moment) -> Iterator[Output]:
-        for customer_id in sorted(self._touched | self.due.take(moment.now)):
+        due = self.due.take(moment.now).union(self.waiting.take(moment.heard))
+        for customer_id in sorted(self._touched | due):
             customer = self.customers.change(customer_id)
             st.forget(customer, moment.now - HORIZON)
             said = self._decide(customer_id, customer, moment)
@@ -300,12 +300,12 @@ class Partition:
         """Decide, or say nothing where a rule fails: one customer must not stop all the others."""
         before = dict(customer.episodes), dict(customer.assessed)
         try:
-            return decide(customer_id, customer, moment, self._card)
+            return decide(customer_id, customer, moment, self._rules)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a rule got wrong, told by the worker
             customer.episodes, customer.assessed = before
-            customer.touched, customer.due = True, moment.now + LOOK_AGAIN
+            customer.touched, customer.due, customer.waits = True, moment.now + LOOK_AGAIN, {}
             self.failures.append(Failure(customer_id, error))
             return []
 
@@ -314,12 +314,13 @@ class Partition:
         expiry = st.expires_at(customer)
         if expiry is None and not st.open_subjects(customer):
             self.customers.drop(customer_id)
-            customer.due = None
+            customer.due, customer.waits = None, {}
         else:
             customer.due = min(
                 (at for at in (expiry, customer.due) if at is not None), default=None
             )
         self.due.plan(customer_id, customer.due)
+        self.waiting.plan(customer_id, customer.waits)
 
     def _feed_marks(self, tick: Tick) -> Iterator[Output]:
         for name, feed in sorted(self.state.feeds.items()):
@@ -368,6 +369,16 @@ class Partition:
             next_due=self.due.next(),
         )
         return Output(t.PROBLEMS, None, reached.encode(), BARRIER)
+
+
+def _feeds_of(event: Event[Any]) -> Iterator[str]:
+    """Yield who is heard through this event."""
+    yield publisher_feed(event.source)
+    fact = event.data
+    if isinstance(fact, ShipmentCheckpoint | ShipmentDelivered) and fact.carrier:
+        yield carrier_feed(fact.carrier)
+    if isinstance(fact, ShipmentCheckpoint) and fact.status in IN_HAND:
+        yield scans_feed(fact.carrier)
 
 
 def _read_tick(record: Record, now: datetime | None) -> Tick:

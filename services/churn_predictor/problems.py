@@ -1,30 +1,26 @@
-"""When something is wrong: episodes open, escalate and clear as expectations pass.  Pure.
+"""When something is wrong: episodes open, escalate and clear as deadlines pass.  Pure.
 
 An absence counts only once the feed that would have told us was heard after the deadline, or has
-been silent for so long that waiting helps nobody; the evidence says which.
+been silent for so long that waiting helps nobody; the evidence says which.  The order of the rules is
+that of `docs/expectations.md`, "What becomes of an episode".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from services.churn_predictor.expectations import Expectation, Parcel, expectations
+from services.churn_predictor.expectations.watch import SCANS, Step, Watch
 from services.churn_predictor.facts import Stamp
 from services.churn_predictor.state import Assessed, Episode
 from services.contracts.ids import problem_id
-from services.contracts.problems import Band, Clearing, FeedEvidence, ProblemKind, Tier
-
-FEED_CAP = timedelta(hours=24)
-"""How long an alarm waits for a silent feed."""
-
-EXPIRY = timedelta(days=60)
-"""An open problem nobody heard of for so long after its deadline ends as expired."""
+from services.contracts.problems import Band, Clearing, FeedEvidence, Tier
+from services.contracts.tolerances import Tolerances
 
 Heard = Mapping[str, datetime]
 """Feed → when it was last heard in any partition."""
 
-Assess = Callable[[Parcel, Expectation], Assessed]
-"""Scores a parcel at a decision point, once."""
+Assess = Callable[[Watch, Step], Assessed | None]
+"""Scores a watch's parcel at a step's decision point, once; None: the step has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,133 +60,195 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAgain:
+    """When there may be news if no event comes: at an instant, or once a feed is heard."""
+
+    at: datetime | None = None
+    feed: str | None = None
+    heard_from: datetime | None = None
+    """The feed must be heard at or after this."""
+
+
+NEVER = LookAgain()
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """How one kind of expectation of one parcel stands at a moment."""
+    """How a watch stands at a moment."""
 
-    worst: tuple[Expectation, FeedEvidence, Assessed] | None
-    due: datetime | None
-    """When to look again if no event comes; a moment already past means: at the next tick."""
+    worst: tuple[Step, FeedEvidence | None, Assessed | None] | None
+    again: LookAgain
+    has_come: bool
+    """Whether any deadline has come at all, believed or not."""
 
 
-def confirm(expectation: Expectation, moment: Moment) -> FeedEvidence | None:
-    """Return why the absence is believed, or None while its feed may only be late."""
-    heard = moment.heard.get(expectation.feed)
-    if heard is not None and heard >= expectation.deadline:
-        return FeedEvidence(feed=expectation.feed, heard_at=heard, silent=False)
-    if moment.now >= expectation.deadline + FEED_CAP:
-        return FeedEvidence(feed=expectation.feed, heard_at=heard, silent=True)
+def standing(watch: Watch, moment: Moment, tolerances: Tolerances, assess: Assess) -> Standing:
+    """Return the worst tier reached by a watch that has not ended, and when to look again."""
+    worst, has_come = None, False
+    for step in watch.steps:
+        if step.deadline > moment.now:
+            return Standing(worst, LookAgain(at=step.deadline), has_come)
+        has_come = True
+        if step.deadline < moment.since:
+            continue
+        evidence = _confirm(step, moment, tolerances)
+        if evidence is None and step.feed is not None:
+            return Standing(worst, _wait(step, step.feed, moment, tolerances), has_come)
+        assessed = assess(watch, step)
+        is_calm = assessed is not None and assessed.band is Band.LOW
+        if step.tier is not Tier.AT_RISK or not is_calm:
+            worst = (step, evidence, assessed)
+    return Standing(worst, NEVER, has_come)
+
+
+def _confirm(step: Step, moment: Moment, tolerances: Tolerances) -> FeedEvidence | None:
+    """Return why the absence is believed; None while its feed may only be late, or where there is none."""
+    if step.feed is None:
+        return None
+    heard = moment.heard.get(step.feed)
+    if heard is not None and heard >= step.deadline:
+        return FeedEvidence(feed=step.feed, heard_at=heard, silent=False)
+    if moment.now >= step.deadline + tolerances.feed_cap and _may_give_up(step.feed, heard):
+        return FeedEvidence(feed=step.feed, heard_at=heard, silent=True)
     return None
 
 
-def standing(parcel: Parcel, kind: ProblemKind, moment: Moment, assess: Assess) -> Standing:
-    """Return the worst tier reached by a parcel that is still open, and when to look again."""
-    worst = None
-    for expectation in expectations(parcel, kind):
-        if expectation.deadline > moment.now:
-            return Standing(worst, expectation.deadline)
-        if expectation.deadline < moment.since:
-            continue
-        evidence = confirm(expectation, moment)
-        if evidence is None:
-            return Standing(worst, moment.now)
-        assessed = assess(parcel, expectation)
-        if expectation.tier is Tier.AT_RISK and assessed.band is Band.LOW:
-            continue
-        worst = (expectation, evidence, assessed)
-    return Standing(worst, None)
+def _may_give_up(feed: str, heard: datetime | None) -> bool:
+    return heard is not None or not feed.startswith(SCANS)
+
+
+def _wait(step: Step, feed: str, moment: Moment, tolerances: Tolerances) -> LookAgain:
+    can_end = _may_give_up(feed, moment.heard.get(feed))
+    return LookAgain(
+        at=step.deadline + tolerances.feed_cap if can_end else None,
+        feed=feed,
+        heard_from=step.deadline,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one look at a watch brought."""
+
+    changes: tuple[Change, ...]
+    again: LookAgain
 
 
 def advance(
     customer_id: str,
-    parcel: Parcel,
-    kind: ProblemKind,
+    watch: Watch,
     episode: Episode | None,
     moment: Moment,
+    tolerances: Tolerances,
     assess: Assess,
-) -> tuple[Change | None, datetime | None]:
-    """Return what changes for this parcel and kind, and when to look again."""
-    ended = parcel.ended(kind)
-    if ended is not None and ended.at <= moment.now:
-        return _end(episode, ended), None
-    now_standing = standing(parcel, kind, moment, assess)
-    if episode is not None and episode.is_open and moment.now >= episode.deadline + EXPIRY:
-        return _close(episode, Clearing.EXPIRED, None), None
-    change = _worsen(customer_id, parcel, kind, episode, moment, now_standing)
-    current = change.episode if change is not None else episode
-    return change, _look_again(now_standing.due, current, ended)
+) -> Outcome:
+    """Return what changes for this watch, and when to look again."""
+    now, ended = moment.now, watch.ended
+    if ended is not None and ended.at <= now:
+        return Outcome(tuple(_end(episode, ended)), NEVER)
+    changes: list[Change] = list(_renew(watch, episode))
+    stands = standing(watch, moment, tolerances, assess)
+    current = changes[-1].episode if changes else episode
+    if _is_given_up(watch, current, now, tolerances):
+        changes += _close(current, Clearing.EXPIRED, None)
+    elif current is not None and current.is_open and not stands.has_come:
+        changes += _close(current, Clearing.RETRACTED, watch.anchor)
+    elif change := _worsen(customer_id, watch, current, moment, tolerances, stands):
+        changes.append(change)
+    current = changes[-1].episode if changes else current
+    return Outcome(tuple(changes), _look_again(watch, current, stands.again, tolerances))
 
 
-def _end(episode: Episode | None, ended: Stamp) -> Change | None:
+def abandon(episode: Episode) -> Iterator[Change]:
+    """Clear what is still open of a watch that no fact speaks of any more."""
+    yield from _close(episode, Clearing.RETRACTED, None)
+
+
+def _end(episode: Episode | None, ended: Stamp) -> Iterator[Change]:
     """It is over.  Over before the deadline that was missed means it never was."""
-    if episode is None or not episode.is_open:
-        return None
-    never_was = ended.at <= episode.deadline
-    return _close(episode, Clearing.RETRACTED if never_was else Clearing.SOLVED, ended)
+    if episode is not None:
+        never_was = ended.at <= episode.deadline
+        yield from _close(episode, Clearing.RETRACTED if never_was else Clearing.SOLVED, ended)
 
 
-def _close(episode: Episode, clearing: Clearing, ended: Stamp | None) -> Cleared:
-    return Cleared(replace(episode, is_open=False), clearing, ended)
+def _renew(watch: Watch, episode: Episode | None) -> Iterator[Change]:
+    """The clock was started anew: what was said since the old start is over."""
+    if episode is not None and episode.is_open and watch.anchor > episode.anchor:
+        yield from _end(episode, watch.renewed or watch.anchor)
+
+
+def _close(episode: Episode | None, clearing: Clearing, ended: Stamp | None) -> Iterator[Change]:
+    if episode is not None and episode.is_open:
+        yield Cleared(replace(episode, is_open=False), clearing, ended)
+
+
+def _is_given_up(
+    watch: Watch, episode: Episode | None, now: datetime, tolerances: Tolerances
+) -> bool:
+    """Whether the last episode is so old that only news could bring it back."""
+    return (
+        episode is not None
+        and watch.anchor <= episode.anchor
+        and now >= episode.deadline + tolerances.expires_after(watch.kind)
+    )
 
 
 def _worsen(
     customer_id: str,
-    parcel: Parcel,
-    kind: ProblemKind,
+    watch: Watch,
     episode: Episode | None,
     moment: Moment,
-    standing_now: Standing,
+    tolerances: Tolerances,
+    stands: Standing,
 ) -> Opened | Escalated | None:
-    if standing_now.worst is None:
+    if stands.worst is None:
         return None
-    if episode is not None and not episode.is_open and moment.now >= episode.deadline + EXPIRY:
-        return None  # it expired; only an event could make it news again
-    expectation, evidence, assessed = standing_now.worst
+    step, evidence, assessed = stands.worst
+    risk = None if assessed is None else assessed.probability
     if episode is None or not episode.is_open:
         number = 1 if episode is None else episode.number + 1
-        return Opened(
-            _episode(customer_id, parcel, expectation, number, moment, evidence, assessed)
-        )
-    if expectation.tier.rank <= episode.tier.rank:
+        return Opened(_episode(customer_id, watch, step, number, moment, evidence, risk))
+    if step.tier.rank <= episode.tier.rank:
         return None
     worse = replace(
-        episode,
-        tier=expectation.tier,
-        deadline=expectation.deadline,
-        feed=evidence,
-        complaint_risk=assessed.probability,
+        episode, tier=step.tier, deadline=step.deadline, feed=evidence, complaint_risk=risk
     )
     return Escalated(worse, episode.tier)
 
 
 def _episode(
     customer_id: str,
-    parcel: Parcel,
-    expectation: Expectation,
+    watch: Watch,
+    step: Step,
     number: int,
     moment: Moment,
-    evidence: FeedEvidence,
-    assessed: Assessed,
+    evidence: FeedEvidence | None,
+    risk: float | None,
 ) -> Episode:
-    kind = expectation.kind
     return Episode(
-        problem_id=problem_id(customer_id, parcel.shipment_id, kind, number),
-        kind=kind,
-        subject=parcel.shipment_id,
-        order_id=parcel.shipment.order_id,
+        problem_id=problem_id(customer_id, watch.subject, watch.kind, number),
+        kind=watch.kind,
+        subject=watch.subject,
+        order_id=watch.order_id,
         number=number,
-        tier=expectation.tier,
-        deadline=expectation.deadline,
-        promised_by=parcel.promise.promised_by,
+        anchor=watch.anchor,
+        tier=step.tier,
+        deadline=step.deadline,
+        promised_by=watch.promised_by,
         opened_at=moment.now,
         feed=evidence,
-        complaint_risk=assessed.probability,
+        complaint_risk=risk,
     )
 
 
 def _look_again(
-    due: datetime | None, episode: Episode | None, ended: Stamp | None
-) -> datetime | None:
-    """The next deadline, the end of an open episode, or an end that lies ahead of now."""
-    expiry = episode.deadline + EXPIRY if episode is not None and episode.is_open else None
-    ahead = ended.at if ended is not None else None
-    return min((moment for moment in (due, expiry, ahead) if moment is not None), default=None)
+    watch: Watch, episode: Episode | None, again: LookAgain, tolerances: Tolerances
+) -> LookAgain:
+    """Add the end of an open episode, or an end that lies ahead of now."""
+    is_open = episode is not None and episode.is_open
+    expiry = (
+        episode.deadline + tolerances.expires_after(watch.kind) if episode and is_open else None
+    )
+    ahead = watch.ended.at if watch.ended is not None else None
+    first = min((at for at in (again.at, expiry, ahead) if at is not None), default=None)
+    return replace(again, at=first)

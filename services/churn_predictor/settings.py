@@ -30,6 +30,10 @@ class Settings(CommonSettings):
     model: Path = Field(
         default=_SHIPPED_MODEL, description="Scorecard file that gives the risk of a complaint."
     )
+    tolerances: Path | None = Field(
+        default=None,
+        description="JSON file with other tolerances than the defaults of docs/expectations.md.",
+    )
     folder: Path = Field(
         default=Path(gettempdir()) / f"care-churn-predictor-{os.getuid()}",
         description="This process' own folder: the store, and notes that find a record which ends "

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from services.churn_predictor.facts import Facts, forget_facts
+from services.churn_predictor.facts import Facts, Stamp, forget_facts
 from services.contracts.problems import Band, FeedEvidence, ProblemKind, Tier
 from services.contracts.stream import Tick
 from services.contracts.topics import HORIZON
@@ -20,11 +20,13 @@ class Episode:
     problem_id: UUID
     kind: ProblemKind
     subject: str
-    order_id: str
+    order_id: str | None
     number: int
+    anchor: Stamp
+    """What had started the clock when it opened."""
     tier: Tier
     deadline: datetime
-    promised_by: datetime
+    promised_by: datetime | None
     opened_at: datetime
     is_open: bool = True
     feed: FeedEvidence | None = None
@@ -37,6 +39,7 @@ class Assessed:
 
     probability: float
     band: Band
+    as_of: datetime
 
 
 @dataclass(slots=True)
@@ -57,6 +60,8 @@ class CustomerState:
     """Whether facts came since it was last looked at."""
     due: datetime | None = None
     """When to look again if no event comes."""
+    waits: dict[str, datetime] = field(default_factory=dict)
+    """Feed → look again once it is heard at or after this."""
 
 
 @dataclass(slots=True)
@@ -129,20 +134,18 @@ def expires_at(customer: CustomerState) -> datetime | None:
 
 
 def open_subjects(customer: CustomerState) -> set[str]:
-    """Return the parcels with an open problem."""
+    """Return what there is an open problem about."""
     return {episode.subject for episode in customer.episodes.values() if episode.is_open}
 
 
 def forget(customer: CustomerState, before: datetime) -> None:
     """Drop what lies wholly before this instant: digests that can only be late, and old facts.
 
-    A parcel with an open problem stays until that ends: its episode must be cleared, and its number
-    never given twice.
+    What there is an open problem about stays until that ends: its episode must be cleared.
     """
     if any(at < before for at in customer.seen.values()):
         customer.seen = {name: at for name, at in customer.seen.items() if at >= before}
         gone = forget_facts(customer.facts, before, open_subjects(customer))
-        customer.episodes = {k: e for k, e in customer.episodes.items() if e.subject not in gone}
         customer.assessed = {
             k: a for k, a in customer.assessed.items() if k.partition("|")[0] not in gone
         }

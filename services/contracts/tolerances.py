@@ -3,6 +3,7 @@
 `docs/expectations.md` says which rule uses which.  A deployment may name a JSON file with others.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -15,6 +16,14 @@ Days = Annotated[int, Field(ge=1, le=30)]
 """Business days: Monday to Friday in the recipient's zone."""
 Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=365))]
 """A length of time, as seconds or in ISO 8601 (`PT4H`)."""
+
+
+_SOONER = {
+    ProblemKind.PAYMENT_FAILED: timedelta(days=7),
+    ProblemKind.CART_ABANDONED: timedelta(days=7),
+    ProblemKind.HELP_NOT_FOUND: timedelta(days=7),
+    ProblemKind.SURVEY_POOR: timedelta(days=30),
+}
 
 
 class Tolerances(Contract):
@@ -50,12 +59,7 @@ class Tolerances(Contract):
 
     expiry: Span = timedelta(days=60)
     """An open problem nobody heard of for so long after its deadline ends as expired."""
-    expiry_of: dict[ProblemKind, Span] = {
-        ProblemKind.PAYMENT_FAILED: timedelta(days=7),
-        ProblemKind.CART_ABANDONED: timedelta(days=7),
-        ProblemKind.HELP_NOT_FOUND: timedelta(days=7),
-        ProblemKind.SURVEY_POOR: timedelta(days=30),
-    }
+    expiry_of: Mapping[ProblemKind, Span] = Field(default_factory=lambda: dict(_SOONER))
     """Kinds that end sooner."""
 
     def expires_after(self, kind: ProblemKind) -> timedelta:

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Any
 
-from services.churn_predictor import facts
+from services.churn_predictor import learning
 from services.churn_predictor.__main__ import main
 from services.contracts.purchases import OrderPlaced
 
@@ -22,8 +22,8 @@ def dying(teach: Any) -> Any:
 
 
 if __name__ == "__main__":
-    facts._TEACHERS = {
-        **facts._TEACHERS,
-        OrderPlaced: dying(facts._TEACHERS[OrderPlaced]),
+    learning._TEACHERS = {
+        **learning._TEACHERS,
+        OrderPlaced: dying(learning._TEACHERS[OrderPlaced]),
     }
     main()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.churn_predictor import facts
+from services.churn_predictor import learning
 from services.churn_predictor.__main__ import main
 from services.contracts.purchases import OrderPlaced
 
@@ -21,8 +21,8 @@ def forgetting(teach: Any) -> Any:
 
 
 if __name__ == "__main__":
-    facts._TEACHERS = {
-        **facts._TEACHERS,
-        OrderPlaced: forgetting(facts._TEACHERS[OrderPlaced]),
+    learning._TEACHERS = {
+        **learning._TEACHERS,
+        OrderPlaced: forgetting(learning._TEACHERS[OrderPlaced]),
     }
     main()

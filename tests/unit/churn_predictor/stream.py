@@ -9,7 +9,8 @@ from uuid import UUID
 
 import services.churn_predictor
 from services.churn_predictor.partition import Output, Partition, Refused
-from services.churn_predictor.scoring import Scorecard
+from services.churn_predictor.rules import Rules
+from services.churn_predictor.scoring import model_digest, read_scorecard
 from services.contracts import events
 from services.contracts import topics as t
 from services.contracts.envelope import Event
@@ -19,7 +20,9 @@ from services.kit.records import read_event
 from services.kit.stores import MemoryStore
 
 _MODELS = Path(services.churn_predictor.__file__).parent / "models"
-CARD = Scorecard.model_validate_json((_MODELS / "complaint-risk.json").read_bytes())
+_RAW = (_MODELS / "complaint-risk.json").read_bytes()
+CARD = read_scorecard(_RAW)
+RULES = Rules(CARD, model_digest(_RAW))
 _TOPICS = (*t.PREDICTOR_SOURCES, t.TICKS, t.FACTS_CHANGELOG)
 TOPIC_IDS = {topic.name: UUID(int=n) for n, topic in enumerate(_TOPICS, 1)}
 EVERYTHING_HEARD = {
@@ -42,7 +45,7 @@ def new_partition(committed: Mapping[bytes, bytes] | None = None) -> Partition:
     """Return partition 0 with the shipped scorecard, going on from what was committed."""
     store = MemoryStore()
     store.keep((committed or {}).items(), 0)
-    partition = Partition(0, CARD, read_event, store)
+    partition = Partition(0, RULES, read_event, store)
     partition.take_in(store.items())
     partition.trust(TOPIC_IDS)
     return partition

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.churn_predictor.facts import Facts, forget_facts, learn
+from services.churn_predictor.facts import Facts, forget_facts
+from services.churn_predictor.learning import learn
 from services.contracts.deliveries import CheckpointStatus
 from services.contracts.envelope import Event
 from tests.factories import (

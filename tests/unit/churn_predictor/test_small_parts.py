@@ -1,71 +1,19 @@
-"""Scorecard, due index, heard feeds."""
+"""Due index, heard feeds, features."""
 
-import math
 from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from services.churn_predictor.due import DueIndex
-from services.churn_predictor.expectations import parcels
-from services.churn_predictor.facts import Facts, learn
-from services.churn_predictor.features import FEATURES, features
+from services.churn_predictor.facts import Facts
+from services.churn_predictor.features import features
 from services.churn_predictor.feeds import HeardFeeds
-from services.churn_predictor.scoring import Bands, Scorecard, Table, score
-from services.contracts.problems import Band
+from services.churn_predictor.learning import learn
+from services.churn_predictor.parcels import parcels
 from services.contracts.stream import FeedMark, TickMark
 from tests.factories import DAY, HOUR, START, promised
-from tests.unit.churn_predictor.stream import CARD
-
-values = st.fixed_dictionaries(
-    {name: st.none() | st.floats(-100, 100, allow_nan=False) for name in FEATURES}
-)
-
-
-@given(values=values)
-def test_a_score_is_exactly_the_sum_of_its_parts(values: dict[str, float | None]) -> None:
-    result = score(CARD, values)
-
-    log_odds = math.fsum([result.intercept, *(c.log_odds for c in result.contributions)])
-    assert result.probability == 1 / (1 + math.exp(-log_odds))
-
-
-@pytest.mark.parametrize(
-    ("value", "points"), [(None, 9.0), (-1.0, 0.0), (0.0, 0.0), (0.5, 1.0), (3.0, 2.0)]
-)
-def test_a_value_on_an_edge_belongs_to_the_lower_bin(value: float | None, points: float) -> None:
-    table = Table(feature="lines", edges=(0.0, 1.0), points=(0.0, 1.0, 2.0), missing=9.0)
-
-    assert table.lookup(value) == points
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        {"feature": "star_sign", "edges": [], "points": [0.0]},
-        {"feature": "lines", "edges": [1.0], "points": [0.0]},
-        {"feature": "lines", "edges": [2.0, 1.0], "points": [0.0, 0.0, 0.0]},
-    ],
-)
-def test_a_scorecard_that_cannot_be_meant_is_refused(table: dict[str, object]) -> None:
-    card = CARD.model_dump(mode="json") | {"tables": [table]}
-
-    with pytest.raises(ValidationError):
-        Scorecard.model_validate(card)
-
-
-def test_bands_begin_at_their_bound() -> None:
-    bands = Bands(elevated=0.3, high=0.6)
-
-    assert [bands.of(p) for p in (0.29, 0.3, 0.59, 0.6)] == [
-        Band.LOW,
-        Band.ELEVATED,
-        Band.ELEVATED,
-        Band.HIGH,
-    ]
-
 
 plans = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 20)), max_size=30)
 

@@ -32,7 +32,7 @@ from services.kit.records import read_event
 from services.kit.stores import MemoryStore
 from services.verifier.evidence import Record
 from tests.factories import event as envelope
-from tests.unit.churn_predictor.stream import CARD, TOPIC_IDS
+from tests.unit.churn_predictor.stream import RULES, TOPIC_IDS
 
 PARTITIONS = 2
 SOURCES = (*t.PREDICTOR_SOURCES, t.TICKS)
@@ -56,7 +56,7 @@ class Company:
     def __post_init__(self) -> None:
         self._stores = [MemoryStore() for _ in range(PARTITIONS)]
         self._partitions = [
-            Partition(n, CARD, read_event, self._stores[n]) for n in range(PARTITIONS)
+            Partition(n, RULES, read_event, self._stores[n]) for n in range(PARTITIONS)
         ]
         for partition in self._partitions:
             partition.trust(TOPIC_IDS)

@@ -1,0 +1,1 @@
+"""What a customer may expect, as watches derived from the facts; never stored beside them."""
