@@ -97,4 +97,4 @@ def _is_resolved(entry: Entry, now: datetime) -> bool:
 
 
 def _faded(entry: Entry, now: datetime, half_life: timedelta) -> float:
-    return entry.weight * 2.0 ** -((now - entry.at) / half_life)
+    return entry.weight * math.exp2(-((now - entry.at) / half_life))

@@ -5,13 +5,14 @@ whether a file tells pounds and the stream pence.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from statistics import fmean, pstdev
 
 from services.churn_predictor.experience import Experience
+from services.churn_predictor.features import Values
 
 REACH = timedelta(days=400)
 """How far back purchases count: as far as the stream remembers them."""
@@ -45,8 +46,6 @@ EXPERIENCE_FEATURES = ("experience_balance", "unresolved", "strikes_left")
 """What became of promises, surveys and contacts."""
 FEATURES = (*RHYTHM_FEATURES, *EXPERIENCE_FEATURES)
 """Names a model of lapse risk may use."""
-
-Values = Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,8 +6,8 @@ import hashlib
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from services.churn_predictor.rhythm import Purchase
@@ -20,6 +20,10 @@ class UnreadablePurchases(Exception):
     """The file does not hold purchases; the message is one line that says where and why."""
 
 
+class NothingBought(Exception):
+    """There is no purchase in the time asked about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Purchases:
     """A shop's purchases, with what was left out."""
@@ -29,19 +33,52 @@ class Purchases:
     rows: int
     returns: int
     """Rows whose amount is not above 0: they are no purchases."""
-    digest: str
-    """SHA-256 of the file's content, unpacked."""
+
+    def before(self, until: datetime) -> "Purchases":
+        """Return what had been bought before this instant.
+
+        Raises:
+            NothingBought: that is nothing.
+        """
+        kept = {
+            customer: [purchase for purchase in bought if purchase.at < until]
+            for customer, bought in self.by_customer.items()
+        }
+        kept = {customer: bought for customer, bought in kept.items() if bought}
+        if not kept:
+            raise NothingBought(f"nothing was bought before {until.date()}")
+        return replace(self, by_customer=kept)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the purchases, whatever the order or form of the file they came from."""
+        found = hashlib.sha256()
+        for customer in sorted(self.by_customer):
+            found.update(f"{customer!r}\n".encode())
+            for purchase in self.by_customer[customer]:
+                found.update(f"{purchase.at.isoformat()} {purchase.amount!r}\n".encode())
+        return found.hexdigest()
+
+    @property
+    def count(self) -> int:
+        """How many purchases; several of one day are as many."""
+        return sum(map(len, self.by_customer.values()))
 
     @property
     def first(self) -> datetime:
-        """Midnight (UTC) before the first purchase."""
-        return _midnight(min(bought[0].at for bought in self.by_customer.values()))
+        """The beginning (UTC) of the day of the first purchase."""
+        return midnight(min(bought[0].at for bought in self.by_customer.values()).date())
 
     @property
     def end(self) -> datetime:
-        """Midnight (UTC) after the last purchase: up to here the file is taken to be complete."""
+        """The end (UTC) of the day of the last: up to here the file is taken to be complete."""
         last = max(bought[-1].at for bought in self.by_customer.values())
-        return _midnight(last) + timedelta(days=1)
+        return midnight(last.date()) + timedelta(days=1)
+
+
+def midnight(day: date) -> datetime:
+    """Return the instant (UTC) at which this day begins."""
+    return datetime.combine(day, time(), UTC)
 
 
 def read_purchases(path: Path) -> Purchases:
@@ -76,7 +113,6 @@ def _purchases(path: Path, text: str) -> Purchases:
         by_customer={customer: sorted(bought) for customer, bought in found.items()},
         rows=rows,
         returns=returns,
-        digest=hashlib.sha256(text.encode()).hexdigest(),
     )
 
 
@@ -120,7 +156,3 @@ def _amount(text: str) -> float:
     if not math.isfinite(amount):
         raise ValueError(f"no amount: {text!r}")
     return amount
-
-
-def _midnight(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
