@@ -16,12 +16,12 @@ from services.demo.barriers import NoEcho
 from services.demo.door import DoorClosed
 from services.demo.figures import Report
 from services.demo.gather import Incomplete
-from services.demo.olist_files import UnusableFiles
 from services.demo.run import Audience, Options, Sight, run
 from services.demo.stage import Stage
 from services.demo.summary import addresses, summarise
 from services.demo.supervisor import ServiceLost
 from services.kit.exits import EXIT_UNAVAILABLE, EXIT_USAGE, Unavailable, leave
+from services.recorded.olist_files import UnusableFiles
 from services.shop.parameters import ShopParameters
 
 _EXIT_INTERRUPTED = 130

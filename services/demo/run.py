@@ -6,17 +6,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.demo import gather, olist
+from services.demo import gather
 from services.demo.barriers import PATIENCE_SECONDS, Barriers
 from services.demo.door import Door
 from services.demo.figures import Report
 from services.demo.glance import Glance
+from services.demo.olist import RecordedShop
 from services.demo.replay import Moments, Replayer, Step
 from services.demo.report import Frame, build
 from services.demo.stage import Cast, Say, Stage, standing
 from services.demo.steps import check_step
 from services.demo.tally import tally
 from services.kit.clock import monotonic
+from services.recorded.olist import read_orders
 from services.shop.parameters import ShopParameters
 from services.shop.shop import open_shop
 from services.shop.timeline import World
@@ -134,7 +136,7 @@ def open_world(options: Options) -> World:
     """Return the simulated shop, or the recorded one where a folder is given."""
     if options.olist is None:
         return open_shop(options.parameters, options.seed)
-    return olist.RecordedShop(olist.read_window(options.olist, options.orders))
+    return RecordedShop(read_orders(options.olist, last=options.orders))
 
 
 def play(world: World, stage: Stage, options: Options, audience: Audience) -> int:

@@ -27,6 +27,10 @@ OFFENCES = {
     "metrics-core-is-pure": ("services/metrics/kpis.py", "import prometheus_client"),
     "ingest-core-is-pure": ("services/ingest/reading.py", "import fastapi"),
     "simulated-shop-is-pure": ("services/shop/shop.py", "import services.demo.door"),
+    "recorded-shops-need-contracts-only": (
+        "services/recorded/olist.py",
+        "import services.churn_predictor.facts",
+    ),
     "replay-core-is-pure": ("services/demo/steps.py", "import services.outreach.gates"),
     "verifier-shares-only-contracts": (
         "services/verifier/slots.py",

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -106,7 +107,7 @@ def changed(**changes: Any) -> bytes:
     return json.dumps(CARD.model_dump(mode="json") | changes).encode()
 
 
-def with_tables(*tables: dict[str, object]) -> dict[str, Any]:
+def with_tables(*tables: Mapping[str, object]) -> dict[str, Any]:
     points: dict[str, Any] = CARD.model_dump(mode="json")["points"]
     return {"points": points | {"promise": {"intercept": 0.0, "tables": tables}}}
 

@@ -10,6 +10,8 @@ ORDERS = "olist_orders_dataset"
 ITEMS = "olist_order_items_dataset"
 REVIEWS = "olist_order_reviews_dataset"
 CUSTOMERS = "olist_customers_dataset"
+PRODUCTS = "olist_products_dataset"
+SELLERS = "olist_sellers_dataset"
 
 # `order_status` is not among them: it is the status at the end, known to nobody at the time.
 COLUMNS = {
@@ -33,7 +35,12 @@ COLUMNS = {
     ),
     REVIEWS: ("order_id", "review_score", "review_creation_date", "review_answer_timestamp"),
     CUSTOMERS: ("customer_id", "customer_unique_id", "customer_state"),
+    PRODUCTS: ("product_id", "product_category_name"),
+    SELLERS: ("seller_id", "seller_state"),
 }
+
+OPTIONAL = frozenset({PRODUCTS, SELLERS})
+"""Files that only add to what is known of an order."""
 
 Row = dict[str, str]
 
@@ -60,14 +67,23 @@ def read_rows(folder: Path, table: str) -> Iterator[Row]:
         raise UnusableFiles(f"{path} cannot be read: {error}") from error
 
 
+def holds(folder: Path, table: str) -> bool:
+    """Return whether this folder has the file."""
+    return any(path.is_file() for path in _places(folder, table))
+
+
+def _places(folder: Path, table: str) -> tuple[Path, ...]:
+    return folder / f"{table}.csv", folder / f"{table}.csv.gz"
+
+
 def _find(folder: Path, table: str) -> Path:
     if not folder.is_dir():
         raise UnusableFiles(
             f"{folder} is not a folder: give the one that holds the Olist files (OLIST=…)"
         )
-    for name in (f"{table}.csv", f"{table}.csv.gz"):
-        if (folder / name).is_file():
-            return folder / name
+    for path in _places(folder, table):
+        if path.is_file():
+            return path
     raise UnusableFiles(f"{folder} holds neither {table}.csv nor {table}.csv.gz: copy it there")
 
 

@@ -1,0 +1,1 @@
+"""Risk models from records: never imported by the stream."""
