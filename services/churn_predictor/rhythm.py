@@ -84,6 +84,20 @@ def next_look(purchases: Iterable[Purchase], now: datetime) -> datetime | None:
     return next((look for look in _looks(max(known).at, usual_gap(days)) if look > now), None)
 
 
+def looks(purchases: Iterable[Purchase]) -> tuple[datetime, ...]:
+    """Return every instant at which silence after the latest of these purchases is worth scoring.
+
+    They lie `LOOK_AT_GAPS` usual gaps after it, each at least `BETWEEN_LOOKS` behind the one before,
+    and within `REACH`.
+    """
+    found = list(purchases)
+    if not found:
+        return ()
+    last = max(found).at
+    days = sorted({_day(purchase.at) for purchase in found if purchase.at >= last - REACH})
+    return tuple(_looks(last, usual_gap(days)))
+
+
 def usual_gap(days: list[date]) -> timedelta:
     """Return the usual time between purchases on these days, which rise.
 

@@ -1,4 +1,4 @@
-"""What one deployment decides by: a model, and how long is too long."""
+"""What one deployment decides by: two models, and how long is too long."""
 
 from dataclasses import dataclass, field
 
@@ -7,10 +7,18 @@ from services.contracts.tolerances import Tolerances
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A model file as it was read."""
+
+    card: Scorecard
+    digest: str
+    """SHA-256 of the file's content."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Read once, at the start."""
 
-    complaint: Scorecard
-    complaint_digest: str
-    """Of the model file's content."""
+    complaint: Model
+    lapse: Model
     tolerances: Tolerances = field(default_factory=Tolerances)

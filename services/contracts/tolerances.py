@@ -57,6 +57,12 @@ class Tolerances(Contract):
     contacts_within: Span = timedelta(days=30)
     help_silence: Span = timedelta(hours=4)
 
+    experience_half_life: Span = timedelta(days=90)
+    """After so long a good or bad experience weighs half, and a bad one is no strike any more."""
+    experience_ratio: Annotated[float, Field(gt=0, le=1000)] = 12.0
+    """How many good experiences make up for one bad one that nobody made good.  A rule of thumb of
+    customer service that was never measured; a starting point."""
+
     expiry: Span = timedelta(days=60)
     """An open problem nobody heard of for so long after its deadline ends as expired."""
     expiry_of: Mapping[ProblemKind, Span] = Field(default_factory=lambda: dict(_SOONER))
