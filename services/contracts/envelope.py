@@ -45,6 +45,7 @@ def _in_our_time(moment: datetime) -> datetime:
 Instant = Annotated[AwareDatetime, AfterValidator(_to_utc), AfterValidator(_in_our_time)]
 """A point in time, 1970 to 2199; must be given with its zone, is kept in UTC."""
 
+
 @cache
 def _zone_names() -> frozenset[str]:
     # Walks the whole time zone folder (5 ms), which is too slow for every event.

@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 
 from services.contracts.envelope import Fact, Instant, TimeZone
 
-
 # Quoted names, comments, address literals and encoded words are legal in a mail's headers and are
 # nobody's address: what a header would read as one of them is refused at the door.
 _NOT_IN_AN_ADDRESS = r"\s@.<>()\[\]\\,;:?\"\x00-\x20\x7f-\xa0"

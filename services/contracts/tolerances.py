@@ -50,7 +50,7 @@ class Tolerances(Contract):
 
     expiry: Span = timedelta(days=60)
     """An open problem nobody heard of for so long after its deadline ends as expired."""
-    expiry_of: dict[ProblemKind, Span] = {
+    expiry_of: dict[ProblemKind, Span] = {  # noqa: RUF012 - pydantic copies it
         ProblemKind.PAYMENT_FAILED: timedelta(days=7),
         ProblemKind.CART_ABANDONED: timedelta(days=7),
         ProblemKind.HELP_NOT_FOUND: timedelta(days=7),
