@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.contracts.envelope import TimeZone
 from services.contracts.outreach import Mode
-from services.contracts.people import MailAddress, TimeZone
+from services.contracts.people import MailAddress
 from services.kit.settings import CommonSettings
 from services.outreach.gates import Policy
 from services.outreach.quiet import QuietHours
