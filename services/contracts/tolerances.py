@@ -18,11 +18,13 @@ Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=365))]
 """A length of time, as seconds or in ISO 8601 (`PT4H`)."""
 
 
-_SOONER = {
+_EXPIRY_OF = {
     ProblemKind.PAYMENT_FAILED: timedelta(days=7),
     ProblemKind.CART_ABANDONED: timedelta(days=7),
     ProblemKind.HELP_NOT_FOUND: timedelta(days=7),
     ProblemKind.SURVEY_POOR: timedelta(days=30),
+    # From one look at a slow customer's silence to the next it may be months.
+    ProblemKind.LAPSE_RISK: timedelta(days=180),
 }
 
 
@@ -65,8 +67,8 @@ class Tolerances(Contract):
 
     expiry: Span = timedelta(days=60)
     """An open problem nobody heard of for so long after its deadline ends as expired."""
-    expiry_of: Mapping[ProblemKind, Span] = Field(default_factory=lambda: dict(_SOONER))
-    """Kinds that end sooner."""
+    expiry_of: Mapping[ProblemKind, Span] = Field(default_factory=lambda: dict(_EXPIRY_OF))
+    """Kinds that end sooner or later."""
 
     def expires_after(self, kind: ProblemKind) -> timedelta:
         """Return how long after its deadline an open problem of this kind is given up."""
