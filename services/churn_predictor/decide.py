@@ -96,7 +96,7 @@ class _Look:
     def _assess(self, parcel: Parcel, point: DecisionPoint, as_of: datetime) -> Assessed:
         assessed, news = assess(self.state, parcel, point, as_of, self.rules)
         if news is not None:
-            self.said.append(self._risk(news))
+            self.said.append(risk_event(self.customer_id, news, self.moment.now))
         return assessed
 
     def _look_again(self, again: LookAgain) -> None:
@@ -105,9 +105,6 @@ class _Look:
         if again.feed is not None and again.heard_from is not None:
             known = self.waits.get(again.feed, again.heard_from)
             self.waits[again.feed] = min(known, again.heard_from)
-
-    def _risk(self, fact: RiskAssessed) -> Event[Any]:
-        return self._event(fact, "risk", self.customer_id, fact.subject, fact.decision_point)
 
     def _problem(self, change: Change, watch: Watch | None) -> Event[Any]:
         common = _common(change.episode, watch)
@@ -128,17 +125,24 @@ class _Look:
                     evidence=_evidence((*grounds, change.ended)),
                 )
                 name = ("problem.cleared",)
-        return self._event(data, *name, str(change.episode.problem_id))
+        identity = (*name, str(change.episode.problem_id))
+        return _event(self.customer_id, data, self.moment.now, *identity)
 
-    def _event(self, data: Any, *identity: str) -> Event[Any]:
-        return Event[Any](
-            id=str(derive(*identity)),
-            source=SOURCE,
-            type=data.TYPE,
-            time=self.moment.now,
-            partitionkey=self.customer_id,
-            data=data,
-        )
+
+def risk_event(customer_id: str, fact: RiskAssessed, at: datetime) -> Event[Any]:
+    """Return an assessment as it is published: the same whenever it is made again from its record."""
+    return _event(customer_id, fact, at, "risk", customer_id, fact.subject, fact.decision_point)
+
+
+def _event(customer_id: str, data: Any, at: datetime, *identity: str) -> Event[Any]:
+    return Event[Any](
+        id=str(derive(*identity)),
+        source=SOURCE,
+        type=data.TYPE,
+        time=at,
+        partitionkey=customer_id,
+        data=data,
+    )
 
 
 def _common(episode: Episode, watch: Watch | None) -> dict[str, Any]:
