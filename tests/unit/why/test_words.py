@@ -1,6 +1,6 @@
 """Whatever the contracts can say can be told to a person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.churn_predictor.features import FEATURES
 from services.churn_predictor.scoring import Link
 from services.contracts import events
 from services.contracts.events import TOPIC_OF
@@ -43,14 +44,15 @@ from tests.unit.churn_predictor.test_rerun import MODELS, assessed, change
 from tests.unit.why.events import ALSO_NO, NO, YES, decided, step
 from tests.unit.why.test_story import PROBLEM, found, opened
 
+NONE: Mapping[str, str] = {}
 TOLD = {topic.name for topic in TOPICS}
 EXAMPLES = [e for e in OF_EVENTS if TOPIC_OF[type(events.read(e.raw).data)].name in TOLD]
 
 
-def told(*given: Any, about: int = -1, models: Any = MODELS, **refused: str) -> Told:
-    """One of these events in words, told with all of them."""
+def told(*given: Any, models: Any = MODELS, refused: Mapping[str, str] = NONE) -> Told:
+    """The last of these events in words, told with all of them."""
     story = tell(CUSTOMER, found(*given), models)
-    return Teller(story, Times(), refused).told(story.entries[about])
+    return Teller(story, Times(), refused).told(story.entries[-1])
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name)
@@ -169,10 +171,7 @@ def test_a_risk_tells_its_reasons_the_largest_first() -> None:
 
 
 def test_what_is_small_is_told_as_one_sum() -> None:
-    values = dict.fromkeys(
-        ("days_past_promise", "days_past_ship_by", "lines", "sellers", "estimate_moved_days",
-         "contacts_about_order"), 9.0,
-    ) | {"is_with_carrier": 0.0}  # fmt: skip
+    values: dict[str, float | None] = {**dict.fromkeys(FEATURES, 9.0), "is_with_carrier": 0.0}
 
     said = told(assessed(values))
 
@@ -203,7 +202,7 @@ def test_a_missing_model_says_what_to_do() -> None:
     (old,) = [d for d in told(unnamed).details if d.startswith("Re-run")]
     (bad,) = [
         d
-        for d in told(assessed(), models={}, **{digest: "x.json: format"}).details
+        for d in told(assessed(), models={}, refused={digest: "x.json: format"}).details
         if d.startswith("Re-run")
     ]
 
@@ -284,15 +283,13 @@ def lines(story: Story) -> Iterator[str]:
 
 def test_the_page_ends_with_the_verdict() -> None:
     bad = change(assessed(), "data.band", "low")
-    verdicts = [
-        [*lines(tell(CUSTOMER, found(*given), models))][-1]
-        for given, models in [
-            ([placed()], MODELS),
-            ([assessed()], MODELS),
-            ([assessed(), bad], MODELS),
-            ([assessed()], {}),
-        ]
+    stories = [
+        tell(CUSTOMER, found(placed()), MODELS),
+        tell(CUSTOMER, found(assessed()), MODELS),
+        tell(CUSTOMER, found(assessed(), bad), MODELS),
+        tell(CUSTOMER, found(assessed()), {}),
     ]
+    verdicts = [[*lines(story)][-1] for story in stories]
 
     assert verdicts == [
         "No assessment to make again.",
