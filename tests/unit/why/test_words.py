@@ -155,18 +155,14 @@ def test_a_problem_that_worsens_or_ends_says_so() -> None:
 def test_a_risk_tells_its_reasons_the_largest_first() -> None:
     said = told(assessed())
 
-    assert said.headline == ("Risk of a complaint about parcel sh-1, at its promise: 85.2 %, high")
-    assert (
-        said.details
-        == (
-            "starts at -2.00",
-            "the parcel is 2 days past its promise: +2.50",
-            "the customer made 1 contact about this order: +0.75",
-            "the newest date is 1 day later than the promise: +0.50",
-            "With what was known as of 1 January 2026, 00:00.",
-            "Re-run with complaint-risk 2: same, byte for byte.",
-        )
-        or said.details[1] == "the parcel is 2 days past its promise: +2.50"
+    assert said.headline == "Risk of a complaint about parcel sh-1, at its promise: 85.2 %, high"
+    assert said.details == (
+        "starts at -2.00",
+        "the parcel is 2 days past its promise: +2.50",
+        "the customer made 1 contact about this order: +0.75",
+        "the newest date is 1 day later than the promise: +0.50",
+        "With what was known as of 1 January 2026, 00:00.",
+        "Re-run with complaint-risk 2: same, byte for byte.",
     )
 
 
