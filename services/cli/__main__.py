@@ -17,6 +17,7 @@ COMMANDS = {
         "demo",
     ),
     "verify": Entry("services.cli.verify:verify", "Recompute it all and say what differs."),
+    "why": Entry("services.cli.why:why", "Say why a customer was, or was not, contacted."),
 }
 
 
