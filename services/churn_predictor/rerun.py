@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from services.churn_predictor.assess import scored
+from services.churn_predictor.assess import expected, scored
 from services.churn_predictor.decide import risk_event
-from services.churn_predictor.scoring import Link, Scorecard, score
+from services.churn_predictor.features import Values
+from services.churn_predictor.rules import Model
+from services.churn_predictor.scoring import FEATURES_OF, Link, Scorecard, score
 from services.contracts.envelope import Event
-from services.contracts.problems import RiskAssessed
+from services.contracts.problems import RiskAssessed, RiskKind
 
 SUM_TOLERANCE = 1e-9
 """How far intercept plus contributions may lie from the recorded probability."""
@@ -82,9 +84,7 @@ def rerun(event: Event[RiskAssessed], recorded: bytes, models: Mapping[str, Scor
 
 def _again(event: Event[RiskAssessed], card: Scorecard) -> Event[Any]:
     fact = event.data
-    recorded = {part.feature: part.value for part in fact.contributions}
-    tables = card.points[fact.decision_point].tables
-    values = {table.feature: recorded.get(table.feature) for table in tables}
+    values = _recorded(fact, card)
     result = score(card, fact.decision_point, values, fact.previous_band)
     again = RiskAssessed(
         kind=card.kind,
@@ -92,10 +92,18 @@ def _again(event: Event[RiskAssessed], card: Scorecard) -> Event[Any]:
         subject=fact.subject,
         decision_point=fact.decision_point,
         as_of=fact.as_of,
-        **scored(card, fact.model_digest or "", result, fact.previous_band),
+        **scored(Model(card, fact.model_digest or ""), result, fact.previous_band),
+        **(expected(card, values) if card.kind is RiskKind.LAPSE else {}),
         facts_digest=fact.facts_digest,
     )
     return risk_event(event.customer_id, again, event.time)
+
+
+def _recorded(fact: RiskAssessed, card: Scorecard) -> Values:
+    """Return the recorded value of every feature the model looks at; None where there is none."""
+    parts = (*fact.contributions, *(fact.expected_contributions or ()))
+    recorded = {part.feature: part.value for part in parts}
+    return {feature: recorded.get(feature) for feature in FEATURES_OF[card.kind]}
 
 
 def _adds_up(fact: RiskAssessed, *links: Link) -> bool:

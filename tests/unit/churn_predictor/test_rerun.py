@@ -13,6 +13,7 @@ from services.churn_predictor.assess import scored
 from services.churn_predictor.decide import risk_event
 from services.churn_predictor.features import FEATURES
 from services.churn_predictor.rerun import FORM, SUM_TOLERANCE, Outcome, Rerun, rerun
+from services.churn_predictor.rules import Model
 from services.churn_predictor.scoring import (
     POINTS_OF,
     Link,
@@ -28,7 +29,7 @@ from tests.factories import CUSTOMER, HOUR, START
 from tests.unit.churn_predictor.stream import CARD, RULES, Stream
 from tests.unit.churn_predictor.test_scoring import values
 
-MODELS = {RULES.complaint_digest: CARD}
+MODELS = {RULES.complaint.digest: CARD}
 KNOWN = dict.fromkeys(FEATURES, 1.0) | {"days_past_promise": 2.0, "days_past_ship_by": None}
 
 
@@ -37,7 +38,7 @@ def assessed(
     point: DecisionPoint = DecisionPoint.PROMISE,
     before: Band | None = None,
     card: Scorecard = CARD,
-    digest: str = RULES.complaint_digest,
+    digest: str = RULES.complaint.digest,
 ) -> bytes:
     """An assessment as the stream writes it."""
     fact = RiskAssessed(
@@ -46,7 +47,7 @@ def assessed(
         subject="sh-1",
         decision_point=point,
         as_of=START,
-        **scored(card, digest, score(card, point, values, before), before),
+        **scored(Model(card, digest), score(card, point, values, before), before),
         facts_digest="f" * 64,
     )
     return risk_event(CUSTOMER, fact, START + HOUR).encode()
