@@ -39,6 +39,19 @@ FEATURES = (
 )
 """Names a model of complaint risk may use."""
 
+FROM_HISTORIES = frozenset(
+    {
+        "value_to_usual",
+        "slack_after_transit_days",
+        "seller_bad_rate",
+        "product_bad_rate",
+        "category_bad_rate",
+        "shop_bad_rate",
+        "seller_late_rate",
+    }
+)
+"""Those that say more where histories are counted."""
+
 Values = Mapping[str, float | None]
 
 

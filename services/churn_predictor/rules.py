@@ -14,3 +14,9 @@ class Rules:
     complaint_digest: str
     """Of the model file's content."""
     tolerances: Tolerances = field(default_factory=Tolerances)
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the model looks at, at any decision point."""
+        sheets = self.complaint.points.values()
+        return frozenset(table.feature for sheet in sheets for table in sheet.tables)

@@ -23,7 +23,7 @@ _MODELS = Path(services.churn_predictor.__file__).parent / "models"
 _RAW = (_MODELS / "complaint-risk.json").read_bytes()
 CARD = read_scorecard(_RAW)
 RULES = Rules(CARD, model_digest(_RAW))
-_TOPICS = (*t.PREDICTOR_SOURCES, t.TICKS, t.FACTS_CHANGELOG)
+_TOPICS = (*t.TICKED, t.TICKS, t.FACTS_CHANGELOG)
 TOPIC_IDS = {topic.name: UUID(int=n) for n, topic in enumerate(_TOPICS, 1)}
 EVERYTHING_HEARD = {
     "carrier:dhl": datetime.fromisoformat("2100-01-01T00:00:00+00:00"),
@@ -71,7 +71,7 @@ class Stream:
     number: int = -1
 
     def __post_init__(self) -> None:
-        for topic in (*t.PREDICTOR_SOURCES, t.TICKS):
+        for topic in (*t.TICKED, t.TICKS):
             self.partition.begin(topic, 0)
 
     def give(self, *given: Event[Any], now: datetime | None = None) -> list[Refused]:
@@ -93,7 +93,7 @@ class Stream:
     def tick(self, at: datetime, ends: dict[str, int] | None = None) -> list[Output]:
         """Tell the time; return what every tick that became ready brought."""
         self.number += 1
-        sources = {topic.name for topic in t.PREDICTOR_SOURCES}
+        sources = {topic.name for topic in t.TICKED}
         known = {name: end for name, end in self.ends.items() if name in sources}
         tick = Tick(number=self.number, at=at, ends=known if ends is None else ends, barrier="b")
         self.give_raw(t.TICKS, tick.encode(), None)
