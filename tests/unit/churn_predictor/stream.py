@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import services.churn_predictor
+from services.churn_predictor.exchange import Owners
 from services.churn_predictor.partition import Output, Partition, Refused
 from services.churn_predictor.rules import Rules
 from services.churn_predictor.scoring import model_digest, read_scorecard
@@ -41,11 +42,13 @@ class Record:
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-def new_partition(committed: Mapping[bytes, bytes] | None = None) -> Partition:
-    """Return partition 0 with the shipped scorecard, going on from what was committed."""
+def new_partition(
+    committed: Mapping[bytes, bytes] | None = None, number: int = 0, owners: Owners | None = None
+) -> Partition:
+    """Return a partition with the shipped scorecard, going on from what was committed."""
     store = MemoryStore()
     store.keep((committed or {}).items(), 0)
-    partition = Partition(0, RULES, read_event, store)
+    partition = Partition(number, RULES, read_event, store, owners)
     partition.take_in(store.items())
     partition.trust(TOPIC_IDS)
     return partition
