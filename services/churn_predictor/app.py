@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import faust
 from pydantic import ValidationError
 
+from services.churn_predictor.exchange import Owners
+from services.churn_predictor.features import FROM_HISTORIES
 from services.churn_predictor.partition import Partition
 from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import UnusableModel, model_digest, read_scorecard
-from services.churn_predictor.settings import Settings
+from services.churn_predictor.settings import HistoriesUse, Settings
 from services.churn_predictor.telemetry import Telemetry
 from services.churn_predictor.ticker import Ticker
 from services.churn_predictor.vault import Deployment, TopicIds, Vault
@@ -24,6 +27,7 @@ from services.kit.exits import Unavailable
 from services.kit.faust_slices import SliceApp, create_app
 from services.kit.health import HealthServer
 from services.kit.kafka_admin import check_topics
+from services.kit.kafka_clients import partition_of
 from services.kit.logs import get
 from services.kit.records import read_event
 from services.kit.settings import ClockSource
@@ -35,6 +39,8 @@ _log = get(__name__)
 
 _OUTSIDE_SESSIONS = 6.0
 """How many session times this worker may be outside its group; a rebalance takes one or two."""
+_KEYS_PLACED = 50_000
+"""Keys of histories whose partition is remembered: computing it takes as long as counting it."""
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
@@ -103,16 +109,30 @@ def find_topics(settings: Settings) -> TopicIds:
 def open_vault(settings: Settings, rules: Rules) -> Vault:
     """Return the place where partitions come from, empty."""
     prefix, bootstrap = settings.topic_prefix, settings.kafka_bootstrap_servers
-    stores = own_folder(settings) / "store"
+    stores, counting = own_folder(settings) / "store", owners(settings, rules)
     return Vault(
         Deployment(bootstrap, prefix, settings.partitions),
         f"{prefix}{GROUP}",
-        new_partition=lambda number, values: Partition(number, rules, read_event, values),
+        new_partition=lambda number, values: Partition(number, rules, read_event, values, counting),
         open_store=lambda number, topic_id: open_store(
             settings.store, stores / str(number), topic_id
         ),
         find_topics=lambda: find_topics(settings),
     )
+
+
+def owners(settings: Settings, rules: Rules) -> Owners | None:
+    """Return who counts which history in this deployment; None: nobody counts any."""
+    use = settings.histories
+    is_looked_at = not rules.features.isdisjoint(FROM_HISTORIES)
+    if use is HistoriesUse.OFF or (use is HistoriesUse.AUTO and not is_looked_at):
+        return None
+
+    @lru_cache(_KEYS_PLACED)
+    def owner(key: str) -> int:
+        return partition_of(key.encode(), settings.partitions)
+
+    return Owners(settings.partitions, owner)
 
 
 def own_folder(settings: Settings) -> Path:

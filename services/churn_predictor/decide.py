@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.churn_predictor import problems
+from services.churn_predictor.asking import waits_until
 from services.churn_predictor.assess import (
     assess,
     assess_silence,
@@ -78,12 +79,17 @@ class _Look:
     waits: dict[str, datetime] = field(default_factory=dict)
 
     def score_events(self) -> None:
-        """Score each parcel at what happened to it."""
+        """Score each parcel at what happened to it, once what its order asked is answered."""
         for parcel in parcels(self.state.facts):
+            waits = waits_until(self.state, parcel.shipment.order_id, self.moment)
             for point, stamp in events_to_score(parcel):
                 if stamp.at > self.moment.now:
                     self._look_again(LookAgain(at=stamp.at))
-                elif stamp.at >= self.moment.since:
+                elif stamp.at < self.moment.since:
+                    continue
+                elif waits is not None:
+                    self._look_again(LookAgain(at=waits))
+                else:
                     self._assess(parcel, point, stamp.at)
 
     def at(self, watch: Watch) -> None:

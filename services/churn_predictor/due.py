@@ -41,6 +41,14 @@ class DueIndex:
             due.add(first[1])
         return due
 
+    def take_first(self) -> str | None:
+        """Remove and return whoever is due first, of several the one whose id is least; or None."""
+        if (first := self._first()) is None:
+            return None
+        heapq.heappop(self._heap)
+        del self._at[first[1]]
+        return first[1]
+
     def next(self) -> datetime | None:
         """Return the earliest instant at which anybody is due, or None."""
         first = self._first()

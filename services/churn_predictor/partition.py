@@ -7,76 +7,45 @@ writes its changes to the changelog, all in one transaction.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from services.churn_predictor import state as st
-from services.churn_predictor.customers import PLAN, Customers, Plan, Values
+from services.churn_predictor.asking import collect
+from services.churn_predictor.customers import PLAN, Customers, Plan
 from services.churn_predictor.decide import Said, decide
 from services.churn_predictor.due import DueIndex, WaitIndex
+from services.churn_predictor.exchange import Exchange, Owners
 from services.churn_predictor.expectations.watch import carrier_feed, publisher_feed, scans_feed
+from services.churn_predictor.keyed import Values
 from services.churn_predictor.learning import IN_HAND, learn
 from services.churn_predictor.problems import Heard, Moment
+from services.churn_predictor.records import Read, Record, read_tick
 from services.churn_predictor.rules import Rules
 from services.churn_predictor.state import CustomerState, FeedState, PartitionState, SourceState
 from services.contracts import topics as t
 from services.contracts.deliveries import ShipmentCheckpoint, ShipmentDelivered
-from services.contracts.envelope import BARRIER, Event
+from services.contracts.envelope import BARRIER, JSON, Event
 from services.contracts.events import TOPIC_OF, Fault, Unreadable
 from services.contracts.problems import RiskAssessed, RiskKind
-from services.contracts.stream import Account, Barrier, FeedMark, Tick, TickMark
+from services.contracts.stream import Account, Answered, Barrier, FeedMark, Tick, TickMark
 from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
 
-_TICK_SKEW = timedelta(minutes=5)
-"""How far the clock of another worker may be ahead of ours."""
 LOOK_AGAIN = timedelta(hours=1)
 """How long a customer for whom a rule failed is left alone.  A restart looks at once."""
-_SOURCE_NAMES = frozenset(topic.name for topic in t.PREDICTOR_SOURCES)
-
-
-class Record(Protocol):
-    """What is needed of a Kafka record."""
-
-    @property
-    def offset(self) -> int:
-        """Position in its partition."""
-
-    @property
-    def key(self) -> bytes | None:
-        """The record's key."""
-
-    @property
-    def value(self) -> bytes | None:
-        """The record's bytes."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]:
-        """The record's headers."""
-
-
-class Read(Protocol):
-    """Reads a record as an event; raises `Unreadable`."""
-
-    def __call__(
-        self,
-        topic: Topic,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes | None]],
-    ) -> Event[Any]:
-        """Return the event in a record of this topic."""
+_SOURCE_NAMES = frozenset(topic.name for topic in t.TICKED)
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record to publish in this partition."""
+    """One record to publish."""
 
     topic: Topic
     key: bytes | None
     value: bytes
     content_type: str | None = None
+    partition: int | None = None
+    """None: the one that says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +73,24 @@ class Moved(Exception):
 class Partition:
     """The predictor's state of one partition number over all its source topics."""
 
-    def __init__(self, number: int, rules: Rules, read: Read, values: Values) -> None:
-        """Know nothing yet.  `values` holds what `take_in` is told of; see `customers.Values`."""
+    def __init__(
+        self, number: int, rules: Rules, read: Read, values: Values, owners: Owners | None = None
+    ) -> None:
+        """Know nothing yet.
+
+        Args:
+            number: Its own.
+            rules: What is decided by.
+            read: Reads events.
+            values: Holds what `take_in` is told of.
+            owners: Of what is counted in histories; None: there are none.
+        """
         self.number = number
         self.state = PartitionState()
         self.customers = Customers(values)
         self.due = DueIndex()
         self.waiting = WaitIndex()
+        self.exchange = Exchange(number, values, owners)
         self.failures: list[Failure] = []
         """Rules that failed since the worker last emptied this."""
         self._rules = rules
@@ -125,6 +105,8 @@ class Partition:
                 self.state = (
                     PartitionState() if value is None else st.PARTITION.validate_json(value)
                 )
+            elif key.startswith(st.INTERNAL):
+                self.exchange.take_in(key, value)
             else:
                 self._take_in(key.decode(), None if value is None else PLAN.validate_json(value))
 
@@ -217,7 +199,9 @@ class Partition:
         self.state.pending.remove(tick)
         self.state.number, self.state.at = tick.number, tick.at
         self.state.since = self.state.since or tick.at
-        yield from self._look(Moment(tick.at, self.state.since, heard))
+        self._collect(self.exchange.hear(tick))
+        yield from self._look(Moment(tick.at, self.state.since, heard, tick.number))
+        yield from self._letters(tick)
         yield from self._feed_marks(tick)
         yield from self._accounts(tick)
         if tick.barrier is not None:
@@ -226,17 +210,23 @@ class Partition:
     def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Yield key and value of all that changed since the last `settle`; the partition's own last."""
         yield from self.customers.changes()
+        yield from self.exchange.changes()
         yield st.partition_key(self.number), st.PARTITION.dump_json(self.state)
 
     def settle(self) -> None:
         """Count all changes as committed."""
         self.customers.settle()
+        self.exchange.settle()
 
     def _apply(
         self, topic: Topic, source: SourceState, record: Record, now: datetime | None
     ) -> None:
         if topic is t.TICKS:
-            self._wait_for(_read_tick(record, now))
+            self._wait_for(read_tick(record, now))
+            source.applied += 1
+            return
+        if topic is t.HISTORIES:
+            self.exchange.take(record.offset, record.value)
             source.applied += 1
             return
         event = self._read(topic, record.key, record.value, record.headers)
@@ -300,7 +290,8 @@ class Partition:
         """Decide, or say nothing where a rule fails: one customer must not stop all the others."""
         before = dict(customer.episodes), dict(customer.assessed)
         try:
-            return decide(customer_id, customer, moment, self._rules)
+            again = self.exchange.look(customer_id, customer, moment)
+            said = decide(customer_id, customer, moment, self._rules)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a rule got wrong, told by the worker
@@ -308,6 +299,8 @@ class Partition:
             customer.touched, customer.due, customer.waits = True, moment.now + LOOK_AGAIN, {}
             self.failures.append(Failure(customer_id, error))
             return []
+        customer.due = _earliest(customer.due, again)
+        return said
 
     def _plan(self, customer_id: str, customer: CustomerState) -> None:
         """Keep the customer until there is something to look at again, or nothing left to keep."""
@@ -316,9 +309,7 @@ class Partition:
             self.customers.drop(customer_id)
             customer.due, customer.waits = None, {}
         else:
-            customer.due = min(
-                (at for at in (expiry, customer.due) if at is not None), default=None
-            )
+            customer.due = _earliest(expiry, customer.due)
         self.due.plan(customer_id, customer.due)
         self.waiting.plan(customer_id, customer.waits)
 
@@ -339,6 +330,19 @@ class Partition:
                 yield Output(t.FEEDS, mark.key.encode(), mark.model_dump_json().encode())
         end = TickMark(partition=self.number, tick=tick.number, at=tick.at)
         yield Output(t.FEEDS, end.key.encode(), end.model_dump_json().encode())
+
+    def _collect(self, answers: Iterable[Answered]) -> None:
+        for answered in answers:
+            known = self.customers.get(answered.customer)
+            if known is not None and answered.order in known.asked:
+                customer = self.customers.change(answered.customer)
+                if collect(customer, answered):
+                    customer.touched = True
+                    self._touched.add(answered.customer)
+
+    def _letters(self, tick: Tick) -> Iterator[Output]:
+        for target, news in self.exchange.letters(tick):
+            yield Output(t.HISTORIES, None, news.encode(), JSON, target)
 
     def _accounts(self, tick: Tick) -> Iterator[Output]:
         for name, source in sorted(self.state.sources.items()):
@@ -366,7 +370,8 @@ class Partition:
             at=tick.at,
             partition=self.number,
             ends=tick.ends,
-            next_due=self.due.next(),
+            # What was told now counts at the next tick: there must be one.
+            next_due=tick.at if self.exchange.has_spoken else self.due.next(),
         )
         return Output(t.PROBLEMS, None, reached.encode(), BARRIER)
 
@@ -381,17 +386,8 @@ def _feeds_of(event: Event[Any]) -> Iterator[str]:
         yield scans_feed(fact.carrier)
 
 
-def _read_tick(record: Record, now: datetime | None) -> Tick:
-    try:
-        tick = Tick.model_validate_json(record.value or b"")
-    except ValidationError as error:
-        raise Unreadable(
-            "invalid", (Fault("", "invalid", f"{error.error_count()} faults"),)
-        ) from None
-    if tick.barrier is None and now is not None and tick.at > now + _TICK_SKEW:
-        # Time never runs backwards here: one tick from the future would stop it until then.
-        raise Unreadable("future", (Fault("/at", "future", "a tick ahead of the clock"),))
-    return tick
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((at for at in moments if at is not None), default=None)
 
 
 def _published(customer_id: str, said: Sequence[Event[Any]]) -> Iterator[Output]:

@@ -57,6 +57,8 @@ class Moment:
     now: datetime
     since: datetime
     heard: Heard
+    tick: int = 0
+    """Its number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,3 +22,9 @@ class Rules:
     complaint: Model
     lapse: Model
     tolerances: Tolerances = field(default_factory=Tolerances)
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the model of complaint risk looks at, at any decision point."""
+        sheets = self.complaint.card.points.values()
+        return frozenset(table.feature for sheet in sheets for table in sheet.tables)

@@ -1,6 +1,7 @@
 """Settings of the predictor, from the environment."""
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -11,6 +12,15 @@ from services.kit.settings import CommonSettings
 from services.kit.stores import StoreKind
 
 _MODELS = Path(__file__).parent / "models"
+
+
+class HistoriesUse(StrEnum):
+    """Whether histories of sellers, products, categories and lanes are counted."""
+
+    AUTO = "auto"
+    """Where the model looks at them."""
+    ON = "on"
+    OFF = "off"
 
 
 class Settings(CommonSettings):
@@ -38,6 +48,11 @@ class Settings(CommonSettings):
     tolerances: Path | None = Field(
         default=None,
         description="JSON file with other tolerances than the defaults of docs/expectations.md.",
+    )
+    histories: HistoriesUse = Field(
+        default=HistoriesUse.AUTO,
+        description="auto: count histories of sellers, products, categories and lanes where the model "
+        "looks at them; on, some weeks before such a model comes, or it begins without memory; off.",
     )
     folder: Path = Field(
         default=Path(gettempdir()) / f"care-churn-predictor-{os.getuid()}",

@@ -43,6 +43,17 @@ class Assessed:
 
 
 @dataclass(slots=True)
+class OpenQuestions:
+    """What an order asked about others, until every answer is there."""
+
+    at: datetime
+    """The deployment's time when it asked."""
+    tick: int
+    answers: dict[str, dict[str, tuple[float, float]] | None]
+    """Question → its answer; None: not there yet.  In the order in which they were asked."""
+
+
+@dataclass(slots=True)
 class CustomerState:
     """One customer: facts, which events were applied, and what was said about them.
 
@@ -56,6 +67,10 @@ class CustomerState:
     """`kind|subject` → its latest episode."""
     assessed: dict[str, Assessed] = field(default_factory=dict)
     """`subject|decision point` → its one assessment."""
+    told: dict[str, list[str]] = field(default_factory=dict)
+    """Order, shipment or survey → the kinds of observations that others were told of it."""
+    asked: dict[str, OpenQuestions] = field(default_factory=dict)
+    """Order → what it still waits for."""
     touched: bool = False
     """Whether facts came since it was last looked at."""
     due: datetime | None = None
@@ -112,8 +127,10 @@ class PartitionState:
 CUSTOMER: TypeAdapter[CustomerState] = TypeAdapter(CustomerState)
 PARTITION: TypeAdapter[PartitionState] = TypeAdapter(PartitionState)
 
-_PARTITION_KEY = b"\x00partition-"
+INTERNAL = b"\x00"
 """No customer's id can begin so: the contract allows no control character in one."""
+
+_PARTITION_KEY = INTERNAL + b"partition-"
 
 
 def partition_key(partition: int) -> bytes:
@@ -149,3 +166,7 @@ def forget(customer: CustomerState, before: datetime) -> None:
         customer.assessed = {
             k: a for k, a in customer.assessed.items() if k.partition("|")[0] not in gone
         }
+        facts = customer.facts
+        known = facts.orders.keys() | facts.shipments.keys() | facts.surveys.keys()
+        customer.told = {subject: k for subject, k in customer.told.items() if subject in known}
+        customer.asked = {order: q for order, q in customer.asked.items() if order in facts.orders}

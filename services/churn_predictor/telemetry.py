@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from services.churn_predictor.partition import Partition
 from services.contracts import metric_names as m
-from services.contracts.topics import PREDICTOR_SOURCES, TICKS, Topic
+from services.contracts.topics import TICKED, TICKS, Topic
 from services.kit import telemetry
 from services.kit.clock import monotonic
 from services.kit.health import Verdict
@@ -35,10 +35,13 @@ class Telemetry:
         self._expectations = telemetry.gauge(m.PREDICTOR_EXPECTATIONS, self.registry)
         self._failures = telemetry.counter(m.PREDICTOR_FAILURES, self.registry)
         self._missed = telemetry.counter(m.PREDICTOR_MISSED, self.registry)
+        self._keys = telemetry.gauge(m.PREDICTOR_HISTORY_KEYS, self.registry)
+        self._crowded = telemetry.counter(m.PREDICTOR_CROWDED_OUT, self.registry)
         self._seen: dict[_Key, int] = {}
         self._due: dict[int, int] = {}
+        self._counting: dict[int, int] = {}
         self._owned: int | None = None
-        for topic in (*PREDICTOR_SOURCES, TICKS):
+        for topic in (*TICKED, TICKS):
             for outcome in _OUTCOMES:
                 self._records.labels(topic.name, outcome)
             self._missed.labels(topic.name)
@@ -47,10 +50,12 @@ class Telemetry:
         """Note which partitions this worker has now; what they counted before is not counted again."""
         self._seen.clear()
         self._due.clear()
+        self._counting.clear()
         self._owned = 0
         for partition in partitions:
             self._owned += 1
             self._due[partition.number] = len(partition.due)
+            self.counted(partition)
             for key, total in _totals(partition):
                 self._seen[key] = total
         self._ticked = monotonic()
@@ -72,6 +77,14 @@ class Telemetry:
     def missed(self, topic: Topic, records: int) -> None:
         """Count records that retention deleted before they were read."""
         self._missed.labels(topic.name).inc(records)
+
+    def counted(self, partition: Partition) -> None:
+        """Note for how many sellers, products and the like this partition counts histories."""
+        exchange = partition.exchange
+        self._counting[partition.number] = len(exchange.idle)
+        self._keys.set(sum(self._counting.values()))
+        self._crowded.inc(exchange.crowded_out)
+        exchange.crowded_out = 0
 
     def failed(self) -> None:
         """Count a rule that failed for one customer."""

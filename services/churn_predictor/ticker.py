@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from kafka import KafkaConsumer, KafkaProducer
 
 from services.contracts.stream import Tick
-from services.contracts.topics import PREDICTOR_SOURCES, TICKS, physical_names
+from services.contracts.topics import TICKED, TICKS, physical_names
 from services.kit.clock import Clock
 from services.kit.kafka_clients import (
     CLOSE_SECONDS,
@@ -33,7 +33,7 @@ class Ticker:
         seconds: float,
         turned: Callable[[], None],
     ) -> None:
-        self._topics = physical_names(PREDICTOR_SOURCES, prefix)
+        self._topics = physical_names(TICKED, prefix)
         self._ticks = TICKS.physical(prefix)
         self._partitions = partitions
         self._owned = owned

@@ -21,7 +21,7 @@ from services.kit.slices import HoleInStream, Slice
 from services.kit.suspects import Suspects
 
 GROUP = "churn-predictor"
-SOURCES = (*t.PREDICTOR_SOURCES, t.TICKS)
+SOURCES = (*t.TICKED, t.TICKS)
 
 _FEEDS_SECONDS = 30.0
 _FEEDS_PATIENCE_SECONDS = 0.2
@@ -156,6 +156,7 @@ class Worker:
             for output in owned.partition.advance(tick, self._heard.as_of(tick.number - 1)):
                 self._write(owned, output)
             self._tell_failures(owned.partition)
+            self._telemetry.counted(owned.partition)
             self._telemetry.ticked(tick.at)
             has_ticked = owned.has_news = True
         if has_ticked:
@@ -188,7 +189,8 @@ class Worker:
     def _write(self, owned: Owned, output: Output) -> None:
         headers = [("content-type", (output.content_type or STRUCTURED).encode())]
         name = output.topic.physical(self._deployment.prefix)
-        owned.writer.write(name, owned.partition.number, output.key, output.value, headers)
+        number = owned.partition.number if output.partition is None else output.partition
+        owned.writer.write(name, number, output.key, output.value, headers)
 
     def _dead_letter(self, owned: Owned, letter: Refused) -> None:
         record, number = letter.record, owned.partition.number

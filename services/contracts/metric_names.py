@@ -75,6 +75,16 @@ PREDICTOR_TICK = Metric(
     Kind.GAUGE,
     "Time of the last tick that took effect in this worker.",
 )
+PREDICTOR_HISTORY_KEYS = Metric(
+    "care_churn_predictor_history_keys",
+    Kind.GAUGE,
+    "Sellers, categories and the like for which this worker counts what happened.",
+)
+PREDICTOR_CROWDED_OUT = Metric(
+    "care_churn_predictor_history_keys_crowded_out_total",
+    Kind.COUNTER,
+    "Those forgotten because a partition counts for no more; the least recently heard of go first.",
+)
 PREDICTOR_EXPECTATIONS = Metric(
     "care_churn_predictor_expectations", Kind.GAUGE, "Open expectations held by this worker."
 )

@@ -21,6 +21,7 @@ _PLAIN: Mapping[str, type[BaseModel]] = {
     "care.feed-mark": stream.FeedMark,
     "care.tick-mark": stream.TickMark,
     "care.account": stream.Account,
+    "care.history-news": stream.HistoryNews,
 }
 """Records on our own topics that are no CloudEvents."""
 

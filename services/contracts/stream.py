@@ -1,10 +1,14 @@
-"""Plain records that drive the stream: ticks, barriers, feed marks and accounts.  No customers here."""
+"""Plain records that drive the stream: ticks, barriers, feed marks, accounts and news of histories.
 
+Of customers there is nothing here but the id of whoever's order asks for a history.
+"""
+
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from services.contracts.envelope import Contract, Instant
+from services.contracts.envelope import Contract, CustomerId, Identifier, Instant
 
 Offset = Annotated[int, Field(ge=0)]
 
@@ -104,3 +108,65 @@ class Account(Contract):
     def total(self) -> int:
         """Records accounted for."""
         return self.applied + self.duplicate + self.late + self.dead_lettered
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Something that happened, for the partition that counts it under `key`."""
+
+    key: Name
+    """`seller:<id>`, `category:<name>`, `destination:<region>` or `shop`."""
+    kind: Name
+    subject: Identifier
+    """The order, shipment or survey it was seen on; told once of each kind and key."""
+    at: Instant
+    """The first instant at which it could be known."""
+    value: int
+    """Whole seconds, minor units, or 1 for yes and 0 for no."""
+    part: Name | None = None
+    """Which product of a seller, which origin of a destination."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an order wants to know of `key`, as of its approval."""
+
+    customer: CustomerId
+    order: Identifier
+    key: Name
+    at: Instant
+    part: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to one such question."""
+
+    customer: CustomerId
+    order: Identifier
+    key: Name
+    histories: dict[str, tuple[Finite, Finite]]
+    """Name → how many observations count and the sum of their values, both faded."""
+    part: Name | None = None
+
+
+class HistoryNews(Contract):
+    """What one partition tells, asks and answers another at one tick.
+
+    It counts from the reader's next tick with a greater number on.
+    """
+
+    partition: Annotated[int, Field(ge=0)]
+    """Who says it, and is to be answered."""
+    tick: Annotated[int, Field(ge=0)]
+    observed: tuple[Observed, ...] = ()
+    asked: tuple[Asked, ...] = ()
+    answered: tuple[Answered, ...] = ()
+
+    def encode(self) -> bytes:
+        """Return the JSON on the topic."""
+        return self.model_dump_json(exclude_none=True).encode()

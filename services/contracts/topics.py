@@ -198,6 +198,14 @@ OUTREACH = _log(
     "outreach",
     "metrics others",
 )
+HISTORIES = _log(
+    "histories",
+    "none",
+    "what partitions tell, ask and answer each other about sellers, products, categories and lanes",
+    7,
+    "churn_predictor",
+    "churn_predictor",
+)
 FACTS_CHANGELOG = _log(
     "churn-predictor-facts-changelog",
     "customer_id or partition",
@@ -214,6 +222,9 @@ OUTSIDE = (PURCHASES, DELIVERIES, CONTACTS, CUSTOMERS, CONSENTS, IDENTITIES)
 PREDICTOR_SOURCES = (PURCHASES, DELIVERIES, CONTACTS, IDENTITIES)
 """Outside topics whose records the predictor accounts for."""
 
+TICKED = (*PREDICTOR_SOURCES, HISTORIES)
+"""Topics that the predictor must have applied up to a tick's ends before the tick takes effect."""
+
 PERSONAL = (CUSTOMERS, CONSENTS)
 """Outside topics whose bytes never go to a dead-letter topic, only a pointer to them."""
 
@@ -226,9 +237,12 @@ _ALL = (
     FEEDS,
     ACCOUNTS,
     OUTREACH,
+    HISTORIES,
     FACTS_CHANGELOG,
 )
-DEAD_LETTERS = tuple(dead_letter(topic) for topic in (*OUTSIDE, TICKS, PROBLEMS, OUTREACH))
+DEAD_LETTERS = tuple(
+    dead_letter(topic) for topic in (*OUTSIDE, TICKS, PROBLEMS, OUTREACH, HISTORIES)
+)
 TOPICS: tuple[Topic, ...] = (*_ALL, *DEAD_LETTERS)
 
 _BY_NAME = {topic.name: topic for topic in TOPICS}

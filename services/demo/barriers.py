@@ -11,7 +11,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from services.contracts import topics
 from services.contracts.envelope import BARRIER, JSON
 from services.contracts.stream import Barrier, Tick
-from services.contracts.topics import Topic
+from services.contracts.topics import Topic, physical_names
 from services.kit.clock import monotonic
 from services.kit.dead_letters import read_header
 from services.kit.kafka_clients import close_producer, end_offsets, open_consumer, open_producer
@@ -52,11 +52,14 @@ class Barriers:
         self._patience_seconds = patience_seconds
         self._producer = open_producer(bootstrap, linger_ms=0)
         self._consumer = _reader(bootstrap, topics.OUTREACH, prefix, partitions)
+        # Everything, also behind the markers of transactions: these may come after the echo.
+        self._scout = open_consumer(bootstrap, isolation_level="read_uncommitted")
 
     def close(self) -> None:
         """Close the Kafka clients."""
         close_producer(self._producer)
         self._consumer.close()
+        self._scout.close()
 
     def spoil(self, poison: Sequence[Poison]) -> None:
         """Write what a careless publisher wrote past the door; return when the broker has it."""
@@ -70,8 +73,7 @@ class Barriers:
         The ends are read now: everything published before this call lies before them.
         """
         barrier = f"{self._run}-{number}"
-        physical = {t.physical(self._prefix): t.name for t in topics.OUTSIDE}
-        ends = self._patiently(lambda: end_offsets(self._consumer, physical, self._partitions))
+        ends = self._patiently(self._ends)
         self._settle(
             self._send(
                 topics.TICKS.physical(self._prefix),
@@ -79,7 +81,7 @@ class Barriers:
                 value=Tick(
                     number=number,
                     at=at,
-                    ends={physical[name]: found[partition] for name, found in ends.items()},
+                    ends={name: found[partition] for name, found in ends.items()},
                     barrier=barrier,
                 ).encode(),
                 headers=[("content-type", JSON.encode())],
@@ -110,6 +112,15 @@ class Barriers:
                     self._explain(barrier, sorted(set(range(self._partitions)) - set(found)))
                 )
         return [found[partition] for partition in sorted(found)]
+
+    def _ends(self) -> dict[str, list[int]]:
+        """Return logical topic name → the end of each partition."""
+        outside = physical_names(topics.OUTSIDE, self._prefix)
+        histories = topics.HISTORIES.physical(self._prefix)
+        found = end_offsets(self._consumer, outside, self._partitions)
+        told = end_offsets(self._scout, [histories], self._partitions)[histories]
+        named = {topic.name: found[name] for name, topic in outside.items()}
+        return {**named, topics.HISTORIES.name: told}
 
     def _send(self, topic: str, **record: Any) -> Any:
         return self._patiently(lambda: self._producer.send(topic, **record))

@@ -9,13 +9,16 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from services.contracts.stream import Account
-from services.contracts.topics import PREDICTOR_SOURCES, TICKS
+from services.contracts.topics import HISTORIES, TICKED, TICKS
 from services.verifier.evidence import Letter, PartitionEvidence
 from services.verifier.heard import Mark
 from services.verifier.outcomes import PREDICTOR, Outcome, Outcomes
 
-SOURCES = tuple(topic.name for topic in (*PREDICTOR_SOURCES, TICKS))
+SOURCES = tuple(topic.name for topic in (*TICKED, TICKS))
 """Topics whose records the predictor counts."""
+
+INTERNAL = b"\x00"
+"""With this begin the changelog's keys that are no customer's."""
 
 Counts = dict[Outcome, int]
 
@@ -31,8 +34,8 @@ class Findings:
 
 
 def partition_key(number: int) -> bytes:
-    """Return the changelog key of a partition's own state; no customer's id can begin so."""
-    return b"\x00partition-" + str(number).encode()
+    """Return the changelog key of a partition's own state."""
+    return INTERNAL + b"partition-" + str(number).encode()
 
 
 class SourceState(BaseModel):
@@ -71,7 +74,8 @@ def judge_accounts(
     sources = own_state(evidence, number, found).sources
     _judge_letters(number, evidence, outcomes, found)
     for topic in SOURCES:
-        if topic != TICKS.name or lockstep:
+        # By the machine's clock these two go on by themselves.
+        if topic not in (TICKS.name, HISTORIES.name) or lockstep:
             _judge_source(number, topic, evidence, outcomes, sources.get(topic), found)
     return found
 

@@ -14,7 +14,7 @@ from services.contracts.envelope import BARRIER, BINARY_PREFIX, CustomerId, Even
 from services.contracts.events import Unreadable
 from services.contracts.outreach import Mode, OutreachDecided
 from services.contracts.problems import RiskAssessed
-from services.contracts.stream import FEED_RECORD, Account, Barrier, FeedMark, Tick
+from services.contracts.stream import FEED_RECORD, Account, Barrier, FeedMark, HistoryNews, Tick
 from services.contracts.topics import Topic
 from services.verifier.evidence import (
     Assessment,
@@ -32,7 +32,7 @@ from services.verifier.evidence import (
 )
 from services.verifier.says import carrier_heard, is_scan, says
 
-SOURCES = (*t.OUTSIDE, t.TICKS)
+SOURCES = (*t.OUTSIDE, t.TICKS, t.HISTORIES)
 """Topics whose every record must be accounted for."""
 
 TOPICS: tuple[Topic, ...] = (
@@ -44,7 +44,7 @@ TOPICS: tuple[Topic, ...] = (
     t.ACCOUNTS,
     t.OUTREACH,
     t.FACTS_CHANGELOG,
-    *(t.dead_letter(topic) for topic in (*t.OUTSIDE, t.TICKS)),
+    *(t.dead_letter(topic) for topic in SOURCES),
 )
 """What the verifier reads."""
 
@@ -52,7 +52,7 @@ ACCURACY = 1e-9
 """How far the parts of an assessment may be from its log-odds."""
 
 _LETTER = "care-dead-letter-"
-_LETTER_TOPICS = {t.dead_letter(topic).name for topic in (*t.OUTSIDE, t.TICKS)}
+_LETTER_TOPICS = {t.dead_letter(topic).name for topic in SOURCES}
 _CUSTOMER: TypeAdapter[str] = TypeAdapter(CustomerId)
 
 
@@ -67,6 +67,7 @@ class Collector:
             **{topic.name: _take_profile for topic in t.PERSONAL},
             **dict.fromkeys(_LETTER_TOPICS, _take_letter),
             t.TICKS.name: _take_tick,
+            t.HISTORIES.name: _take_news,
             t.FACTS_CHANGELOG.name: _take_change,
             t.PROBLEMS.name: _take_problem,
             t.ASSESSMENTS.name: _take_assessment,
@@ -184,6 +185,11 @@ def _take_letter(kept: PartitionEvidence, record: Record) -> None:
 
 def _take_tick(kept: PartitionEvidence, record: Record) -> None:
     kept.ticks.append(Tick.model_validate_json(record.value or b""))
+
+
+def _take_news(kept: PartitionEvidence, record: Record) -> None:
+    HistoryNews.model_validate_json(record.value or b"")
+    kept.news += 1
 
 
 def _take_change(kept: PartitionEvidence, record: Record) -> None:

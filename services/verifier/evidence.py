@@ -127,6 +127,8 @@ class PartitionEvidence:
     extents: dict[str, Extent] = field(default_factory=dict)
     """Source topic → its records."""
     ticks: list[Tick] = field(default_factory=list)
+    news: int = 0
+    """Records about histories that can be read."""
     told: list[Told] = field(default_factory=list)
     """Of the topics that the predictor reads."""
     profiles: list[tuple[str, int, datetime]] = field(default_factory=list)

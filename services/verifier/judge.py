@@ -7,7 +7,7 @@ from services.contracts import topics as t
 from services.contracts.problems import Band, DecisionPoint
 from services.contracts.tolerances import Tolerances
 from services.verifier import accounting, contacted, customers, sayings
-from services.verifier.accounting import partition_key
+from services.verifier.accounting import INTERNAL
 from services.verifier.evidence import Evidence, PartitionEvidence
 from services.verifier.heard import Heard, Mark, marks
 from services.verifier.outcomes import Outcomes, outcomes
@@ -152,8 +152,7 @@ def _judge_customers(part: _Part, world: World, said: sayings.Findings, tally: T
         one = points.get((customer, subject, point))
         return None if one is None else (one.probability, one.band)
 
-    own = partition_key(part.number)
-    stored = {key.decode("utf-8", "replace") for key in evidence.changelog if key != own}
+    stored = {k.decode("utf-8", "replace") for k in evidence.changelog if k[:1] != INTERNAL}
     for customer in sorted((stored | part.outcomes.customers.keys()) - part.outcomes.twins):
         customers.judge_customer(
             customer,

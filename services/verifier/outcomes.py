@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, TICKS
+from services.contracts.topics import HISTORIES, HORIZON, MAX_FUTURE_SKEW, TICKS
 from services.verifier.evidence import Letter, PartitionEvidence, Told
 from services.verifier.timeline import Timeline
 
@@ -113,6 +113,7 @@ def outcomes(
             outcome = outcome or _by_name(found, applied, first_at, now)
         found.counts[told.topic][outcome] += 1
     found.counts[TICKS.name][Outcome.APPLIED] += len(evidence.ticks)
+    found.counts[HISTORIES.name][Outcome.APPLIED] += evidence.news
     return found
 
 

@@ -15,6 +15,7 @@ PLAIN: dict[str, type[BaseModel]] = {
     "care.feed-mark": stream.FeedMark,
     "care.tick-mark": stream.TickMark,
     "care.account": stream.Account,
+    "care.history-news": stream.HistoryNews,
 }
 """Records that are no CloudEvents."""
 

@@ -11,7 +11,7 @@ from services.contracts.metric_names import METRICS, Kind, Metric
 
 NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
-THINGS_COUNTED = ("open", "expectations")
+THINGS_COUNTED = ("open", "expectations", "keys")
 """Gauges that count things, whose name is the thing."""
 
 LABELS = {

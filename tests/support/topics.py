@@ -33,6 +33,8 @@ class Deployment:
         apply_topics(bootstrap, partitions=partitions, prefix=prefix)
         self._producer = open_producer(bootstrap)
         self._reader = open_consumer(bootstrap, fetch_max_wait_ms=10)
+        # What a transaction wrote counts, whether or not its marker is there already.
+        self._scout = open_consumer(bootstrap, isolation_level="read_uncommitted")
         self._following: dict[Topic, tuple[Any, list[Barrier]]] = {}
 
     def environment(self, **more: str) -> Mapping[str, str]:
@@ -50,6 +52,7 @@ class Deployment:
         """Close the clients."""
         self._producer.close(timeout=5)
         self._reader.close()
+        self._scout.close()
         for consumer, _ in self._following.values():
             consumer.close()
 
@@ -72,14 +75,15 @@ class Deployment:
     def tick(self, at: datetime) -> int:
         """Write a tick with a barrier on every partition; return its number."""
         self._number += 1
-        names = [topic.physical(self.prefix) for topic in t.OUTSIDE]
-        ends = end_offsets(self._reader, names, self.partitions)
+        sources = (*t.OUTSIDE, t.HISTORIES)
+        names = [topic.physical(self.prefix) for topic in sources]
+        ends = end_offsets(self._scout, names, self.partitions)
         for partition in range(self.partitions):
             tick = Tick(
                 number=self._number,
                 at=at,
                 barrier=f"b-{self._number}",
-                ends={x.name: ends[x.physical(self.prefix)][partition] for x in t.OUTSIDE},
+                ends={x.name: ends[x.physical(self.prefix)][partition] for x in sources},
             )
             self.put(t.TICKS, tick.encode(), None, partition=partition)
         return self._number

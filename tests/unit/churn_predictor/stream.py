@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import services.churn_predictor
+from services.churn_predictor.exchange import Owners
 from services.churn_predictor.partition import Output, Partition, Refused
 from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import model_digest, read_scorecard
@@ -29,7 +30,7 @@ def _shipped(name: str) -> Model:
 
 RULES = Rules(_shipped("complaint-risk.json"), _shipped("lapse-risk.json"))
 CARD = RULES.complaint.card
-_TOPICS = (*t.PREDICTOR_SOURCES, t.TICKS, t.FACTS_CHANGELOG)
+_TOPICS = (*t.TICKED, t.TICKS, t.FACTS_CHANGELOG)
 TOPIC_IDS = {topic.name: UUID(int=n) for n, topic in enumerate(_TOPICS, 1)}
 EVERYTHING_HEARD = {
     "carrier:dhl": datetime.fromisoformat("2100-01-01T00:00:00+00:00"),
@@ -47,11 +48,13 @@ class Record:
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-def new_partition(committed: Mapping[bytes, bytes] | None = None) -> Partition:
-    """Return partition 0 with the shipped scorecard, going on from what was committed."""
+def new_partition(
+    committed: Mapping[bytes, bytes] | None = None, number: int = 0, owners: Owners | None = None
+) -> Partition:
+    """Return a partition with the shipped scorecard, going on from what was committed."""
     store = MemoryStore()
     store.keep((committed or {}).items(), 0)
-    partition = Partition(0, RULES, read_event, store)
+    partition = Partition(number, RULES, read_event, store, owners)
     partition.take_in(store.items())
     partition.trust(TOPIC_IDS)
     return partition
@@ -77,7 +80,7 @@ class Stream:
     number: int = -1
 
     def __post_init__(self) -> None:
-        for topic in (*t.PREDICTOR_SOURCES, t.TICKS):
+        for topic in (*t.TICKED, t.TICKS):
             self.partition.begin(topic, 0)
 
     def give(self, *given: Event[Any], now: datetime | None = None) -> list[Refused]:
@@ -99,7 +102,7 @@ class Stream:
     def tick(self, at: datetime, ends: dict[str, int] | None = None) -> list[Output]:
         """Tell the time; return what every tick that became ready brought."""
         self.number += 1
-        sources = {topic.name for topic in t.PREDICTOR_SOURCES}
+        sources = {topic.name for topic in t.TICKED}
         known = {name: end for name, end in self.ends.items() if name in sources}
         tick = Tick(number=self.number, at=at, ends=known if ends is None else ends, barrier="b")
         self.give_raw(t.TICKS, tick.encode(), None)

@@ -19,6 +19,16 @@ def test_only_the_latest_plan_counts() -> None:
     assert index.next() is None
 
 
+def test_the_first_is_taken_alone_by_instant_and_then_by_name() -> None:
+    index = DueIndex()
+    for name, days in (("c-3", 1), ("c-2", 1), ("c-1", 2), ("c-0", 0)):
+        index.plan(name, START + days * DAY)
+    index.plan("c-0", None)
+
+    assert [index.take_first() for _ in range(4)] == ["c-2", "c-3", "c-1", None]
+    assert len(index) == 0
+
+
 def test_planning_anew_for_ever_takes_no_more_memory() -> None:
     index = DueIndex()
     for n in range(10_000):

@@ -110,6 +110,21 @@ def test_work_due_at_once_gets_the_next_step_and_time_goes_on() -> None:
     assert stage.ticks == [START + n * HOUR for n in range(4)]
 
 
+def test_what_the_last_step_left_to_be_done_at_once_is_done_at_the_end_but_not_for_ever() -> None:
+    end = START + 2 * HOUR
+    stage = Rehearsal([], end, own_work={end: end})
+    assert stage.play() == len(stage.ticks)
+    assert stage.ticks == [START, end, end, end, end]
+
+
+def test_work_due_after_the_end_is_left_undone() -> None:
+    end = START + 2 * HOUR
+    stage = Rehearsal([], end, own_work={end: end + HOUR})
+    stage.play()
+    assert stage.ticks[-1] == end
+    assert stage.ticks.count(end) == 1
+
+
 def test_long_silence_is_crossed_in_leaps_and_time_ends_at_the_end() -> None:
     stage = Rehearsal([], START + timedelta(days=3))
     assert stage.play() == len(stage.ticks) == 1 + timedelta(days=3) // MAX_LEAP

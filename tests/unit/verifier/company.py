@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from services.churn_predictor.exchange import Owners
 from services.churn_predictor.feeds import HeardFeeds
 from services.churn_predictor.partition import Output, Partition, Refused
 from services.contracts import topics as t
@@ -35,7 +36,7 @@ from tests.factories import event as envelope
 from tests.unit.churn_predictor.stream import RULES, TOPIC_IDS
 
 PARTITIONS = 2
-SOURCES = (*t.PREDICTOR_SOURCES, t.TICKS)
+SOURCES = (*t.TICKED, t.TICKS)
 PLAYBOOK, STEP = "delivery_late", "notice"
 
 
@@ -56,7 +57,8 @@ class Company:
     def __post_init__(self) -> None:
         self._stores = [MemoryStore() for _ in range(PARTITIONS)]
         self._partitions = [
-            Partition(n, RULES, read_event, self._stores[n]) for n in range(PARTITIONS)
+            Partition(n, RULES, read_event, self._stores[n], Owners(PARTITIONS, partition_of))
+            for n in range(PARTITIONS)
         ]
         for partition in self._partitions:
             partition.trust(TOPIC_IDS)
@@ -84,7 +86,8 @@ class Company:
         """Tell the time to every partition; let it take effect, and outreach follow."""
         self.number, self.at = self.number + 1, at
         for number, partition in enumerate(self._partitions):
-            ends = {x.name: self._ends.get((x.name, number), 0) for x in t.OUTSIDE}
+            sources = (*t.OUTSIDE, t.HISTORIES)
+            ends = {x.name: self._ends.get((x.name, number), 0) for x in sources}
             tick = Tick(number=self.number, at=at, ends=ends, barrier=f"b-{self.number}")
             self._apply(t.TICKS, self._append(t.TICKS, number, None, tick.encode()))
             assert partition.ready() is not None
@@ -142,7 +145,10 @@ class Company:
     def _say(self, number: int, said: Iterable[Output]) -> None:
         for output in said:
             headers = (("content-type", (output.content_type or STRUCTURED).encode()),)
-            self._append(output.topic, number, output.key, output.value, headers)
+            place = number if output.partition is None else output.partition
+            record = self._append(output.topic, place, output.key, output.value, headers)
+            if output.topic is t.HISTORIES:
+                self._apply(output.topic, record)
             if output.topic is t.FEEDS:
                 self._heard.keep(output.value)
             if output.topic is t.PROBLEMS and output.key is not None:

@@ -1,0 +1,95 @@
+"""What one customer tells about others, and asks about them: each once.  Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from services.churn_predictor.facts import OrderFacts
+from services.churn_predictor.histories import Observation, observations, questions
+from services.churn_predictor.parcels import Parcel, parcels
+from services.churn_predictor.problems import Moment
+from services.churn_predictor.state import CustomerState, OpenQuestions
+from services.contracts.stream import Answered, Asked
+
+PATIENCE = timedelta(hours=6)
+"""How long a score at an event waits for answers.  They take two ticks; it is longer only where the
+owner of a key stands still, and half a working day on, a score without them is worth more than none."""
+
+_TICKS = 3
+"""How many ticks an answer takes at least: told, answered, applied, however far apart these are."""
+
+
+def tell(state: CustomerState, now: datetime) -> tuple[Sequence[Observation], datetime | None]:
+    """Return what nobody was told yet, noted as told, and when there will be more if no event comes."""
+    fresh = [o for o in observations(state.facts) if o.kind not in state.told.get(o.subject, ())]
+    known = [seen for seen in fresh if seen.at <= now]
+    for seen in known:
+        kinds = state.told.setdefault(seen.subject, [])
+        if seen.kind not in kinds:
+            kinds.append(seen.kind)
+    return known, min((seen.at for seen in fresh if seen.at > now), default=None)
+
+
+def ask(customer_id: str, state: CustomerState, moment: Moment) -> Iterator[Asked]:
+    """Yield the questions of every order that is first seen approved, noted as asked.
+
+    One that was over before time began here asks nothing: it is never scored.
+    """
+    for order_id, order, its in _orders(state):
+        approved = order.approved
+        if approved is None or approved.at > moment.now or order.histories is not None:
+            continue
+        if order_id in state.asked or all(_is_over(parcel, moment.since) for parcel in its):
+            continue
+        asked = dict.fromkeys(question for parcel in its for question in questions(parcel))
+        unanswered = {_name(question.key, question.part): None for question in asked}
+        state.asked[order_id] = OpenQuestions(moment.now, moment.tick, {**unanswered})
+        for question in asked:
+            yield Asked(customer_id, order_id, question.key, approved.at, question.part)
+
+
+def collect(state: CustomerState, answered: Answered) -> bool:
+    """Take in one answer, once; return whether it was the last: then the order has its histories.
+
+    What was not asked, or is answered already, changes nothing.
+    """
+    open_questions = state.asked.get(answered.order)
+    order = state.facts.orders.get(answered.order)
+    name = _name(answered.key, answered.part)
+    if open_questions is None or order is None or name not in open_questions.answers:
+        return False
+    answers = open_questions.answers
+    if answers[name] is None:
+        answers[name] = answered.histories
+    if any(answer is None for answer in answers.values()):
+        return False
+    # By the questions' order, not by that of the answers: two parcels may ask for one history.
+    order.histories = {k: v for answer in answers.values() if answer for k, v in answer.items()}
+    del state.asked[answered.order]
+    return True
+
+
+def waits_until(state: CustomerState, order_id: str, moment: Moment) -> datetime | None:
+    """Return how long a score of this order waits for answers at most; None: it does not wait."""
+    asked = state.asked.get(order_id)
+    if asked is None:
+        return None
+    until = asked.at + PATIENCE
+    if moment.now < until:
+        return until
+    return moment.now if moment.tick < asked.tick + _TICKS else None
+
+
+def _orders(state: CustomerState) -> Iterator[tuple[str, OrderFacts, Sequence[Parcel]]]:
+    by_order: dict[str, list[Parcel]] = {}
+    for parcel in parcels(state.facts):
+        by_order.setdefault(parcel.shipment.order_id, []).append(parcel)
+    for order_id, its in by_order.items():
+        yield order_id, its[0].order, its
+
+
+def _is_over(parcel: Parcel, since: datetime) -> bool:
+    return parcel.ended is not None and parcel.ended.at < since
+
+
+def _name(key: str, part: str | None) -> str:
+    return f"{key}\x1f{part or ''}"

@@ -1,0 +1,124 @@
+"""Several partitions in lockstep, that tell each other histories over a topic made by hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.churn_predictor import state as st
+from services.churn_predictor.exchange import Owners
+from services.churn_predictor.histories import KeyHistory
+from services.churn_predictor.partition import Output
+from services.churn_predictor.state import CustomerState
+from services.contracts import topics as t
+from services.contracts.envelope import Event
+from services.contracts.stream import Barrier, HistoryNews
+from tests.unit.churn_predictor.stream import Stream, commit, new_partition
+
+PARTITIONS = 2
+
+
+def owner(name: str) -> int:
+    """Return the partition of a customer or of a key here: any fixed rule will do."""
+    return sum(name.encode()) % PARTITIONS
+
+
+OWNERS = Owners(PARTITIONS, owner)
+
+
+@dataclass
+class Town:
+    """What is written at a tick lies on the topic of its target until that reads on."""
+
+    owners: Owners | None = OWNERS
+    streams: list[Stream] = field(default_factory=list)
+    topic: list[list[bytes]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
+    said: list[list[Output]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
+    """What each partition said beside histories, over all ticks."""
+    barriers: list[Barrier] = field(default_factory=list)
+    """Of the last tick."""
+    store: list[dict[bytes, bytes | None]] = field(
+        default_factory=lambda: [{} for _ in range(PARTITIONS)]
+    )
+
+    def __post_init__(self) -> None:
+        for number in range(PARTITIONS):
+            self.streams.append(Stream(new_partition(number=number, owners=self.owners)))
+
+    def give(self, *events: Event[Any]) -> None:
+        """Publish events, each to its customer's partition."""
+        for event in events:
+            self.streams[owner(event.partitionkey)].give(event)
+
+    def read_on(self, number: int, end: int | None = None) -> None:
+        """Let this partition read what lies on the topic for it, up to `end`."""
+        known = self.streams[number].ends.get(t.HISTORIES.name, 0)
+        for value in self.topic[number][known:end]:
+            self.streams[number].give_raw(t.HISTORIES, value, None)
+
+    def tick(
+        self, at: datetime, first: int = 0, overtakes: bool = False, restarts: bool = False
+    ) -> None:
+        """Tell the time everywhere.
+
+        Args:
+            at: What time it is.
+            first: The partition that comes first; the others follow by number.
+            overtakes: Whether what it says then is read by the others before their own tick.
+            restarts: Whether each partition goes on from what was committed, before and after.
+        """
+        ends = [len(topic) for topic in self.topic]
+        self.barriers = []
+        for number in ((n + first) % PARTITIONS for n in range(PARTITIONS)):
+            if overtakes:
+                self.read_on(number)
+            self._restart(number, restarts)
+            if not overtakes:
+                self.read_on(number, ends[number])
+            self._restart(number, restarts)
+            stream = self.streams[number]
+            for output in stream.tick(at, ends=stream.ends | {t.HISTORIES.name: ends[number]}):
+                self._take(number, output)
+            self._restart(number, restarts)
+
+    def _take(self, number: int, output: Output) -> None:
+        if output.topic is t.HISTORIES:
+            assert output.partition is not None
+            self.topic[output.partition].append(output.value)
+            return
+        self.said[number].append(output)
+        if output.topic is t.PROBLEMS and output.key is None:
+            self.barriers.append(Barrier.model_validate_json(output.value))
+
+    def _restart(self, number: int, restarts: bool) -> None:
+        old = self.streams[number]
+        if restarts:
+            self.store[number] |= commit(old.partition)
+            kept = {k: v for k, v in self.store[number].items() if v is not None}
+            new = new_partition(kept, number, self.owners)
+            self.streams[number] = Stream(new, ends=old.ends, number=old.number)
+
+    def customer(self, customer_id: str) -> CustomerState:
+        """Return what is known of somebody."""
+        found = self.streams[owner(customer_id)].partition.customers.get(customer_id)
+        assert found is not None
+        return found
+
+    def key(self, name: str) -> KeyHistory | None:
+        """Return what is counted for a key."""
+        return self.streams[owner(name)].partition.exchange.keys.get(name)
+
+    def news(self) -> Sequence[HistoryNews]:
+        """Return everything that was ever told, asked and answered."""
+        return [HistoryNews.model_validate_json(v) for topic in self.topic for v in topic]
+
+    def everything(self, customers: Sequence[str], keys: Sequence[str]) -> Any:
+        """Return what was said and what is known, to compare two towns."""
+        states = [st.CUSTOMER.dump_json(self.customer(each)) for each in customers]
+        said = [[(o.topic.name, o.key, o.value) for o in out] for out in self.said]
+        accounts = t.ACCOUNTS.name
+        return (
+            states,
+            [self.key(k) for k in keys],
+            [[each for each in of_one if each[0] != accounts] for of_one in said],
+        )
