@@ -178,7 +178,7 @@ def _seen_by_carrier(parcel: Parcel) -> Iterator[_Seen]:
 def _known(parcel: Parcel, *stamps: Stamp) -> datetime:
     """Return when all of it was known, and whom it is told of."""
     basket = parcel.order.basket
-    placed = () if basket is None else (basket.placed,)
+    placed: tuple[Stamp, ...] = () if basket is None else (basket.placed,)
     return max(stamp.at for stamp in (parcel.promise.told, *stamps, *placed))
 
 

@@ -10,6 +10,7 @@ from services.churn_predictor.train.measures import (
     after_promise,
     alerts,
     at_threshold,
+    by,
     calibration,
     evaluation,
     judge,
@@ -44,7 +45,7 @@ def test_a_score_after_delivery_or_survey_is_of_no_use(
 ) -> None:
     looked = (snapshot(Point.APPROVAL, START), snapshot(Point.HANDOVER, START + 2 * DAY))
     word = None if asked is None else Outcome(START + 20 * DAY, True, asked)
-    found = useful_scores(case(1, START, *looked, delivered=delivered, outcome=word), CARD)
+    found = useful_scores(case(1, START, *looked, delivered=delivered, outcome=word), by(CARD))
 
     assert [point for _, point, _ in found] == points
 
@@ -53,11 +54,11 @@ def test_without_a_survey_the_word_itself_ends_what_is_of_use() -> None:
     looked = (snapshot(Point.APPROVAL, START), snapshot(Point.HANDOVER, START + 2 * DAY))
     spoke = Outcome(START + DAY, True)
 
-    assert len(useful_scores(case(1, START, *looked, outcome=spoke), CARD)) == 1
+    assert len(useful_scores(case(1, START, *looked, outcome=spoke), by(CARD))) == 1
 
 
 def test_orders_without_a_word_are_not_judged() -> None:
-    assert judge([case(1, START)], CARD) == ()
+    assert judge([case(1, START)], by(CARD)) == ()
 
 
 def test_the_first_score_that_reaches_the_threshold_alerts() -> None:
@@ -119,14 +120,16 @@ def test_an_interval_holds_its_value_and_is_the_same_again() -> None:
 
 
 def test_calibration_compares_what_was_said_with_what_was() -> None:
-    found = calibration(np.array([True, False, False, True]), np.array([0.02, 0.02, 0.55, 0.55]))
+    late = Judged(((START, Point.PROMISE, 0.6),), Outcome(START + 9 * DAY, True))
+    found = calibration([order(0.02, 0.02), order(0.02, is_bad=False), late])
 
-    assert (found["orders"], found["observed"]) == (4, 0.5)
-    assert found["expected_error"] == pytest.approx((0.48 + 0.05) / 2)
     assert found["bins"] == [
-        {"orders": 2, "predicted": pytest.approx(0.02), "observed": 0.5},
-        {"orders": 2, "predicted": pytest.approx(0.55), "observed": 0.5},
+        {"scores": 3, "predicted": pytest.approx(0.02), "observed": pytest.approx(2 / 3)},
+        {"scores": 1, "predicted": 0.6, "observed": 1.0},
     ]
+    assert found["points"] == {"approval": found["bins"][0], "promise": found["bins"][1]}
+    assert found["expected_error"] == pytest.approx((3 * (2 / 3 - 0.02) + 0.4) / 4)
+    assert found["brier"] == pytest.approx((2 * 0.98**2 + 0.02**2 + 0.4**2) / 4)
 
 
 def test_an_evaluation_ranks_by_the_latest_score() -> None:

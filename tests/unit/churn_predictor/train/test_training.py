@@ -7,7 +7,7 @@ import pytest
 
 from services.churn_predictor.scoring import Scorecard, read_scorecard, score
 from services.churn_predictor.train.fitting import Effort
-from services.churn_predictor.train.measures import useful_scores
+from services.churn_predictor.train.measures import by, useful_scores
 from services.churn_predictor.train.replay import Case, Outcome
 from services.churn_predictor.train.samples import answered_before, cases_digest, sample
 from services.churn_predictor.train.training import TooLittle, to_text, train, with_bands
@@ -88,7 +88,7 @@ def test_a_point_with_too_few_rows_says_the_base_rate(card: Scorecard) -> None:
 def test_bands_flag_their_share_of_the_orders_whose_promise_has_passed(
     cases: Sequence[Case], card: Scorecard
 ) -> None:
-    highest = [max(p for _, _, p in useful_scores(each, card)) for each in cases]
+    highest = [max(p for _, _, p in useful_scores(each, by(card))) for each in cases]
     for bound, share in ((card.bands.elevated, 0.2), (card.bands.high, 0.1)):
         above = sum(p > bound for p in highest) / len(highest)
         flagged = sum(p >= bound for p in highest) / len(highest)
