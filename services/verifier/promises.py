@@ -125,6 +125,8 @@ class Teller:
     model: ByDecisionPoint
     course: Course = field(default_factory=Course)
     _watch: Watch | None = None
+    _actor: Actor = Actor.NOBODY
+    """Of the watch there was last."""
     _looked_at: int = 0
     _scored: set[DecisionPoint] = field(default_factory=set)
 
@@ -141,6 +143,7 @@ class Teller:
             self.course.problem = None
         if watch != self._watch:
             self._watch = watch
+            self._actor = self._actor if watch is None else watch.actor
             self._look(index)
 
     def follow(self, end: int) -> None:
@@ -304,7 +307,7 @@ class Teller:
             tier=problem.tier,
             deadline=problem.deadline,
             promised_by=problem.promised_by,
-            actor=Actor.NOBODY if self._watch is None else self._watch.actor,
+            actor=self._actor,
             evidence=tuple(EventRef(source=source, id=event_id) for source, event_id in named),
             feed=problem.feed,
             complaint_risk=problem.risk,

@@ -212,7 +212,7 @@ def test_a_giving_up_that_turns_out_to_be_earlier_retracts_it() -> None:
     kind = ProblemKind.CART_ABANDONED
 
     assert found.lines(kind, "b-1") == [(5, "opened", "overdue"), (6, "retracted", "overdue")]
-    assert ids(found.said(kind, "b-1")[-1]) == ["first"]
+    assert ids(found.said(kind, "b-1")[-1]) == ["second"]
 
 
 # contact_unanswered
