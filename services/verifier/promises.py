@@ -158,14 +158,17 @@ class Teller:
         if self._watch is not None:
             turns += [self.world.believed_from(step) for step in self._watch.steps]
             turns += [first_from(self._watch.end.at)] if self._watch.end is not None else []
-        turns = [turn for turn in turns if turn > self._looked_at]
         if problem is not None and problem.is_open:
-            # Who opens long after the deadline is given up at the very next tick.
+            # Worse may be what was due so long ago that it is given up at the very next tick.
             turns.append(max(first_from(self._expires(problem)), self._looked_at + 1))
-        return min(turns, default=len(self.world.timeline))
+        return min(
+            (turn for turn in turns if turn > self._looked_at), default=len(self.world.timeline)
+        )
 
-    def _expires(self, problem: Problem) -> datetime:
-        return problem.deadline + self.world.tolerances.expires_after(self.kind)
+    def _expires(self, what: Problem | Step) -> datetime:
+        """Return when nobody speaks any more of what was to be by its deadline."""
+        deadline = what.deadline if isinstance(what, Problem) else what.at
+        return deadline + self.world.tolerances.expires_after(self.kind)
 
     def _look(self, index: int) -> None:
         self._looked_at = index
@@ -191,19 +194,19 @@ class Teller:
         else:
             self._clear(index, Clearing.RETRACTED, problem.anchor)
 
-    def _end(self, index: int, ended: Stamp, *rests_on: Stamp) -> None:
+    def _end(self, index: int, ended: Stamp) -> None:
         """An open problem is over by what ended or renewed it."""
         if (problem := self._open_problem()) is not None:
             never_was = ended.at <= problem.deadline
             clearing = Clearing.RETRACTED if never_was else Clearing.SOLVED
-            self._clear(index, clearing, ended, *rests_on)
+            self._clear(index, clearing, ended)
 
     def _end_before_standing(self, watch: Watch, index: int, now: datetime) -> None:
         """An open problem is over where the watch is another one, nobody spoke of it, or it never was."""
         if (problem := self._open_problem()) is None:
             return
         if watch.anchor > problem.anchor:
-            self._end(index, watch.renewed_by or watch.anchor, problem.anchor)
+            self._end(index, watch.renewed_by or watch.anchor)
         elif now >= self._expires(problem):
             self._clear(index, Clearing.EXPIRED, None)
         elif all(step.at > now for step in watch.steps):
@@ -242,15 +245,16 @@ class Teller:
     def _stand(self, watch: Watch, index: int, step: Step) -> None:
         now, problem = self.world.timeline.ats[index], self.course.problem
         if problem is None or not problem.is_open:
-            is_given_up = problem is not None and now >= self._expires(problem)
-            if problem is None or not is_given_up or watch.anchor > problem.anchor:
+            is_spent = problem is not None and now >= self._expires(problem)
+            is_new = problem is None or watch.anchor > problem.anchor
+            if now < self._expires(step) and (is_new or not is_spent):
                 number = 1 if problem is None else problem.number + 1
                 self._open(watch, index, step, number)
         elif step.tier.rank > problem.tier.rank:
             before, problem.tier, problem.deadline = problem.tier, step.tier, step.at
             problem.feed, problem.risk = self._silence(index, step), self._risk(step)
             more = {"previous_tier": before}
-            self._say(index, ProblemChanged, more, _evidence(watch), "problem.changed", step.tier)
+            self._say(index, ProblemChanged, more, None, "problem.changed", step.tier)
 
     def _open(self, watch: Watch, index: int, step: Step, number: int) -> None:
         self.course.problem = Problem(
@@ -263,7 +267,7 @@ class Teller:
             self._silence(index, step),
             self._risk(step),
         )
-        self._say(index, ProblemOpened, {}, _evidence(watch), "problem.opened")
+        self._say(index, ProblemOpened, {}, None, "problem.opened")
 
     def _silence(self, index: int, step: Step) -> FeedEvidence | None:
         if step.feed is None:
@@ -276,27 +280,24 @@ class Teller:
         said = None if step.point is None else self.model(step.point)
         return None if said is None else said[0]
 
-    def _clear(self, index: int, clearing: Clearing, ended: Stamp | None, *rests_on: Stamp) -> None:
-        """Say that it is over; `rests_on` is the evidence where the watch's own is not."""
+    def _clear(self, index: int, clearing: Clearing, ended: Stamp | None) -> None:
         if (problem := self.course.problem) is not None:
             problem.is_open = False
-            anchor = rests_on or (problem.anchor,)
-            evidence = anchor if self._watch is None else _evidence(self._watch, *rests_on)
-            evidence = evidence if ended is None else (*evidence, ended)
-            self._say(index, ProblemCleared, {"clearing": clearing}, evidence, "problem.cleared")
+            self._say(index, ProblemCleared, {"clearing": clearing}, ended, "problem.cleared")
 
     def _say(
         self,
         index: int,
         fact: type[ProblemOpened | ProblemChanged | ProblemCleared],
         more: Mapping[str, Any],
-        evidence: tuple[Stamp, ...],
+        ended: Stamp | None,
         *name: str,
     ) -> None:
         problem = self.course.problem
         if problem is None:
             return
         identity = problem_id(self.customer, self.subject, self.kind, problem.number)
+        evidence = [*self._rests_on(problem), *([] if ended is None else [ended])]
         named = dict.fromkeys((stamp.source, stamp.id) for stamp in evidence)
         data = fact(
             problem_id=identity,
@@ -318,7 +319,7 @@ class Teller:
         said = Expected(index, self.customer, event_id, fact.TYPE, data.model_dump(mode="json"))
         self.course.expected.append(said)
 
-
-def _evidence(watch: Watch, *instead_of_anchor: Stamp) -> tuple[Stamp, ...]:
-    """Return what a watch rests on: what it names, else the anchor, or another one instead of that."""
-    return watch.rests_on or instead_of_anchor or (watch.anchor,)
+    def _rests_on(self, problem: Problem) -> tuple[Stamp, ...]:
+        """Return what the watch rests on: what it names, else what the episode was opened with."""
+        named = () if self._watch is None else self._watch.rests_on
+        return named or (problem.anchor,)

@@ -195,7 +195,7 @@ def test_1_comes_before_all_others() -> None:
     found = told((1, watch(step(20))), (79, gone), expiry=59 * DAY)
 
     assert words(found) == [(20, "opened", "overdue"), (79, "solved", "overdue")]
-    assert evidence(found) == ["e-69", "end"]
+    assert evidence(found) == ["e-1", "end"]
 
 
 def test_1_what_has_ended_is_not_scored_and_opens_nothing() -> None:
@@ -216,7 +216,7 @@ def test_2_a_later_anchor_clears_and_may_open_again_in_the_same_look(
         (5, how, "overdue"),
         (5, "opened", "overdue"),
     ]
-    # Cleared, it rests on what it was opened with.
+    # All that is said of an episode rests on what it was opened with.
     assert evidence(found, 1) == ["e-1", "renewal"]
     assert evidence(found, 2) == ["e-3"]
     assert [e.data["episode"] for e in found.expected[:3]] == [1, 1, 2]
@@ -310,10 +310,22 @@ def test_5_it_gets_worse_and_never_better() -> None:
     assert evidence(found, 1) == ["e-1", "e-2"]
 
 
-def test_5_who_opens_after_all_that_time_is_given_up_at_the_next_tick() -> None:
-    found = told((70, watch(step(2))))
+def test_5_what_nobody_would_speak_of_any_more_does_not_open() -> None:
+    assert words(told((61, watch(step(2)))))[0] == (61, "opened", "overdue")
+    assert told((62, watch(step(2)))).expected == []
+    # Nor does a later anchor help where the step itself is as old.
+    again = told((1, watch(step(2))), (70, watch(step(3), anchor=3)))
+    assert words(again) == [(2, "opened", "overdue"), (62, "expired", "overdue")]
 
-    assert words(found) == [(70, "opened", "overdue"), (71, "expired", "overdue")]
+
+def test_5_what_gets_worse_by_something_that_old_is_given_up_at_the_next_tick() -> None:
+    found = told((20, watch(step(20))), (70, watch(step(2, Tier.LATE))))
+
+    assert words(found) == [
+        (20, "opened", "overdue"),
+        (70, "changed", "late"),
+        (71, "expired", "late"),
+    ]
 
 
 def test_what_the_horizon_took_takes_its_closed_episode_along() -> None:
