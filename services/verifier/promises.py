@@ -153,21 +153,19 @@ class Teller:
 
     def _turn(self) -> int:
         """Return the index, behind the one looked at last, at which what stands may change next."""
-        first_from, problem = self.world.timeline.first_from, self.course.problem
-        turns = []
-        if self._watch is not None:
-            turns += [self.world.believed_from(step) for step in self._watch.steps]
-            turns += [first_from(self._watch.end.at)] if self._watch.end is not None else []
-        if problem is not None and problem.is_open:
-            # Worse may be what was due so long ago that it is given up at the very next tick.
-            turns.append(max(first_from(self._expires(problem)), self._looked_at + 1))
-        return min(
-            (turn for turn in turns if turn > self._looked_at), default=len(self.world.timeline)
-        )
+        first_from, problem = self.world.timeline.first_from, self._open_problem()
+        steps = () if self._watch is None else self._watch.steps
+        turns = [self.world.believed_from(step) for step in steps]
+        if self._watch is not None and self._watch.end is not None:
+            turns.append(first_from(self._watch.end.at))
+        if problem is not None:
+            deadlines = (problem.deadline, *(step.at for step in steps))
+            turns += [first_from(self._expires(deadline)) for deadline in deadlines]
+        turns = [turn for turn in turns if turn > self._looked_at]
+        return min(turns, default=len(self.world.timeline))
 
-    def _expires(self, what: Problem | Step) -> datetime:
-        """Return when nobody speaks any more of what was to be by its deadline."""
-        deadline = what.deadline if isinstance(what, Problem) else what.at
+    def _expires(self, deadline: datetime) -> datetime:
+        """Return when what was to be by then is no news any more."""
         return deadline + self.world.tolerances.expires_after(self.kind)
 
     def _look(self, index: int) -> None:
@@ -180,19 +178,13 @@ class Teller:
         elif watch.end is not None and watch.end.at <= now:
             self._end(index, watch.end)
         else:
-            standing = self._standing(watch, index)
-            self._end_before_standing(watch, index, now)
-            if standing is not None:
-                self._stand(watch, index, standing)
+            self._stand(watch, index, now)
 
     def _end_without_watch(self, index: int, now: datetime) -> None:
-        """Nothing promises anything any more: the same as a watch without steps."""
-        if (problem := self._open_problem()) is None:
-            return
-        if now >= self._expires(problem):
-            self._clear(index, Clearing.EXPIRED, None)
-        else:
-            self._clear(index, Clearing.RETRACTED, problem.anchor)
+        """Facts that came late do not bear the watch any more."""
+        if (problem := self._open_problem()) is not None:
+            is_news = now < self._expires(problem.deadline)
+            self._clear(index, Clearing.RETRACTED if is_news else Clearing.EXPIRED, None)
 
     def _end(self, index: int, ended: Stamp) -> None:
         """An open problem is over by what ended or renewed it."""
@@ -201,16 +193,20 @@ class Teller:
             clearing = Clearing.RETRACTED if never_was else Clearing.SOLVED
             self._clear(index, clearing, ended)
 
-    def _end_before_standing(self, watch: Watch, index: int, now: datetime) -> None:
-        """An open problem is over where the watch is another one, nobody spoke of it, or it never was."""
-        if (problem := self._open_problem()) is None:
-            return
-        if watch.anchor > problem.anchor:
+    def _stand(self, watch: Watch, index: int, now: datetime) -> None:
+        """What has not ended may be another watch now, no news any more, or no trouble; or it is one."""
+        standing, problem = self._standing(watch, index), self._open_problem()
+        if problem is not None and watch.anchor > problem.anchor:
             self._end(index, watch.renewed_by or watch.anchor)
-        elif now >= self._expires(problem):
-            self._clear(index, Clearing.EXPIRED, None)
-        elif all(step.at > now for step in watch.steps):
+            problem = None
+        deadline = standing.at if standing else problem.deadline if problem else None
+        if deadline is not None and now >= self._expires(deadline):
+            if problem is not None:
+                self._clear(index, Clearing.EXPIRED, None)
+        elif problem is not None and all(step.at > now for step in watch.steps):
             self._clear(index, Clearing.RETRACTED, watch.anchor)
+        elif standing is not None:
+            self._worsen(watch, index, standing)
 
     def _open_problem(self) -> Problem | None:
         problem = self.course.problem
@@ -242,14 +238,10 @@ class Teller:
             scored = Scored(index, self.customer, self.subject, point, watch.order_id)
             self.course.scored.append(scored)
 
-    def _stand(self, watch: Watch, index: int, step: Step) -> None:
-        now, problem = self.world.timeline.ats[index], self.course.problem
+    def _worsen(self, watch: Watch, index: int, step: Step) -> None:
+        problem = self.course.problem
         if problem is None or not problem.is_open:
-            is_spent = problem is not None and now >= self._expires(problem)
-            is_new = problem is None or watch.anchor > problem.anchor
-            if now < self._expires(step) and (is_new or not is_spent):
-                number = 1 if problem is None else problem.number + 1
-                self._open(watch, index, step, number)
+            self._open(watch, index, step, 1 if problem is None else problem.number + 1)
         elif step.tier.rank > problem.tier.rank:
             before, problem.tier, problem.deadline = problem.tier, step.tier, step.at
             problem.feed, problem.risk = self._silence(index, step), self._risk(step)

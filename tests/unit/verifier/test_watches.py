@@ -129,14 +129,14 @@ def test_the_second_failed_payment_is_a_problem_until_the_order_goes_through() -
     assert found.lines(kind, "b-1") == []
 
 
-def test_a_failed_payment_told_late_moves_the_moment_and_opens_nothing_new() -> None:
+def test_a_failed_payment_told_late_moves_the_moment_and_the_end() -> None:
     found = told(
         {5: [failed(2.5, "f-1", "o-1"), failed(4.5, "f-3", "o-1")], 6: [failed(3.5, "f-2", "o-1")]}
     )
 
     assert found.lines(ProblemKind.PAYMENT_FAILED, "o-1") == [
         (5, "opened", "overdue"),
-        (12, "expired", "overdue"),
+        (11, "expired", "overdue"),
     ]
 
 
