@@ -82,6 +82,7 @@ def _fitted(
 ) -> Scorecard:
     seen = _known_before(purchases, end)
     known = _gather(seen, end, horizon)
+    counted = _counted(horizon)
     digest = seen.digest
     return Scorecard(
         format=1,
@@ -94,7 +95,7 @@ def _fitted(
         bands=judged.bands,
         points={DecisionPoint.SILENCE: _lapse_sheet(known, judged)},
         horizon_days=horizon.days,
-        expected_purchases=_expected_sheet(known, horizon),
+        expected_purchases=_expected_sheet(_gather(seen, end, counted), counted, horizon),
     )
 
 
@@ -174,9 +175,18 @@ def _experience(judged: Scorecard) -> tuple[Table, ...]:
     return tuple(table for table in tables if table.feature in EXPERIENCE_FEATURES)
 
 
-def _expected_sheet(known: _Known, horizon: timedelta) -> Sheet:
+def _counted(horizon: timedelta) -> timedelta:
+    """Return how long purchases are counted to learn what to expect: half the horizon, whole days.
+
+    The rest is taken to go on alike.  What is learned then comes from closer to today, which
+    outweighs that: customers get fewer with the months, and so do the purchases of each.
+    """
+    return timedelta(days=max(1, horizon.days // 2))
+
+
+def _expected_sheet(known: _Known, counted: timedelta, horizon: timedelta) -> Sheet:
     """Fit corrections of "goes on at this pace", and add both up."""
-    pace = _carried_forward(horizon)
+    pace = _carried_forward(counted)
     machine = ExplainableBoostingRegressor(
         objective="poisson_deviance",
         monotone_constraints=[_SIGN[name] for name in LEARNED_FROM],
@@ -190,13 +200,16 @@ def _expected_sheet(known: _Known, horizon: timedelta) -> Sheet:
         init_score=np.array([pace.lookup(float(value)) for value in known.features[:, 0]]),
     )
     sheet = sheet_of(machine, LEARNED_FROM, known.features, Link.LOG)
-    tables = (sum_of_tables(pace, sheet.tables[0]), *sheet.tables[1:])
-    return sheet.model_copy(update={"tables": tables})
+    return Sheet(
+        link=Link.LOG,
+        intercept=sheet.intercept + log(horizon / counted),
+        tables=(sum_of_tables(pace, sheet.tables[0]), *sheet.tables[1:]),
+    )
 
 
-def _carried_forward(horizon: timedelta) -> Table:
-    """Return the logarithm of the purchases within the horizon if each kept their pace."""
-    months = horizon / timedelta(days=30)
+def _carried_forward(span: timedelta) -> Table:
+    """Return the logarithm of the purchases within the span if everyone kept their pace."""
+    months = span / timedelta(days=30)
     middles = [sqrt(low * high) for low, high in pairwise(_PACE_STEPS)]
     middles = [_PACE_STEPS[0], *middles, _PACE_STEPS[-1]]
     return Table(
