@@ -8,8 +8,11 @@ Every model of a cut-off is fitted on what had been bought before it.  Differenc
 other, with the middle 95 % of 200 draws of customers with replacement.
 """
 
+import importlib
 import importlib.util
+import io
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -89,11 +92,23 @@ def told_by_library(found: Sequence[Example], horizon_days: int) -> Iterator[Tol
     purchases, age, recency = (np.array(column, dtype=np.float64) for column in columns)
     history = (purchases - 1, (age - recency) / _WEEK_DAYS, age / _WEEK_DAYS)
     for name in _FITTERS:
-        fitter = getattr(importlib.import_module(_LIBRARY), name)()
-        fitter.fit(*history)
-        ahead = fitter.conditional_expected_number_of_purchases_up_to_time
-        expected = np.asarray(ahead(horizon_days / _WEEK_DAYS, *history))
-        yield Told(f"{_LIBRARY}.{name}", -expected, expected)
+        expected = _fitted(name, history, horizon_days / _WEEK_DAYS)
+        if expected is None:
+            click.echo(f"  {_LIBRARY}.{name} does not converge here", err=True)
+        else:
+            yield Told(f"{_LIBRARY}.{name}", -expected, expected)
+
+
+def _fitted(name: str, history: Sequence[Floats], weeks: float) -> Floats | None:
+    fitter = getattr(importlib.import_module(_LIBRARY), name)()
+    try:
+        # It prints what its optimizer found before it gives up.
+        with redirect_stdout(io.StringIO()):
+            fitter.fit(*history)
+    except importlib.import_module(f"{_LIBRARY}.utils").ConvergenceError:
+        return None
+    ahead = fitter.conditional_expected_number_of_purchases_up_to_time
+    return np.asarray(ahead(weeks, *history), dtype=np.float64)
 
 
 def rows(found: Sequence[Example], all_told: Sequence[Told]) -> Iterator[str]:
