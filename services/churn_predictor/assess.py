@@ -9,7 +9,7 @@ from services.churn_predictor.facts import Stamp
 from services.churn_predictor.features import features
 from services.churn_predictor.parcels import Parcel
 from services.churn_predictor.rules import Rules
-from services.churn_predictor.scoring import Score, score
+from services.churn_predictor.scoring import Score, Scorecard, score
 from services.churn_predictor.state import CUSTOMER, Assessed, CustomerState
 from services.contracts.problems import Band, DecisionPoint, RiskAssessed, RiskKind
 
@@ -35,9 +35,33 @@ def assess(
         return state.assessed[key], None
     # As of the deadline, not of the look at it: the same whenever the tick came.
     values = features(parcel, state.facts, as_of)
-    result = score(rules.complaint, point, values, _band_before(state, parcel, as_of))
+    before = _band_before(state, parcel, as_of)
+    result = score(rules.complaint, point, values, before)
     assessed = state.assessed[key] = Assessed(result.probability, result.band, as_of)
-    return assessed, _fact(state, parcel, point, as_of, result, rules)
+    fact = RiskAssessed(
+        kind=RiskKind.COMPLAINT,
+        order_id=parcel.shipment.order_id,
+        subject=parcel.shipment_id,
+        decision_point=point,
+        as_of=as_of,
+        **scored(rules.complaint, rules.complaint_digest, result, before),
+        facts_digest=facts_digest(state),
+    )
+    return assessed, fact
+
+
+def scored(card: Scorecard, digest: str, result: Score, before: Band | None) -> dict[str, Any]:
+    """Return the part of an assessment that the model gives: the same whenever it is asked again."""
+    return {
+        "probability": result.probability,
+        "band": result.band,
+        "previous_band": before,
+        "model": card.name,
+        "model_version": card.version,
+        "model_digest": digest,
+        "intercept_log_odds": result.intercept,
+        "contributions": result.contributions,
+    }
 
 
 def _band_before(state: CustomerState, parcel: Parcel, as_of: datetime) -> Band | None:
@@ -46,31 +70,6 @@ def _band_before(state: CustomerState, parcel: Parcel, as_of: datetime) -> Band 
     known = [state.assessed[key] for key in keys if key in state.assessed]
     before = [each for each in known if each.as_of < as_of]
     return max(before, key=lambda each: each.as_of).band if before else None
-
-
-def _fact(
-    state: CustomerState,
-    parcel: Parcel,
-    point: DecisionPoint,
-    as_of: datetime,
-    result: Score,
-    rules: Rules,
-) -> RiskAssessed:
-    return RiskAssessed(
-        kind=RiskKind.COMPLAINT,
-        order_id=parcel.shipment.order_id,
-        subject=parcel.shipment_id,
-        decision_point=point,
-        as_of=as_of,
-        probability=result.probability,
-        band=result.band,
-        model=rules.complaint.name,
-        model_version=rules.complaint.version,
-        model_digest=rules.complaint_digest,
-        intercept_log_odds=result.intercept,
-        contributions=result.contributions,
-        facts_digest=facts_digest(state),
-    )
 
 
 def facts_digest(state: CustomerState) -> str:

@@ -63,6 +63,8 @@ class OrderFacts:
     cancelled: Stamp | None = None
     failures: list[Stamp] = field(default_factory=list)
     """The earliest payments that failed, sorted."""
+    histories: dict[str, tuple[float, float]] | None = None
+    """What was known of others when it was approved (`histories.py`); None: nobody was asked yet."""
 
 
 @dataclass(slots=True)

@@ -1,10 +1,15 @@
-"""Features of one parcel at one instant: the same code for the stream and for training."""
+"""Features of one parcel at one instant: the same code for the stream and for training.  Pure.
 
+Money is told as a ratio, so that a model means the same in another currency.
+"""
+
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from services.churn_predictor.facts import ContactFacts, Facts
-from services.churn_predictor.parcels import Parcel
+from services.churn_predictor.facts import Basket, ContactFacts, Facts, Stamp
+from services.churn_predictor.parcels import Parcel, first_of
+from services.churn_predictor.rates import Rates, rates
 
 _DAY = timedelta(days=1)
 _WIDEST_DAYS = 60.0
@@ -17,8 +22,22 @@ FEATURES = (
     "sellers",
     "estimate_moved_days",
     "contacts_about_order",
+    "freight_share",
+    "value_to_usual",
+    "promise_days",
+    "approval_days",
+    "handling_days",
+    "handling_days_allowed",
+    "days_with_carrier",
+    "slack_days",
+    "slack_after_transit_days",
+    "seller_bad_rate",
+    "product_bad_rate",
+    "category_bad_rate",
+    "shop_bad_rate",
+    "seller_late_rate",
 )
-"""Names a model may use."""
+"""Names a model of complaint risk may use."""
 
 Values = Mapping[str, float | None]
 
@@ -28,39 +47,95 @@ def features(parcel: Parcel, facts: Facts, now: datetime) -> Values:
 
     Days are signed: negative before the date.  Facts later than `now` do not count.
     """
-    basket = parcel.order.basket
+    known = rates(_histories(parcel, now))
     return {
-        "days_past_promise": _days(now - parcel.promise.promised_by),
-        "days_past_ship_by": _past_ship_by(parcel, now),
-        "is_with_carrier": float(_handed_over_at(parcel, now) is not None),
-        "lines": None if basket is None else float(basket.lines),
-        "sellers": None if basket is None else float(basket.sellers),
+        **_dates(parcel, known, now),
+        **_bought(_by(parcel.order.basket, now), known),
         "estimate_moved_days": _moved(parcel, now),
         "contacts_about_order": float(_contacts(facts.contacts, parcel.shipment.order_id, now)),
+        "seller_bad_rate": known.seller_bad,
+        "product_bad_rate": known.product_bad,
+        "category_bad_rate": known.category_bad,
+        "shop_bad_rate": known.shop_bad,
+        "seller_late_rate": known.seller_late,
     }
 
 
-def _days(span: timedelta) -> float:
-    return max(-_WIDEST_DAYS, min(_WIDEST_DAYS, span / _DAY))
+def _by(stamped: Basket | None, now: datetime) -> Basket | None:
+    return stamped if stamped is not None and stamped.placed.at <= now else None
 
 
-def _handed_over_at(parcel: Parcel, now: datetime) -> datetime | None:
-    stamps = (parcel.shipment.handed_over, parcel.shipment.first_scan)
-    return min((s.at for s in stamps if s is not None and s.at <= now), default=None)
+def _at(stamp: Stamp | None, now: datetime) -> datetime | None:
+    return stamp.at if stamp is not None and stamp.at <= now else None
 
 
-def _past_ship_by(parcel: Parcel, now: datetime) -> float | None:
-    limit = parcel.promise.ship_by
-    if limit is None:
+def _histories(parcel: Parcel, now: datetime) -> Mapping[str, tuple[float, float]]:
+    """Return what the order was given at its approval: nothing before that."""
+    if _at(parcel.order.approved, now) is None:
+        return {}
+    return parcel.order.histories or {}
+
+
+def _dates(parcel: Parcel, known: Rates, now: datetime) -> Values:
+    promise = parcel.promise
+    left = _at(first_of(parcel.shipment.handed_over, parcel.shipment.first_scan), now)
+    basket = _by(parcel.order.basket, now)
+    approved = _at(parcel.order.approved, now)
+    bought = promise.told.at if basket is None else basket.placed.at
+    reached = left or now
+    handling = None if approved is None else (reached - approved) / _DAY
+    slack = (promise.promised_by - reached) / _DAY + 1
+    still_handling = 0.0 if left else max(0.0, known.handling_days - (handling or 0.0))
+    return {
+        "days_past_promise": _within(-_WIDEST_DAYS, (now - promise.promised_by) / _DAY),
+        "days_past_ship_by": _past(promise.ship_by, reached),
+        "is_with_carrier": float(left is not None),
+        "promise_days": _within(0.0, (promise.promised_by - bought) / _DAY, 120.0),
+        "approval_days": None if approved is None else _within(0.0, (approved - bought) / _DAY),
+        "handling_days": None if handling is None else _within(-5.0, handling),
+        "handling_days_allowed": _past(approved, promise.ship_by),
+        "days_with_carrier": None if left is None else _within(0.0, (now - left) / _DAY, 90.0),
+        "slack_days": _within(-_WIDEST_DAYS, slack, 90.0),
+        "slack_after_transit_days": _within(
+            -_WIDEST_DAYS, slack - known.transit_days - still_handling, 90.0
+        ),
+    }
+
+
+def _past(limit: datetime | None, at: datetime | None) -> float | None:
+    if limit is None or at is None:
         return None
-    return _days((_handed_over_at(parcel, now) or now) - limit)
+    return _within(-_WIDEST_DAYS, (at - limit) / _DAY)
+
+
+def _within(least: float, days: float, most: float = _WIDEST_DAYS) -> float:
+    return max(least, min(days, most))
+
+
+def _bought(basket: Basket | None, known: Rates) -> Values:
+    if basket is None:
+        return dict.fromkeys(("lines", "sellers", "freight_share", "value_to_usual"))
+    paid = basket.total_minor + basket.freight_minor
+    usual = known.usual_value
+    return {
+        "lines": float(basket.lines),
+        "sellers": float(basket.sellers),
+        "freight_share": basket.freight_minor / paid if paid else None,
+        "value_to_usual": _doublings(basket.total_minor, usual),
+    }
+
+
+def _doublings(value: int, usual: float | None) -> float | None:
+    if usual is None or value <= 0:
+        return None
+    return _within(-8.0, math.log2(value / usual), 8.0)
 
 
 def _moved(parcel: Parcel, now: datetime) -> float:
     newest = parcel.shipment.latest_promise
     if newest is None or newest.told.at > now:
         return 0.0
-    return _days(newest.promised_by - parcel.promise.promised_by)
+    return _within(-_WIDEST_DAYS, (newest.promised_by - parcel.promise.promised_by) / _DAY)
 
 
 def _contacts(contacts: Mapping[str, ContactFacts], order_id: str, now: datetime) -> int:

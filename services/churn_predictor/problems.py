@@ -149,14 +149,28 @@ def advance(
     changes: list[Change] = list(_renew(watch, episode))
     stands = standing(watch, moment, tolerances, assess)
     current = changes[-1].episode if changes else episode
-    if _is_given_up(watch, current, now, tolerances):
+    expiry = _expiry(watch, current, stands, tolerances)
+    is_open = current is not None and current.is_open
+    if expiry is not None and now >= expiry:
+        # Nobody was told in time, or long ago: now it is no news.
         changes += _close(current, Clearing.EXPIRED, None)
-    elif current is not None and current.is_open and not stands.has_come:
+    elif is_open and not stands.has_come:
         changes += _close(current, Clearing.RETRACTED, watch.anchor)
-    elif change := _worsen(customer_id, watch, current, moment, tolerances, stands):
+    elif change := _worsen(customer_id, watch, current, moment, stands):
         changes.append(change)
     current = changes[-1].episode if changes else current
-    return Outcome(tuple(changes), _look_again(watch, current, stands.again, tolerances))
+    return Outcome(tuple(changes), _look_again(watch, current, stands.again, expiry))
+
+
+def _expiry(
+    watch: Watch, episode: Episode | None, stands: Standing, tolerances: Tolerances
+) -> datetime | None:
+    """Return when what stands, or what was last said, is given up."""
+    if stands.worst is not None:
+        return stands.worst[0].deadline + tolerances.expires_after(watch.kind)
+    if episode is not None and episode.is_open:
+        return episode.deadline + tolerances.expires_after(watch.kind)
+    return None
 
 
 def abandon(episode: Episode) -> Iterator[Change]:
@@ -182,23 +196,11 @@ def _close(episode: Episode | None, clearing: Clearing, ended: Stamp | None) -> 
         yield Cleared(replace(episode, is_open=False), clearing, ended)
 
 
-def _is_given_up(
-    watch: Watch, episode: Episode | None, now: datetime, tolerances: Tolerances
-) -> bool:
-    """Whether the last episode is so old that only news could bring it back."""
-    return (
-        episode is not None
-        and watch.anchor <= episode.anchor
-        and now >= episode.deadline + tolerances.expires_after(watch.kind)
-    )
-
-
 def _worsen(
     customer_id: str,
     watch: Watch,
     episode: Episode | None,
     moment: Moment,
-    tolerances: Tolerances,
     stands: Standing,
 ) -> Opened | Escalated | None:
     if stands.worst is None:
@@ -242,13 +244,10 @@ def _episode(
 
 
 def _look_again(
-    watch: Watch, episode: Episode | None, again: LookAgain, tolerances: Tolerances
+    watch: Watch, episode: Episode | None, again: LookAgain, expiry: datetime | None
 ) -> LookAgain:
     """Add the end of an open episode, or an end that lies ahead of now."""
-    is_open = episode is not None and episode.is_open
-    expiry = (
-        episode.deadline + tolerances.expires_after(watch.kind) if episode and is_open else None
-    )
+    gives_up = expiry if episode is not None and episode.is_open else None
     ahead = watch.ended.at if watch.ended is not None else None
-    first = min((at for at in (again.at, expiry, ahead) if at is not None), default=None)
+    first = min((at for at in (again.at, gives_up, ahead) if at is not None), default=None)
     return replace(again, at=first)

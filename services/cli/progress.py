@@ -44,6 +44,16 @@ def showing(console: Console) -> Iterator[Shown]:
 
 
 @contextmanager
+def telling(console: Console) -> Iterator[Callable[[str], None]]:
+    """Yield a place to tell the steps of something that cannot say how far it has got."""
+    if not console.is_terminal:
+        yield _saying(console)
+        return
+    with console.status("starting") as status:
+        yield status.update
+
+
+@contextmanager
 def _bar(console: Console) -> Iterator[Shown]:
     columns = (
         TextColumn("{task.fields[at]}"),

@@ -190,6 +190,8 @@ class RiskAssessed(Fact):
     """The instant whose knowledge went in; what happened later did not count."""
     probability: Annotated[float, Field(ge=0, le=1)]
     band: Band
+    previous_band: Band | None = None
+    """Of the last assessment before `as_of`; a band that was reached is left a little later."""
     model: str
     model_version: str
     model_digest: str | None = None

@@ -29,6 +29,7 @@ _FACT_TOPICS = (
     topics.OUTREACH,
 )
 _PATIENCE_SECONDS = 120.0
+"""Without a single record."""
 
 SENT_AGAIN = frozenset({"overloaded", "no_time_yet", "too_slow"})
 """Reasons of ingest that turn a whole request away for now; the publisher comes back with it."""
@@ -70,7 +71,10 @@ class TopicReader:
         ends = {place: found[place.topic][place.partition] for place in places}
         deadline = monotonic() + _PATIENCE_SECONDS
         while any(self._consumer.position(place) < ends[place] for place in places):
-            for place, records in self._consumer.poll(timeout_ms=200, max_records=5000).items():
+            batch = self._consumer.poll(timeout_ms=200, max_records=5000)
+            if batch:
+                deadline = monotonic() + _PATIENCE_SECONDS
+            for place, records in batch.items():
                 for record in records:
                     if record.offset < ends[place]:
                         yield by_name[place.topic], record

@@ -72,7 +72,8 @@ class RecordedReview:
     """An order's first review."""
 
     sent_at: datetime
-    answered_at: datetime
+    answered_at: datetime | None
+    """None: the file does not say when, so the answer is not told."""
     score: int
 
 
@@ -193,12 +194,13 @@ def _region(state: str) -> str | None:
 
 
 def _first_review(rows: Sequence[Row]) -> RecordedReview | None:
-    if not rows:
+    dated = [row for row in rows if row["review_creation_date"]]
+    if not dated:
         return None
-    first = min(rows, key=lambda r: (r["review_creation_date"], r["review_answer_timestamp"]))
+    first = min(dated, key=lambda r: (r["review_creation_date"], r["review_answer_timestamp"]))
     return RecordedReview(
         sent_at=instant(first["review_creation_date"]),
-        answered_at=instant(first["review_answer_timestamp"]),
+        answered_at=_instant_or_none(first["review_answer_timestamp"]),
         score=int(first["review_score"]),
     )
 
@@ -263,6 +265,8 @@ def _review(order: RecordedOrder, review: RecordedReview) -> Iterator[Event[Any]
     survey_id = f"{order.order_id}-review"
     sent = SurveySent(survey_id=survey_id, kind=SurveyKind.CSAT, order_id=order.order_id)
     yield _say(order, sent, _REVIEWS, review.sent_at)
+    if review.answered_at is None:
+        return
     answered = SurveyAnswered(
         survey_id=survey_id, kind=SurveyKind.CSAT, score=review.score, order_id=order.order_id
     )

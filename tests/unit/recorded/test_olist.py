@@ -161,3 +161,11 @@ def test_a_product_and_a_seller_nobody_described_are_left_undescribed(tmp_path: 
 
     assert read.lines[0].category is None
     assert read.origin_region is None
+
+
+def test_an_answer_without_a_time_is_not_told(tmp_path: Path) -> None:
+    rows = [review(1, 1, "2018-02-14 00:00:00", ""), review(2, 1, "", "2018-02-14 00:00:00")]
+    events = told(write(tmp_path, [order(1), order(2)], [part(1), part(2)], rows))
+
+    assert one(events, "survey.sent")["data"]["order_id"] == "o1"
+    assert "care.survey.answered.v1" not in {event["type"] for event in events}

@@ -1,0 +1,95 @@
+"""`care evaluate`: how good a model's scores would have been on recorded orders."""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
+from services.churn_predictor.train.measures import evaluation, judge
+from services.cli import options
+from services.cli.progress import telling
+from services.cli.records import Day, midnight, olist, read_cases
+from services.kit.exits import EXIT_USAGE, leave
+
+
+@click.command(
+    name="evaluate",
+    help=(
+        "Score recorded orders with a model and say how good that would have been.\n\n"
+        "An order counts with what was known before its delivery and before the customer was "
+        "asked; of several scores the latest counts, or the first that reached a threshold. "
+        "Histories run over everything in the folder, each order knowing what came before it. "
+        "Beside the model stands the rule to beat: the promised day is over, nothing was delivered."
+    ),
+    epilog=(
+        "\b\nExamples:\n"
+        "  care evaluate --olist ~/olist --model build/complaint-risk.json --from 2018-03-01\n"
+        "  care evaluate --olist ~/olist --model m.json --from 2018-01-01 --until 2018-03-01 --json\n"
+        "\n"
+        "Exit codes: 0 evaluated, 2 wrong usage, no model, or no orders to evaluate."
+    ),
+)
+@olist
+@click.option(
+    "--model", type=click.Path(path_type=Path), required=True, metavar="FILE",
+    help="A model of complaint risk.",
+)  # fmt: skip
+@click.option("--from", "start", type=Day(), required=True, help="Bought on this day or later.")
+@click.option("--until", type=Day(), default=None, help="Bought before this day.")
+@options.as_json
+def evaluate(*, folder: Path, model: Path, start: date, until: date | None, as_json: bool) -> None:
+    """Evaluate and print the figures."""
+    card = _card(model.expanduser())
+    with telling(Console(stderr=True)) as tell:
+        cases = read_cases(folder, tell)
+        chosen = [
+            case
+            for case in cases
+            if midnight(start) <= case.bought_at
+            and (until is None or case.bought_at < midnight(until))
+        ]
+        tell(f"scoring {len(chosen):,} orders")
+        try:
+            figures = evaluation(judge(chosen, card))
+        except ValueError as error:
+            leave(str(error), EXIT_USAGE)
+    click.echo(json.dumps(figures, indent=2) if as_json else _in_words(figures))
+
+
+def _card(path: Path) -> Scorecard:
+    try:
+        card = read_scorecard(path.read_bytes())
+    except OSError as error:
+        leave(f"cannot read {path}: {error.strerror}", EXIT_USAGE)
+    except UnusableModel as error:
+        leave(f"{path} is no model: {error}", EXIT_USAGE)
+    if card.kind != "complaint":
+        leave(f"{path} is a model of {card.kind} risk, not of complaint risk", EXIT_USAGE)
+    return card
+
+
+def _in_words(figures: Mapping[str, Any]) -> str:
+    lines = [
+        f"{name:<18}{figures[name]['value']:.3f}  [{figures[name]['low']:.3f}, "
+        f"{figures[name]['high']:.3f}]"
+        for name in ("roc_auc", "pr_auc")
+    ]
+    for name in ("at_10_percent", "at_threshold_0_5", "rule"):
+        told = "  ".join(f"{key} {_number(value)}" for key, value in figures[name].items())
+        lines.append(f"{name:<18}{told}")
+    known = figures["calibration"]
+    lines.append(
+        f"{'calibration':<18}predicted {known['predicted']:.3f}  observed {known['observed']:.3f}"
+    )
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value > 1 else f"{value:.3f}"

@@ -1,0 +1,95 @@
+"""`care train`: a model of complaint risk, fitted to recorded orders and written to a file."""
+
+import json
+import os
+from datetime import date
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
+from services.churn_predictor.train.fitting import Effort
+from services.churn_predictor.train.training import TooLittle, to_text, train
+from services.cli import options
+from services.cli.progress import telling
+from services.cli.records import Day, midnight, olist, read_cases
+from services.kit.exits import EXIT_USAGE, leave
+
+_PROVENANCE = (
+    "Fitted by `care train` to the recorded orders of a Brazilian marketplace (Olist, CC BY-NC-SA "
+    "4.0: not for commercial use) that were bought and answered before {until}."
+)
+
+
+@click.command(
+    name="train",
+    help=(
+        "Fit a model of complaint risk to recorded orders and write it to a file.\n\n"
+        "Events are replayed through the facts and features of the stream, and an additive model "
+        "is fitted at each decision point to the orders that were bought and answered before "
+        "--until. The file is what CARE_CHURN_PREDICTOR_MODEL names; a model that was there "
+        "before is kept beside it, under its version."
+    ),
+    epilog=(
+        "\b\nExamples:\n"
+        "  care train --olist ~/olist --until 2018-03-01 --out build/complaint-risk.json\n"
+        "  care evaluate --olist ~/olist --model build/complaint-risk.json --from 2018-03-01\n"
+        "\n"
+        "Exit codes: 0 written, 2 wrong usage or records that cannot be learned from."
+    ),
+)
+@olist
+@click.option("--until", type=Day(), required=True, help="Bought and answered before this day.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
+    help="Where the model goes.",
+)  # fmt: skip
+@click.option(
+    "--rounds", type=click.IntRange(1), default=Effort().max_rounds, show_default=True,
+    help="At most so many of boosting; few are quick, and worse.",
+)  # fmt: skip
+@options.as_json
+def train_command(*, folder: Path, until: date, out: Path, rounds: int, as_json: bool) -> None:
+    """Train, write the file, print what it holds."""
+    with telling(Console(stderr=True)) as tell:
+        cases = read_cases(folder, tell)
+        try:
+            card = train(
+                cases,
+                midnight(until),
+                _PROVENANCE.format(until=until),
+                Effort(max_rounds=rounds),
+                tell,
+            )
+        except TooLittle as error:
+            leave(str(error), EXIT_USAGE)
+    _keep_old(out, card)
+    _write(out, to_text(card))
+    summary = {"model": str(out), "version": card.version, **card.metrics}
+    click.echo(json.dumps(summary, indent=2) if as_json else _in_words(summary))
+
+
+def _keep_old(out: Path, card: Scorecard) -> None:
+    """Keep a model that would be overwritten: what was decided with it can be made again."""
+    try:
+        old = read_scorecard(out.read_bytes())
+    except (FileNotFoundError, UnusableModel):
+        return
+    if old.version != card.version:
+        out.replace(out.with_name(f"{out.stem}.{old.version}{out.suffix}"))
+
+
+def _write(out: Path, text: str) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever reads the file meanwhile finds the old one or the new one, never a part.
+    written = out.with_name(f".{out.name}.{os.getpid()}")
+    written.write_text(text, encoding="utf-8")
+    written.replace(out)
+
+
+def _in_words(summary: dict[str, object]) -> str:
+    return "\n".join(
+        f"{name:<32}{value:.4g}" if isinstance(value, float) else f"{name:<32}{value}"
+        for name, value in summary.items()
+    )
