@@ -28,7 +28,7 @@ from services.churn_predictor.scoring import Scorecard, expect, read_scorecard, 
 from services.churn_predictor.train.lapse import HORIZON_DAYS, train_lapse
 from services.churn_predictor.train.origins import Example, examples
 from services.churn_predictor.train.purchases import Purchases, midnight, read_purchases
-from services.churn_predictor.train.sheets import Floats
+from services.churn_predictor.train.samples import Numbers
 from services.contracts.problems import DecisionPoint
 
 Rows = NDArray[np.int64]
@@ -45,9 +45,9 @@ class Told:
     """What one method says of each customer."""
 
     name: str
-    risk: Floats
+    risk: Numbers
     """Any number that rises with the risk."""
-    expected: Floats | None
+    expected: Numbers | None
     """Purchases within the horizon; None: it tells no number."""
 
 
@@ -99,7 +99,7 @@ def told_by_library(found: Sequence[Example], horizon_days: int) -> Iterator[Tol
             yield Told(f"{_LIBRARY}.{name}", -expected, expected)
 
 
-def _fitted(name: str, history: Sequence[Floats], weeks: float) -> Floats | None:
+def _fitted(name: str, history: Sequence[Numbers], weeks: float) -> Numbers | None:
     fitter = getattr(importlib.import_module(_LIBRARY), name)()
     try:
         # It prints what its optimizer found before it gives up.
@@ -122,7 +122,7 @@ def rows(found: Sequence[Example], all_told: Sequence[Told]) -> Iterator[str]:
         yield line + (_difference(figures, model, told, drawn) if told is not model else "")
 
 
-def _figures(bought: Floats, told: Told, rows: Rows | None = None) -> dict[str, float]:
+def _figures(bought: Numbers, told: Told, rows: Rows | None = None) -> dict[str, float]:
     chosen = np.arange(len(bought)) if rows is None else rows
     actual, risk = bought[chosen], told.risk[chosen]
     found = {"roc-auc": float(roc_auc_score(actual == 0, risk))}

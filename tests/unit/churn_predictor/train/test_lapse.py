@@ -15,7 +15,8 @@ from services.churn_predictor.train.lapse import FEWEST_CUSTOMERS, TooFewPurchas
 from services.churn_predictor.train.lapse_evaluation import SeenBefore, TooShort, evaluate_lapse
 from services.churn_predictor.train.origins import WARM_UP, examples, origins
 from services.churn_predictor.train.purchases import Purchases
-from services.contracts.problems import DecisionPoint
+from services.churn_predictor.train.training import to_text
+from services.contracts.problems import Band, DecisionPoint
 from tests.factories import DAY, START
 from tests.unit.churn_predictor.stream import CARD
 
@@ -25,8 +26,6 @@ JUDGED = read_scorecard((MODELS / "lapse-risk.json").read_bytes())
 LENGTH = 160
 HORIZON = 28
 UNTIL = date(2026, 1, 1) + timedelta(days=LENGTH - HORIZON)
-
-pytestmark = [pytest.mark.filterwarnings("ignore:Missing values detected")]
 
 
 def life(chance: Random) -> Iterator[Purchase]:
@@ -96,6 +95,7 @@ def test_a_trained_model_is_a_model_file(card: Scorecard, purchases: Purchases) 
     assert card.span.until == UNTIL
     assert card.data_digest == purchases.before(START + (LENGTH - HORIZON) * DAY).digest
     assert card.metrics["roc_auc"] > 0.6
+    assert read_scorecard(to_text(card).encode()) == card
 
 
 def test_training_is_the_same_each_time_and_knows_no_future(
@@ -130,6 +130,19 @@ def test_more_is_expected_of_those_who_buy_more(card: Scorecard) -> None:
     assert 0 < counts[0] < 1 < counts[-1] <= HORIZON
 
 
+def test_bands_single_out_the_riskiest(card: Scorecard, purchases: Purchases) -> None:
+    now = START + (LENGTH - HORIZON) * DAY
+    known = [e.values for e in examples(purchases, now, DAY)]
+    told = [score(card, DecisionPoint.SILENCE, values) for values in known]
+
+    low, high = (
+        sum(one.band is band for one in told) / len(told) for band in (Band.LOW, Band.HIGH)
+    )
+    assert 0.55 <= low <= 0.7
+    assert 0.1 <= high <= 0.25
+    assert card.bands.hysteresis > 0
+
+
 def test_experience_is_carried_over_from_judgement(card: Scorecard) -> None:
     history = bought(60, 30)
     hurt = Experience(balance=-24.0, unresolved=2, strikes_left=1)
@@ -150,8 +163,8 @@ def test_it_foretells_better_than_chance_and_than_the_pace(
     assert found.roc_auc > 0.6
     assert found.log_loss < found.log_loss_of_base_rate
     assert abs(found.predicted - found.lapsed) < 0.15
-    assert found.expected is not None
-    assert found.expected.mae < found.expected.mae_of_pace
+    assert found.purchases is not None
+    assert found.purchases.mae < found.purchases.mae_of_pace
     assert json.loads(json.dumps(found.as_json(), allow_nan=False))["cutoff"] == str(UNTIL)
 
 
@@ -168,9 +181,9 @@ def test_an_evaluation_counts_what_it_says() -> None:
 
     assert (found.customers, found.lapsed, found.horizon_days) == (2, 0.5, 84)
     assert (found.roc_auc, found.roc_auc_of_purchases, found.roc_auc_of_recency) == (1.0, 1.0, 1.0)
-    assert found.expected is not None
-    assert (found.expected.purchases, found.expected.mae_of_none) == (2, 1.0)
-    assert found.expected.correlation == pytest.approx(1.0)
+    assert found.purchases is not None
+    assert (found.purchases.bought, found.purchases.mae_of_none) == (2, 1.0)
+    assert found.purchases.correlation == pytest.approx(1.0)
 
 
 def test_a_model_that_has_seen_the_days_asked_about_is_not_judged_by_them(

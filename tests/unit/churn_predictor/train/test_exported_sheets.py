@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
 
 from services.churn_predictor.scoring import Link, Sheet, Table
-from services.churn_predictor.train.sheets import Floats, sheet_of, sum_of_tables
+from services.churn_predictor.train.fitting import export, sum_of_tables
+from services.churn_predictor.train.samples import Numbers
 
 NAMES = ("gap_days", "recency_days")
 
@@ -28,7 +29,7 @@ tables = st.lists(st.integers(-20, 20), unique=True, max_size=6).flatmap(
 )
 
 
-def rows() -> Floats:
+def rows() -> Numbers:
     """Whole numbers, so that many lie on a cut; some are missing."""
     chance = np.random.default_rng(5)
     found = chance.integers(0, 12, (400, 2)).astype(np.float64)
@@ -36,7 +37,7 @@ def rows() -> Floats:
     return found
 
 
-def totals(sheet: Sheet, seen: Floats) -> list[float]:
+def totals(sheet: Sheet, seen: Numbers) -> list[float]:
     return [
         math.fsum(
             [
@@ -59,7 +60,7 @@ def test_a_sheet_gives_the_log_odds_of_the_classifier() -> None:
         feature_names=list(NAMES), interactions=0, outer_bags=2, max_bins=8, n_jobs=1
     ).fit(seen, lapsed)
 
-    sheet = sheet_of(machine, NAMES, seen, Link.LOGIT)
+    sheet = export(machine)
 
     assert totals(sheet, seen) == pytest.approx(machine.decision_function(seen), abs=1e-9)
 
@@ -77,7 +78,7 @@ def test_a_sheet_gives_the_logarithm_of_the_count_of_the_regressor() -> None:
         objective="poisson_deviance",
     ).fit(seen, bought)
 
-    sheet = sheet_of(machine, NAMES, seen, Link.LOG)
+    sheet = export(machine, Link.LOG)
 
     assert totals(sheet, seen) == pytest.approx(np.log(machine.predict(seen)), abs=1e-9)
 
