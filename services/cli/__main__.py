@@ -16,7 +16,7 @@ COMMANDS = {
         "Play a shop of up to a million customers.",
         "demo",
     ),
-    "train": Entry("services.cli.train:train_command", "Fit a model to recorded orders.", "train"),
+    "train": Entry("services.cli.train:train_command", "Fit a model to records.", "train"),
     "evaluate": Entry(
         "services.cli.evaluate:evaluate", "Say how good a model would have been.", "train"
     ),
