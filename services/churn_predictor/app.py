@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from services.churn_predictor.exchange import Owners
 from services.churn_predictor.features import FROM_HISTORIES
 from services.churn_predictor.partition import Partition
-from services.churn_predictor.rules import Rules
+from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import UnusableModel, model_digest, read_scorecard
 from services.churn_predictor.settings import HistoriesUse, Settings
 from services.churn_predictor.telemetry import Telemetry
@@ -19,6 +19,7 @@ from services.churn_predictor.ticker import Ticker
 from services.churn_predictor.vault import Deployment, TopicIds, Vault
 from services.churn_predictor.worker import GROUP, SOURCES, Worker
 from services.contracts import topics as t
+from services.contracts.problems import RiskKind
 from services.contracts.tolerances import Tolerances
 from services.kit import address_file
 from services.kit.clock import Clock, SystemClock
@@ -49,12 +50,24 @@ def load_rules(settings: Settings) -> Rules:
     Raises:
         Unavailable: a file is not there, or not what it should be; the message says what is wrong.
     """
-    raw = _content(settings.model, "MODEL")
+    return Rules(
+        complaint=_model(settings.model, "MODEL", RiskKind.COMPLAINT),
+        lapse=_model(settings.lapse_model, "LAPSE_MODEL", RiskKind.LAPSE),
+        tolerances=_tolerances(settings.tolerances),
+    )
+
+
+def _model(path: Path, setting: str, kind: RiskKind) -> Model:
+    raw = _content(path, setting)
     try:
-        complaint = read_scorecard(raw)
+        card = read_scorecard(raw)
     except UnusableModel as error:
-        raise Unavailable(f"{settings.model} is no scorecard: {error}") from None
-    return Rules(complaint, model_digest(raw), _tolerances(settings.tolerances))
+        raise Unavailable(f"{path} is no scorecard: {error}") from None
+    if card.kind is not kind:
+        raise Unavailable(
+            f"{path} is a model of {card.kind} risk: set CARE_CHURN_PREDICTOR_{setting} to one of {kind} risk"
+        )
+    return Model(card, model_digest(raw))
 
 
 def _tolerances(path: Path | None) -> Tolerances:

@@ -1,17 +1,28 @@
-"""The complaint risk of parcels at their decision points: each once, as of its own instant.  Pure."""
+"""The complaint risk of parcels at their decision points, and the lapse risk of the silent.  Pure.
 
-from collections.abc import Iterator
+Each is assessed once, as of its own instant.
+"""
+
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from services.churn_predictor.facts import Stamp
+from services.churn_predictor import rhythm
+from services.churn_predictor.expectations.rhythm import THE_CUSTOMER, purchases
+from services.churn_predictor.experience import Experience, experience
+from services.churn_predictor.facts import Facts, Stamp
 from services.churn_predictor.features import features
+from services.churn_predictor.ledger import entries
 from services.churn_predictor.parcels import Parcel
-from services.churn_predictor.rules import Rules
-from services.churn_predictor.scoring import Score, Scorecard, score
+from services.churn_predictor.rules import Model, Rules
+from services.churn_predictor.scoring import Score, expect, score
 from services.churn_predictor.state import CUSTOMER, Assessed, CustomerState
 from services.contracts.problems import Band, DecisionPoint, RiskAssessed, RiskKind
+from services.contracts.tolerances import Tolerances
+
+SILENCE = f"{THE_CUSTOMER}|{DecisionPoint.SILENCE}|"
+"""How the assessments of a customer's silence are named in the state; the look's instant follows."""
 
 
 def events_to_score(parcel: Parcel) -> Iterator[tuple[DecisionPoint, Stamp]]:
@@ -36,7 +47,7 @@ def assess(
     # As of the deadline, not of the look at it: the same whenever the tick came.
     values = features(parcel, state.facts, as_of)
     before = _band_before(state, parcel, as_of)
-    result = score(rules.complaint, point, values, before)
+    result = score(rules.complaint.card, point, values, before)
     assessed = state.assessed[key] = Assessed(result.probability, result.band, as_of)
     fact = RiskAssessed(
         kind=RiskKind.COMPLAINT,
@@ -44,21 +55,63 @@ def assess(
         subject=parcel.shipment_id,
         decision_point=point,
         as_of=as_of,
-        **scored(rules.complaint, rules.complaint_digest, result, before),
+        **scored(rules.complaint, result, before),
         facts_digest=facts_digest(state),
     )
     return assessed, fact
 
 
-def scored(card: Scorecard, digest: str, result: Score, before: Band | None) -> dict[str, Any]:
+def assess_silence(
+    state: CustomerState, as_of: datetime, rules: Rules
+) -> tuple[Assessed, RiskAssessed | None]:
+    """Return the one assessment of this customer's silence at a look, and what to say where it is new."""
+    key = f"{SILENCE}{as_of.isoformat()}"
+    if key in state.assessed:
+        return state.assessed[key], None
+    bought = [purchase for purchase in purchases(state.facts) if purchase.at <= as_of]
+    values = rhythm.features(bought, as_of, experience_at(state.facts, as_of, rules.tolerances))
+    before = _latest_band(a for k, a in state.assessed.items() if k.startswith(SILENCE))
+    result = score(rules.lapse.card, DecisionPoint.SILENCE, values, before)
+    expected = expect(rules.lapse.card, values)
+    assessed = state.assessed[key] = Assessed(result.probability, result.band, as_of)
+    fact = RiskAssessed(
+        kind=RiskKind.LAPSE,
+        subject=THE_CUSTOMER,
+        decision_point=DecisionPoint.SILENCE,
+        as_of=as_of,
+        **scored(rules.lapse, result, before),
+        facts_digest=facts_digest(state),
+        horizon_days=rules.lapse.card.horizon_days,
+        expected_purchases=None if expected is None else expected.purchases,
+    )
+    return assessed, fact
+
+
+def forget_silences(state: CustomerState, kept: Iterable[datetime]) -> None:
+    """Drop the assessments of looks that a later purchase has made void."""
+    names = {f"{SILENCE}{at.isoformat()}" for at in kept}
+    state.assessed = {
+        name: assessed
+        for name, assessed in state.assessed.items()
+        if name in names or not name.startswith(SILENCE)
+    }
+
+
+def experience_at(facts: Facts, now: datetime, tolerances: Tolerances) -> Experience:
+    """Return what the customer's experience ledger says at this instant."""
+    half_life, ratio = tolerances.experience_half_life, tolerances.experience_ratio
+    return experience(entries(facts, tolerances), now, half_life, ratio)
+
+
+def scored(model: Model, result: Score, before: Band | None) -> dict[str, Any]:
     """Return the part of an assessment that the model gives: the same whenever it is asked again."""
     return {
         "probability": result.probability,
         "band": result.band,
         "previous_band": before,
-        "model": card.name,
-        "model_version": card.version,
-        "model_digest": digest,
+        "model": model.card.name,
+        "model_version": model.card.version,
+        "model_digest": model.digest,
         "intercept_log_odds": result.intercept,
         "contributions": result.contributions,
     }
@@ -68,8 +121,12 @@ def _band_before(state: CustomerState, parcel: Parcel, as_of: datetime) -> Band 
     """Return the band of the parcel's last assessment before this instant."""
     keys = (f"{parcel.shipment_id}|{point}" for point in DecisionPoint)
     known = [state.assessed[key] for key in keys if key in state.assessed]
-    before = [each for each in known if each.as_of < as_of]
-    return max(before, key=lambda each: each.as_of).band if before else None
+    return _latest_band(each for each in known if each.as_of < as_of)
+
+
+def _latest_band(assessed: Iterable[Assessed]) -> Band | None:
+    last = max(assessed, key=lambda each: each.as_of, default=None)
+    return None if last is None else last.band
 
 
 def facts_digest(state: CustomerState) -> str:

@@ -1,14 +1,21 @@
 """One customer at one tick: facts in; new episodes, assessments and what to publish out.  Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from services.churn_predictor import problems
 from services.churn_predictor.asking import waits_until
-from services.churn_predictor.assess import assess, events_to_score
+from services.churn_predictor.assess import (
+    assess,
+    assess_silence,
+    events_to_score,
+    experience_at,
+    forget_silences,
+)
 from services.churn_predictor.expectations.every import watches
+from services.churn_predictor.expectations.rhythm import rhythm_watch
 from services.churn_predictor.expectations.watch import Step, Watch
 from services.churn_predictor.facts import Stamp
 from services.churn_predictor.parcels import Parcel, parcels
@@ -21,10 +28,12 @@ from services.contracts.problems import (
     Actor,
     DecisionPoint,
     EventRef,
+    Experience,
     ProblemChanged,
     ProblemCleared,
     ProblemOpened,
     RiskAssessed,
+    RiskKind,
 )
 
 SOURCE = "/care/churn-predictor"
@@ -41,13 +50,20 @@ def decide(customer_id: str, state: CustomerState, moment: Moment, rules: Rules)
     look = _Look(customer_id, state, moment, rules)
     look.score_events()
     watched = set()
-    for watch in watches(state.facts, rules.tolerances):
+    for watch in _watches(state, rules):
         watched.add(watch.name)
         look.at(watch)
     look.drop_all_but(watched)
     state.touched = False
     state.due, state.waits = look.due, look.waits
     return look.said
+
+
+def _watches(state: CustomerState, rules: Rules) -> Iterator[Watch]:
+    yield from watches(state.facts, rules.tolerances)
+    for watch in rhythm_watch(state.facts):
+        forget_silences(state, (step.deadline for step in watch.steps))
+        yield watch
 
 
 @dataclass(slots=True)
@@ -95,12 +111,17 @@ class _Look:
                 self.said.append(self._problem(change, None))
 
     def _score(self, watch: Watch, step: Step) -> Assessed | None:
+        if step.point is DecisionPoint.SILENCE:
+            return self._heard(assess_silence(self.state, step.deadline, self.rules))
         if step.point is None or watch.parcel is None:
             return None
         return self._assess(watch.parcel, step.point, step.deadline)
 
     def _assess(self, parcel: Parcel, point: DecisionPoint, as_of: datetime) -> Assessed:
-        assessed, news = assess(self.state, parcel, point, as_of, self.rules)
+        return self._heard(assess(self.state, parcel, point, as_of, self.rules))
+
+    def _heard(self, found: tuple[Assessed, RiskAssessed | None]) -> Assessed:
+        assessed, news = found
         if news is not None:
             self.said.append(self._risk(news))
         return assessed
@@ -113,10 +134,14 @@ class _Look:
             self.waits[again.feed] = min(known, again.heard_from)
 
     def _risk(self, fact: RiskAssessed) -> Event[Any]:
-        return self._event(fact, "risk", self.customer_id, fact.subject, fact.decision_point)
+        names: tuple[str, ...] = ("risk", self.customer_id, fact.subject, fact.decision_point)
+        if fact.kind is RiskKind.LAPSE and fact.as_of is not None:
+            # The same point comes again after each purchase.
+            names = (*names, fact.as_of.isoformat())
+        return self._event(fact, *names)
 
     def _problem(self, change: Change, watch: Watch | None) -> Event[Any]:
-        common = _common(change.episode, watch)
+        common = _common(change.episode, watch) | {"experience": self._experience()}
         grounds = _grounds(change, watch)
         match change:
             case Opened():
@@ -135,6 +160,12 @@ class _Look:
                 )
                 name = ("problem.cleared",)
         return self._event(data, *name, str(change.episode.problem_id))
+
+    def _experience(self) -> Experience:
+        found = experience_at(self.state.facts, self.moment.now, self.rules.tolerances)
+        return Experience(
+            balance=found.balance, unresolved=found.unresolved, strikes_left=found.strikes_left
+        )
 
     def _event(self, data: Any, *identity: str) -> Event[Any]:
         return Event[Any](

@@ -27,8 +27,8 @@ from services.contracts import topics as t
 from services.contracts.deliveries import ShipmentCheckpoint, ShipmentDelivered
 from services.contracts.envelope import BARRIER, JSON, Event
 from services.contracts.events import TOPIC_OF, Fault, Unreadable
-from services.contracts.problems import RiskAssessed
-from services.contracts.stream import Account, Answered, Barrier, FeedMark, Tick, TickMark
+from services.contracts.problems import RiskAssessed, RiskKind
+from services.contracts.stream import Answered, Barrier, FeedMark, Tick, TickMark
 from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
 
 LOOK_AGAIN = timedelta(hours=1)
@@ -349,18 +349,7 @@ class Partition:
             if source.reported == source.total:
                 continue
             source.reported = source.total
-            account = Account(
-                topic=name,
-                partition=self.number,
-                first_offset=source.first_offset,
-                next_offset=source.next_offset,
-                applied=source.applied,
-                duplicate=source.duplicate,
-                late=source.late,
-                dead_lettered=source.dead_lettered,
-                tick=tick.number,
-                at=tick.at,
-            )
+            account = source.account(name, self.number, tick)
             yield Output(t.ACCOUNTS, account.key.encode(), account.model_dump_json().encode())
 
     def _barrier(self, tick: Tick, barrier: str) -> Output:
@@ -392,9 +381,16 @@ def _earliest(*moments: datetime | None) -> datetime | None:
 
 def _published(customer_id: str, said: Sequence[Event[Any]]) -> Iterator[Output]:
     key = customer_id.encode()
-    latest_risk = None
+    latest: dict[bytes, Event[Any]] = {}
     for event in said:
         yield Output(TOPIC_OF[type(event.data)], key, event.encode())
-        latest_risk = event if isinstance(event.data, RiskAssessed) else latest_risk
-    if latest_risk is not None:
-        yield Output(t.CUSTOMER_RISKS, key, latest_risk.encode())
+        if isinstance(event.data, RiskAssessed):
+            latest[_risk_key(customer_id, event.data)] = event
+    for name, event in latest.items():
+        yield Output(t.CUSTOMER_RISKS, name, event.encode())
+
+
+def _risk_key(customer_id: str, fact: RiskAssessed) -> bytes:
+    """The risk of a complaint is the customer's; a lapse, which lives longer, lies beside it."""
+    is_lapse = fact.kind is RiskKind.LAPSE
+    return (f"{customer_id}|{RiskKind.LAPSE}" if is_lapse else customer_id).encode()

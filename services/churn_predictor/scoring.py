@@ -6,7 +6,7 @@ used at all is checked here, when it is read.
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from hashlib import sha256
@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.churn_predictor import rhythm
 from services.churn_predictor.features import FEATURES, Values
 from services.contracts.problems import Band, Contribution, DecisionPoint, RiskKind
 
@@ -29,7 +30,7 @@ POINTS_OF: Mapping[RiskKind, frozenset[DecisionPoint]] = {
 
 FEATURES_OF: Mapping[RiskKind, tuple[str, ...]] = {
     RiskKind.COMPLAINT: FEATURES,
-    RiskKind.LAPSE: (),
+    RiskKind.LAPSE: rhythm.FEATURES,
 }
 """What a model of each kind may look at."""
 
@@ -151,6 +152,10 @@ class Scorecard(_Frozen):
     """Whatever was measured when it was made."""
     bands: Bands
     points: dict[DecisionPoint, Sheet]
+    horizon_days: Annotated[int, Field(ge=1, le=365)] | None = None
+    """Of lapse risk alone: within how many days no purchase is a lapse."""
+    expected_purchases: Sheet | None = None
+    """Of lapse risk alone: adds up to the logarithm of the purchases expected within the horizon."""
 
     @model_validator(mode="after")
     def _covers_its_kind(self) -> Self:
@@ -164,13 +169,39 @@ class Scorecard(_Frozen):
     @model_validator(mode="after")
     def _looks_at_what_is_known(self) -> Self:
         known = FEATURES_OF[self.kind]
-        for point, sheet in self.points.items():
+        for place, sheet in self._sheets():
             for table in sheet.tables:
                 if table.feature not in known:
                     raise ValueError(
-                        f"{point}: no feature {table.feature!r}; known are {', '.join(known)}"
+                        f"{place}: no feature {table.feature!r}; known are {', '.join(known)}"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _has_a_horizon_for_lapses_alone(self) -> Self:
+        is_lapse = self.kind is RiskKind.LAPSE
+        if is_lapse != (self.horizon_days is not None):
+            verb = "needs" if is_lapse else "has no"
+            raise ValueError(f"a model of {self.kind} risk {verb} horizon_days")
+        if self.expected_purchases is not None:
+            if not is_lapse:
+                raise ValueError(f"a model of {self.kind} risk has no expected_purchases")
+            if self.expected_purchases.link is not Link.LOG:
+                raise ValueError("expected_purchases: the link must be log")
+        return self
+
+    def _sheets(self) -> Iterator[tuple[str, Sheet]]:
+        yield from self.points.items()
+        if self.expected_purchases is not None:
+            yield "expected_purchases", self.expected_purchases
+
+
+class Expectation(_Frozen):
+    """How many purchases to expect; the exponential of intercept plus contributions."""
+
+    purchases: float
+    intercept: float
+    contributions: tuple[Contribution, ...]
 
 
 class Score(_Frozen):
@@ -210,6 +241,33 @@ def score(
     rounded (`math.fsum`), so the order of the tables does not matter.
     """
     sheet = card.points[point]
+    contributions, total = _add_up(sheet, values)
+    probability = sheet.link.probability(total)
+    return Score(
+        probability=probability,
+        band=card.bands.of(probability, before),
+        intercept=sheet.intercept,
+        contributions=contributions,
+    )
+
+
+def expect(card: Scorecard, values: Values) -> Expectation | None:
+    """Return the purchases expected within the model's horizon; None where it tells none.
+
+    Contributions are logarithms here: factors of the number.  It is never more than one a day.
+    """
+    sheet = card.expected_purchases
+    if sheet is None or card.horizon_days is None:
+        return None
+    contributions, total = _add_up(sheet, values)
+    return Expectation(
+        purchases=math.exp(min(total, math.log(card.horizon_days))),
+        intercept=sheet.intercept,
+        contributions=contributions,
+    )
+
+
+def _add_up(sheet: Sheet, values: Values) -> tuple[tuple[Contribution, ...], float]:
     contributions = tuple(
         Contribution(
             feature=table.feature,
@@ -218,11 +276,4 @@ def score(
         )
         for table in sheet.tables
     )
-    total = math.fsum([sheet.intercept, *(part.log_odds for part in contributions)])
-    probability = sheet.link.probability(total)
-    return Score(
-        probability=probability,
-        band=card.bands.of(probability, before),
-        intercept=sheet.intercept,
-        contributions=contributions,
-    )
+    return contributions, math.fsum([sheet.intercept, *(part.log_odds for part in contributions)])

@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from services.kit.settings import CommonSettings
 from services.kit.stores import StoreKind
 
-_SHIPPED_MODEL = Path(__file__).parent / "models" / "complaint-risk.json"
+_MODELS = Path(__file__).parent / "models"
 
 
 class HistoriesUse(StrEnum):
@@ -38,7 +38,12 @@ class Settings(CommonSettings):
         default=None, description="File that is given the address once the service listens."
     )
     model: Path = Field(
-        default=_SHIPPED_MODEL, description="Scorecard file that gives the risk of a complaint."
+        default=_MODELS / "complaint-risk.json",
+        description="Scorecard file that gives the risk of a complaint.",
+    )
+    lapse_model: Path = Field(
+        default=_MODELS / "lapse-risk.json",
+        description="Scorecard file that gives the risk that a silent customer has left.",
     )
     tolerances: Path | None = Field(
         default=None,

@@ -104,7 +104,8 @@ class Choice:
 @click.command(
     name="simulate-shop",
     help=(
-        "Play a simulated shop: the same one for the same seed, in simulated time.\n\n"
+        "Play a simulated shop: the same one for the same seed, in simulated time. Now and then "
+        "everything goes wrong in it that the services can notice: parcels, money, the desk.\n\n"
         "With --out every event is written as a line of JSON with its moment of sending, and no "
         "deployment is needed; nobody is written to, so nobody is soothed. With --ingest the shop "
         "plays in a running deployment and owns its time: start every service with CARE_CLOCK=ticks "

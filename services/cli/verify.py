@@ -1,8 +1,13 @@
 """`care verify`: everything recomputed from the topics, and what differs."""
 
+from pathlib import Path
+
 import click
+from pydantic import ValidationError
 
 from services.cli import options
+from services.contracts.events import faults
+from services.contracts.tolerances import Tolerances
 from services.kit.exits import Unavailable
 from services.kit.settings import ClockSource
 from services.verifier.verify import CLASSES, Unreachable, Verdict, read
@@ -10,6 +15,26 @@ from services.verifier.verify import verify as judge
 
 EXIT_FOUND = 1
 _SHOWN = 5
+
+
+class TolerancesFile(click.ParamType):
+    """A JSON file of tolerances, as the predictor reads it."""
+
+    name = "file"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Tolerances:
+        """Return what the file says; a usage error, with every fault, where it says none."""
+        if isinstance(value, Tolerances):
+            return value
+        try:
+            return Tolerances.model_validate_json(Path(str(value)).read_bytes())
+        except OSError as error:
+            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
+        except ValidationError as error:
+            wrong = "; ".join(f"{f.pointer or '/'}: {f.detail}" for f in faults(error))
+            self.fail(f"{value} holds no tolerances: {wrong}", param, ctx)
 
 
 @click.command()
@@ -26,6 +51,12 @@ _SHOWN = 5
     help="As the services have it; with `ticks` everything is checked to the tick.",
 )
 @click.option(
+    "--tolerances",
+    type=TolerancesFile(),
+    metavar="FILE",
+    help="JSON of what the deployment tolerates; without it the defaults.",
+)
+@click.option(
     "--show",
     type=click.IntRange(min=0),
     default=_SHOWN,
@@ -36,10 +67,12 @@ _SHOWN = 5
 @click.pass_context
 def verify(
     ctx: click.Context,
+    *,
     bootstrap: str,
     partitions: int,
     prefix: str,
     clock: str,
+    tolerances: Tolerances | None,
     show: int,
     as_json: bool,
 ) -> None:
@@ -50,19 +83,21 @@ def verify(
     ids, topics, partitions, offsets and event ids, never what is personal.
 
     \b
-    Exit codes: 0 nothing differs, 1 something does, 75 Kafka or a topic is not there.
+    Exit codes: 0 nothing differs, 1 something does, 2 the file holds no tolerances, 75 Kafka or a topic
+    is not there.
 
     \b
     Examples:
       care verify --partitions 12
       care verify --clock ticks --prefix demo-1a2b3c- --partitions 4
+      care verify --tolerances tolerances.json --show 20
       care verify --json | jq '.lost, .problems_missing'
     """
     try:
         evidence = read(bootstrap, prefix=prefix, partitions=partitions)
     except Unreachable as error:
         raise Unavailable(str(error)) from error
-    verdict = judge(evidence, lockstep=clock == ClockSource.TICKS)
+    verdict = judge(evidence, lockstep=clock == ClockSource.TICKS, tolerances=tolerances)
     if as_json:
         click.echo(verdict.model_dump_json(indent=2))
     else:

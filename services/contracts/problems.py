@@ -90,6 +90,16 @@ class FeedEvidence(Contract):
     """None: never."""
 
 
+class Experience(Contract):
+    """What has become of promises, surveys and contacts of this customer, as of the record's time."""
+
+    balance: float
+    """Good experiences less many times the unresolved bad ones, all fading with age."""
+    unresolved: Annotated[int, Field(ge=0)]
+    strikes_left: Annotated[int, Field(ge=0)]
+    """How many more bad experiences until the third of late."""
+
+
 class _ProblemFact(Fact):
     problem_id: UUID
     kind: ProblemKind
@@ -107,6 +117,7 @@ class _ProblemFact(Fact):
     evidence: tuple[EventRef, ...] = ()
     feed: FeedEvidence | None = None
     complaint_risk: Annotated[float, Field(ge=0, le=1)] | None = None
+    experience: Experience | None = None
 
 
 class ProblemOpened(_ProblemFact):
@@ -200,3 +211,7 @@ class RiskAssessed(Fact):
     contributions: tuple[Contribution, ...]
     facts_digest: str
     """SHA-256 of the facts the features were made of."""
+    horizon_days: Annotated[int, Field(ge=1)] | None = None
+    """Of lapse risk: no purchase within so many days is a lapse."""
+    expected_purchases: Annotated[float, Field(ge=0)] | None = None
+    """Of lapse risk: how many to expect within the horizon; None: the model does not say."""

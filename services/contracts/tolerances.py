@@ -18,11 +18,13 @@ Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=365))]
 """A length of time, as seconds or in ISO 8601 (`PT4H`)."""
 
 
-_SOONER = {
+_EXPIRY_OF = {
     ProblemKind.PAYMENT_FAILED: timedelta(days=7),
     ProblemKind.CART_ABANDONED: timedelta(days=7),
     ProblemKind.HELP_NOT_FOUND: timedelta(days=7),
     ProblemKind.SURVEY_POOR: timedelta(days=30),
+    # From one look at a slow customer's silence to the next it may be months.
+    ProblemKind.LAPSE_RISK: timedelta(days=180),
 }
 
 
@@ -57,10 +59,16 @@ class Tolerances(Contract):
     contacts_within: Span = timedelta(days=30)
     help_silence: Span = timedelta(hours=4)
 
+    experience_half_life: Span = timedelta(days=90)
+    """After so long a good or bad experience weighs half, and a bad one is no strike any more."""
+    experience_ratio: Annotated[float, Field(gt=0, le=1000)] = 12.0
+    """How many good experiences make up for one bad one that nobody made good.  A rule of thumb of
+    customer service that was never measured; a starting point."""
+
     expiry: Span = timedelta(days=60)
     """An open problem nobody heard of for so long after its deadline ends as expired."""
-    expiry_of: Mapping[ProblemKind, Span] = Field(default_factory=lambda: dict(_SOONER))
-    """Kinds that end sooner."""
+    expiry_of: Mapping[ProblemKind, Span] = Field(default_factory=lambda: dict(_EXPIRY_OF))
+    """Kinds that end sooner or later."""
 
     def expires_after(self, kind: ProblemKind) -> timedelta:
         """Return how long after its deadline an open problem of this kind is given up."""

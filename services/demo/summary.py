@@ -7,7 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from services.demo.figures import Contacts, Ledgered, Report
+from services.demo.figures import Contacts, Ledgered, Problems, Report
 from services.demo.stage import Stage
 from services.demo.supervisor import SERVICES
 
@@ -19,6 +19,7 @@ def summarise(report: Report) -> RenderableType:
     return Group(
         Panel(verdict, title="What happened", border_style="green" if sound else "red"),
         _accounting(report),
+        _problems(report.problems),
         _contacts(report.contacts),
         Text("\n".join(f"note: {text}" for text in report.invented), style="dim"),
     )
@@ -32,7 +33,7 @@ def sentences(report: Report) -> Iterator[str]:
         f"{report.simulated_until[:10]}, played in {report.wall_seconds:.0f} s."
     )
     yield (
-        f"{report.problems.opened} broken or endangered promises were noticed; "
+        f"{report.problems.opened} times something went wrong, or was about to, and was noticed; "
         f"{report.problems.cleared} of them ended, {report.problems.retracted} had never been."
     )
     yield (
@@ -126,6 +127,17 @@ def _figure(count: int | None) -> str:
 
 def _yes(counts: Ledgered) -> str:
     return "yes" if counts.balances else "NO"
+
+
+def _problems(problems: Problems) -> Table:
+    table = Table(title="What went wrong")
+    table.add_column("kind")
+    table.add_column("noticed", justify="right")
+    # The most frequent first; those of one count by name, so that one run always reads the same.
+    for kind, count in sorted(problems.by_kind.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(kind.replace("_", " "), str(count))
+    table.add_row("all", str(problems.opened), style="bold")
+    return table
 
 
 def _contacts(contacts: Contacts) -> Table:

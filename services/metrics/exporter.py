@@ -17,7 +17,7 @@ from services.contracts.events import TOPIC_OF
 from services.contracts.metric_names import Kind, Metric
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.people import Channel
-from services.contracts.problems import Clearing, ProblemKind, Tier
+from services.contracts.problems import TIERS_OF, Clearing, ProblemKind
 from services.contracts.stream import Account
 from services.metrics import kpis
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, REASONS
@@ -119,11 +119,9 @@ def _problem_families(state: State) -> Iterator[Family]:
         for kind in ProblemKind
         for clearing in Clearing
     }
-    open_now = {
-        (kind.value, tier.value): state.open_now[kind, tier]
-        for kind in ProblemKind
-        for tier in Tier
-    }
+    open_now = {(kind.value, tier.value): 0 for kind, tiers in TIERS_OF.items() for tier in tiers}
+    # A tier that its kind never reaches has a series only while somebody claims it: a fault to be seen.
+    open_now |= {(kind.value, tier.value): n for (kind, tier), n in state.open_now.items() if n}
     yield _family(names.PROBLEMS_OPENED, opened.items())
     yield _family(names.PROBLEMS_CLEARED, cleared.items())
     yield _family(names.PROBLEMS_OPEN, open_now.items())

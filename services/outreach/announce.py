@@ -30,7 +30,7 @@ class Send:
     customer_id: str
     partition: int
     problem_id: UUID
-    order_id: str
+    order_id: str | None
     playbook: str
     playbook_version: int
     step: str

@@ -5,12 +5,15 @@ and into the database afterwards.  No I/O, no clock.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from services.contracts.contacts import WORST_SATISFIED_CSAT, SurveyKind
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, Tier
+
+_NO_DATE = datetime.min.replace(tzinfo=UTC)
+"""Stands for a date that was never promised where dates are put in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class Stage:
 
     tier: Tier
     stated_at: datetime
-    promised_by: datetime
+    promised_by: datetime | None
+    """None: the customer was told no date."""
     actor: Actor
     complaint_risk: float | None
 
@@ -27,7 +31,8 @@ class Stage:
     def order(self) -> tuple[int, datetime, datetime, str, float]:
         """A later tier counts more than a later word; the rest only settles ties."""
         risk = -1.0 if self.complaint_risk is None else self.complaint_risk
-        return (self.tier.rank, self.stated_at, self.promised_by, self.actor.value, risk)
+        promised_by = self.promised_by or _NO_DATE
+        return (self.tier.rank, self.stated_at, promised_by, self.actor.value, risk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,8 @@ class Problem:
     customer_id: str
     kind: ProblemKind
     subject: str
-    order_id: str
+    order_id: str | None
+    """None: it is about no order, or nobody said which."""
     opened_at: datetime
     stage: Stage
     ending: Ending | None = None
@@ -63,7 +69,7 @@ class Problem:
             customer_id=self.customer_id,
             kind=self.kind,
             subject=self.subject,
-            order_id=self.order_id,
+            order_id=_least(self.order_id, other.order_id),
             opened_at=min(self.opened_at, other.opened_at),
             stage=max(self.stage, other.stage, key=lambda stage: stage.order),
             ending=_first_ending(self.ending, other.ending),
@@ -96,7 +102,7 @@ class InboundContact:
         return InboundContact(
             customer_id=self.customer_id,
             contact_id=self.contact_id,
-            order_id=min(filter(None, (self.order_id, other.order_id)), default=None),
+            order_id=_least(self.order_id, other.order_id),
             heard_at=_later(self.heard_at, other.heard_at),
             opened_at=_later(self.opened_at, other.opened_at),
             resolved_at=_later(self.resolved_at, other.resolved_at),
@@ -177,6 +183,10 @@ class Profile:
     def forgotten(cls, customer_id: str, at: datetime) -> "Profile":
         """Return what stands in for a profile taken away: nulls, later than every snapshot until `at`."""
         return cls(customer_id, at, source="", event_id="")
+
+
+def _least(one: str | None, other: str | None) -> str | None:
+    return min(filter(None, (one, other)), default=None)
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

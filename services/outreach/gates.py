@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.contracts.outreach import GateVerdict, Suppression
 from services.contracts.people import Channel, ConsentStatus, MessageClass
-from services.contracts.problems import Tier
+from services.contracts.problems import ProblemKind, Tier
 from services.outreach.facts import (
     ConsentStatement,
     InboundContact,
@@ -105,19 +105,28 @@ def problem_open(situation: Situation, policy: Policy) -> Ruling:
 
 
 def not_already_known(situation: Situation, policy: Policy) -> Ruling:
-    """Who wrote to us, or answered a survey poorly, about this order, or about none, needs no notice."""
+    """Who wrote to us, or answered a survey poorly, about this order, or about none, needs no notice.
+
+    Where either names no order, it may be the same one.  The very contact or answer that a problem is
+    about does not count: that nobody answered it is what the customer is to hear.
+    """
     problem = situation.problem
     for contact in situation.contacts:
-        if _about(contact.order_id, problem) and _matters(contact, problem):
+        if _is_the_problem(contact, problem) or not _about(contact.order_id, problem):
+            continue
+        if _matters(contact, problem):
             state = "open" if contact.is_open else "since the problem opened"
-            because = f"the customer's own contact about {_whose(contact.order_id)} order, {state}"
-            return _no("not_already_known", 1, because, Suppression.ALREADY_KNOWN)
+            because = (
+                f"the customer's own contact about {_whose(contact.order_id, problem)}, {state}"
+            )
+            return _no("not_already_known", 2, because, Suppression.ALREADY_KNOWN)
     for answer in situation.answers:
-        is_fresh = answer.answered_at >= problem.opened_at
-        if answer.is_poor and is_fresh and _about(answer.order_id, problem):
-            because = f"a poor survey answer about {_whose(answer.order_id)} order"
-            return _no("not_already_known", 1, because, Suppression.ALREADY_KNOWN)
-    return _yes("not_already_known", 1, "no word from the customer about it")
+        if _is_the_problem(answer, problem) or not _about(answer.order_id, problem):
+            continue
+        if answer.is_poor and answer.answered_at >= problem.opened_at:
+            because = f"a poor survey answer about {_whose(answer.order_id, problem)}"
+            return _no("not_already_known", 2, because, Suppression.ALREADY_KNOWN)
+    return _yes("not_already_known", 2, _unheard(situation))
 
 
 def consent(situation: Situation, policy: Policy) -> Ruling:
@@ -235,12 +244,39 @@ def consent_in_force(
     )
 
 
+_OF_CONTACTS = frozenset(
+    {
+        ProblemKind.CONTACT_UNANSWERED,
+        ProblemKind.CONTACT_REOPENED,
+        ProblemKind.CONTACT_REPEATED,
+    }
+)
+"""Kinds whose trouble is the customer's own contact, or several of them about one order."""
+
+
+def _is_the_problem(word: InboundContact | SurveyAnswer, problem: Problem) -> bool:
+    if isinstance(word, SurveyAnswer):
+        return problem.kind is ProblemKind.SURVEY_POOR and word.survey_id == problem.subject
+    if problem.kind is ProblemKind.CONTACT_REPEATED and word.order_id is not None:
+        return word.order_id == problem.order_id
+    return problem.kind in _OF_CONTACTS and word.contact_id == problem.subject
+
+
 def _about(order_id: str | None, problem: Problem) -> bool:
-    return order_id is None or order_id == problem.order_id
+    return order_id is None or problem.order_id is None or order_id == problem.order_id
 
 
-def _whose(order_id: str | None) -> str:
-    return "no" if order_id is None else "this"
+def _whose(order_id: str | None, problem: Problem) -> str:
+    if order_id is None:
+        return "no order"
+    return "this order" if problem.order_id else "an order, and the problem names none"
+
+
+def _unheard(situation: Situation) -> str:
+    words: tuple[InboundContact | SurveyAnswer, ...] = (*situation.contacts, *situation.answers)
+    if any(_is_the_problem(word, situation.problem) for word in words):
+        return "no word from the customer but the one the problem is about"
+    return "no word from the customer about it"
 
 
 def _matters(contact: InboundContact, problem: Problem) -> bool:

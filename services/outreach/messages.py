@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import BaseLoader, StrictUndefined, TemplateError, TemplateNotFound
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from services.contracts.problems import ProblemKind
 
 FALLBACK_LANGUAGE = "en"
 PARTS = ("subject", "txt", "html")
@@ -31,6 +33,24 @@ _DAY = {
 
 LANGUAGES = tuple(_MONTHS)
 """Languages every shipped template has."""
+
+
+TELLS_A_DATE = frozenset(
+    {
+        ProblemKind.DELIVERY_DELAY,
+        ProblemKind.HANDOVER_OVERDUE,
+        ProblemKind.FIRST_SCAN_MISSING,
+        ProblemKind.SCAN_STALLED,
+        ProblemKind.DELIVERY_EXCEPTION,
+        ProblemKind.ATTEMPT_FAILED,
+        ProblemKind.PICKUP_WAITING,
+        ProblemKind.REFUND_OVERDUE,
+    }
+)
+"""Kinds of which every problem has a promised date; of the others none has."""
+
+NAMES_AN_ORDER = TELLS_A_DATE | {ProblemKind.CONTACT_REPEATED}
+"""Kinds of which every problem names an order; others may be about a cart, a question or nothing."""
 
 
 class WrongTemplate(Exception):
@@ -51,8 +71,8 @@ class Letter:
     """What a template may speak of."""
 
     name: str | None
-    order_id: str
-    promised_by: datetime
+    order_id: str | None
+    promised_by: datetime | None
     zone: ZoneInfo
     language: str | None
 
@@ -81,17 +101,19 @@ class Templates:
             keep_trailing_newline=False,
         )
 
-    def check(self, names: Iterable[str]) -> None:
-        """Render each template in each language once.
+    def check(self, uses: Iterable[tuple[str, ProblemKind]]) -> None:
+        """Render each template in each language, with all and with the least its kind's problems tell.
+
+        Args:
+            uses: A template, and the kind of problem about which it is sent.
 
         Raises:
-            WrongTemplate: a part is missing, or speaks of something a letter does not hold.
+            WrongTemplate: a part is missing, or speaks of something a letter may not hold.
         """
-        sample = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
-        for name in names:
+        for name, kind in uses:
             for language in LANGUAGES:
-                letter = Letter("A", "order-1", sample, ZoneInfo("UTC"), language)
-                self._render(name, language, _values(letter, language))
+                for letter in _samples(kind, language):
+                    self._render(name, language, _values(letter, language), f" for {kind}")
 
     def render(self, template: str, letter: Letter) -> Text:
         """Return the message in the letter's language, or in English where there is none.
@@ -102,20 +124,22 @@ class Templates:
         language = language_of(letter.language)
         return self._render(template, language, _values(letter, language))
 
-    def _render(self, template: str, language: str, values: Mapping[str, object]) -> Text:
+    def _render(
+        self, template: str, language: str, values: Mapping[str, object], use: str = ""
+    ) -> Text:
         subject, plain, html = (
-            self._part(f"{template}/{language}.{part}", values) for part in PARTS
+            self._part(f"{template}/{language}.{part}", values, use) for part in PARTS
         )
         return Text(one_line(subject), plain, html)
 
-    def _part(self, name: str, values: Mapping[str, object]) -> str:
+    def _part(self, name: str, values: Mapping[str, object], use: str) -> str:
         try:
             return self._environment.get_template(name).render(values)
         except TemplateNotFound:
-            raise WrongTemplate(f"template {name} is missing") from None
+            raise WrongTemplate(f"template {name}{use} is missing") from None
         except TemplateError as error:
             raise WrongTemplate(
-                f"template {name}: {type(error).__name__}: {error.message}"
+                f"template {name}{use}: {type(error).__name__}: {error.message}"
             ) from None
 
 
@@ -174,9 +198,35 @@ def _address(spec: str) -> Address:
         raise ValueError(f"not an address: {type(error).__name__}") from None
 
 
+class _Absent(StrictUndefined):
+    """What a letter does not hold: a template may ask for it, and fails where it writes it."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:  # type: ignore[override]
+        return False
+
+
+def _absent(name: str) -> _Absent:
+    return _Absent(
+        f"{name} is not told of every problem: ask for it with an `if` around", name=name
+    )
+
+
+def _samples(kind: ProblemKind, language: str) -> tuple[Letter, ...]:
+    """Return the letter that holds most and the one that holds least of what this kind tells."""
+    date = datetime.fromisoformat("2026-01-31T12:00:00+00:00") if kind in TELLS_A_DATE else None
+    full = Letter("A", "order-1", date, ZoneInfo("UTC"), language)
+    order_id = full.order_id if kind in NAMES_AN_ORDER else None
+    return full, replace(full, name=None, order_id=order_id)
+
+
 def _values(letter: Letter, language: str) -> dict[str, object]:
+    order_id, promised_by = letter.order_id, letter.promised_by
     return {
         "name": one_line(letter.name) if letter.name else None,
-        "order_id": one_line(letter.order_id),
-        "promised_on": day_in_words(letter.promised_by, letter.zone, language),
+        "order_id": one_line(order_id) if order_id else _absent("order_id"),
+        "promised_on": day_in_words(promised_by, letter.zone, language)
+        if promised_by
+        else _absent("promised_on"),
     }

@@ -54,6 +54,8 @@ def check(engine: Engine) -> None:
 
 def _upgrade(connection: Connection) -> list[str]:
     before = _revision(connection)
+    # Alembic begins and ends its own transactions, one for each revision.
+    connection.commit()
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

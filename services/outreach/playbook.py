@@ -13,15 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, MessageClass
-from services.contracts.problems import Actor, ProblemKind, Tier
+from services.contracts.problems import TIERS_OF, Actor, ProblemKind, Tier
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """Lower-case words joined by `_`: it becomes part of ids, file names and labels."""
-
-_OF_KIND: Mapping[ProblemKind, frozenset[Tier]] = {
-    ProblemKind.DELIVERY_DELAY: frozenset(Tier),
-    ProblemKind.HANDOVER_OVERDUE: frozenset({Tier.OVERDUE}),
-}
 
 
 class WrongPlaybook(Exception):
@@ -44,7 +39,7 @@ class Trigger(_Part):
 
     @model_validator(mode="after")
     def _tiers_are_reached(self) -> Self:
-        unknown = self.tiers - _OF_KIND[self.kind]
+        unknown = self.tiers - set(TIERS_OF[self.kind])
         if unknown:
             raise ValueError(f"{self.kind} never reaches {', '.join(sorted(unknown))}")
         return self

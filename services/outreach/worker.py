@@ -180,7 +180,9 @@ def outbound_of(settings: Settings, owner: UUID, channel: Channel) -> Outbound:
     templates = Templates(FileSystemLoader(settings.templates))
     try:
         catalogue = load_playbooks(settings.playbooks)
-        templates.check(step.template for p in catalogue.values() for step in p.steps)
+        templates.check(
+            (step.template, p.trigger.kind) for p in catalogue.values() for step in p.steps
+        )
     except (WrongPlaybook, WrongTemplate) as error:
         leave(str(error), EXIT_USAGE)
     return Outbound(

@@ -5,7 +5,8 @@ carried out depends only on its draw and on whether a message about it came befo
 
 A message about a late parcel takes away the true effect's part of what the lateness adds to a chance.
 A message about an order that came in time is needless: it adds the annoyance.  Neither mends a broken
-cup, and nobody asks a question less because of it.
+cup, and nobody asks about a product less because of it.  Whoever waits for the desk writes again less often
+where a message about their own contact came first.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from services.shop.premises import Premises
 from services.shop.truth import Act, IntentionTruth
 
 _DRAWS = 9
+_AFTER_A_FAILED_PAYMENT = timedelta(minutes=40)
 _CONTENT = "content"
 """One number says who is asked, and the lower part of it who answers."""
 
@@ -83,9 +85,13 @@ def _before_the_end(order: Order, premises: Premises) -> Iterator[Intention]:
         patient_until = awake(order.refund.promised_by + person.patience, person.home.time_zone)
         if order.refund.paid_at > patient_until:
             subject, chance = order.refund.refund_id, parameters.complains
-            yield _soothable(
+            yield soothable(
                 patient_until, Act.COMPLAIN_OF_REFUND, subject, draws[0], chance, parameters
             )
+    if len(order.failed_payments_at) > 1:
+        asks_at = order.failed_payments_at[-1] + _AFTER_A_FAILED_PAYMENT
+        draw, chance = premises.uniform(order.order_id, "payment"), parameters.asks_about_payment
+        yield soothable(asks_at, Act.ASK_ABOUT_PAYMENT, order.order_id, draw, chance, parameters)
     if order.is_cancelled:
         return
     asks_at = awake(order.placed_at + timedelta(hours=20), person.home.time_zone)
@@ -104,13 +110,13 @@ def _about_delay(
 ) -> Iterator[Intention]:
     patient_until = awake(parcel.promised_by + order.person.patience, order.person.home.time_zone)
     if parcel.delivered_at is None or parcel.delivered_at > patient_until:
-        yield _soothable(
+        yield soothable(
             patient_until, Act.COMPLAIN_OF_DELAY, parcel.shipment_id, draw,
             parameters.complains, parameters, parcel.days_late,
         )  # fmt: skip
 
 
-def _soothable(
+def soothable(
     at: datetime,
     act: Act,
     subject: str,
@@ -119,6 +125,7 @@ def _soothable(
     parameters: ShopParameters,
     days_late: int | None = None,
 ) -> Intention:
+    """Return an intention whose whole chance a message lowers by the true effect."""
     soothed = chance * (1 - parameters.true_effect)
     return Intention(at, act, subject, days_late, draw, chance, soothed)
 

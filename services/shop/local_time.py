@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 WAKES = 8
 SLEEPS = 21
+_SATURDAY = 5
 
 
 def at_hour(moment: datetime, zone: str, *, days: int = 0, hour: float) -> datetime:
@@ -15,6 +16,15 @@ def at_hour(moment: datetime, zone: str, *, days: int = 0, hour: float) -> datet
     local_day = moment.astimezone(ZoneInfo(zone)).date() + timedelta(days=days)
     midnight = datetime.combine(local_day, time(), ZoneInfo(zone))
     return (midnight + timedelta(hours=hour)).astimezone(UTC)
+
+
+def at_work(moment: datetime, zone: str, *, days: int, hour: float) -> datetime:
+    """Return `hour` o'clock in `zone`, so many weekdays (Monday to Friday) after the local day."""
+    weekday, passed = moment.astimezone(ZoneInfo(zone)).weekday(), 0
+    while days:
+        passed += 1
+        days -= (weekday + passed) % 7 < _SATURDAY
+    return at_hour(moment, zone, days=passed, hour=hour)
 
 
 def in_the_day(moment: datetime, zone: str) -> datetime:

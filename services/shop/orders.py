@@ -34,6 +34,11 @@ _SELLERS = 40
 _PROMISES_ARE_MADE_AFTER = timedelta(minutes=5)
 _CARTS_ARE_GIVEN_UP_AFTER = timedelta(hours=1)
 _UNPAID_ORDERS_END_AFTER = timedelta(hours=48)
+_TRIES_AGAIN_AFTER = timedelta(minutes=25)
+_CART_PAYMENTS_FAIL_EVERY = timedelta(minutes=20)
+_CATEGORIES = (
+    "household", "garden", "toys", "books", "clothing", "shoes", "electronics", "furniture", "health",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,7 @@ class Order:
     person: Person
     order_id: str
     placed_at: datetime
-    failed_payment_at: datetime | None
+    failed_payments_at: tuple[datetime, ...]
     approved_at: datetime | None
     """None: never paid."""
     cancelled_at: datetime | None
@@ -85,11 +90,17 @@ def draw_lines(parameters: ShopParameters, rng: Random) -> tuple[OrderLine, ...]
 def _lines_of(seller: int, parameters: ShopParameters, rng: Random) -> Iterator[OrderLine]:
     for _ in range(2 if rng.random() < parameters.multi_line_share else 1):
         yield OrderLine(
-            product_id=f"p-{seller:02d}-{rng.randint(1, 40):02d}",
+            product_id=f"p-{seller:02d}-{(product := rng.randint(1, 40)):02d}",
             seller_id=f"seller-{seller:02d}",
+            category=_category_of(seller, product),
             quantity=rng.choice((1, 1, 1, 2)),
             price_minor=rng.randint(500, 18_000),
         )
+
+
+def _category_of(seller: int, product: int) -> str:
+    # A seller is at home in three neighbouring categories.
+    return _CATEGORIES[(seller + product % 3) % len(_CATEGORIES)]
 
 
 def draw_order(
@@ -102,7 +113,7 @@ def draw_order(
 ) -> Order:
     """Return an order of these lines with its fate."""
     parameters = premises.parameters
-    failed_at, approved_at = _payment(placed_at, parameters, rng)
+    failed_at, approved_at = _payment(order_id, placed_at, premises, rng)
     sellers = dict.fromkeys(line.seller_id or "" for line in lines)
     parcels = tuple(
         draw_parcel(order_id, number, seller, person.home.country, placed_at, premises, rng)
@@ -115,7 +126,7 @@ def draw_order(
         person=person,
         order_id=order_id,
         placed_at=placed_at,
-        failed_payment_at=failed_at,
+        failed_payments_at=failed_at,
         approved_at=approved_at,
         cancelled_at=cancelled_at,
         cancelled_by=by,
@@ -126,14 +137,19 @@ def draw_order(
 
 
 def _payment(
-    placed_at: datetime, parameters: ShopParameters, rng: Random
-) -> tuple[datetime | None, datetime | None]:
-    """Return when payment failed and when it was accepted."""
-    accepted_at = placed_at + timedelta(minutes=rng.randint(8, 60))
+    order_id: str, placed_at: datetime, premises: Premises, rng: Random
+) -> tuple[tuple[datetime, ...], datetime | None]:
+    """Return when payment failed, once or twice, and when it was accepted."""
+    parameters = premises.parameters
+    first_at = placed_at + timedelta(minutes=rng.randint(8, 60))
     if rng.random() >= parameters.payment_fails:
-        return None, accepted_at
+        return (), first_at
     pays_again = rng.random() < parameters.pays_again
-    return accepted_at, accepted_at + timedelta(hours=rng.uniform(0.2, 3)) if pays_again else None
+    accepted_at = first_at + timedelta(hours=rng.uniform(0.2, 3)) if pays_again else None
+    if premises.uniform(order_id, "second-payment") >= parameters.payment_fails_again:
+        return (first_at,), accepted_at
+    waits = (accepted_at - first_at) / 2 if accepted_at else _TRIES_AGAIN_AFTER
+    return (first_at, first_at + waits), accepted_at
 
 
 def _cancellation(
@@ -182,39 +198,55 @@ _OTHER_REASONS = (
 
 
 def leave_cart(
-    person: Person, cart_id: str, at: datetime, lines: tuple[OrderLine, ...]
-) -> Publication:
-    """Return what the shop says about a cart left at `at`."""
-    return said(
-        CartAbandoned(cart_id=cart_id, currency=CURRENCY, lines=lines),
-        source=_CARTS,
-        time=at + _CARTS_ARE_GIVEN_UP_AFTER,
-        customer_id=person.customer_id,
-        about=cart_id,
-    )
+    person: Person, cart_id: str, at: datetime, lines: tuple[OrderLine, ...], premises: Premises
+) -> Iterator[Publication]:
+    """Yield what the shop says about a cart left at `at`; of some, that paying for it failed before."""
+
+    def say(fact: Fact, source: str, after: timedelta, more: str = "") -> Publication:
+        return said(
+            fact, source=source, time=at + after, customer_id=person.customer_id, about=cart_id,
+            more=more,
+        )  # fmt: skip
+
+    parameters = premises.parameters
+    drawn = premises.uniform(cart_id, "payment")
+    fails = drawn < parameters.cart_payment_fails
+    fails_twice = drawn < parameters.cart_payment_fails * parameters.payment_fails_again
+    for number in range(1, 1 + fails + fails_twice):
+        failed = PaymentFailed(
+            payment_id=f"{cart_id}-p{number}", reason=_why(int(drawn * 1e6)), cart_id=cart_id
+        )
+        yield say(failed, _PAYMENTS, number * _CART_PAYMENTS_FAIL_EVERY, f"-{number}")
+    given_up = CartAbandoned(cart_id=cart_id, currency=CURRENCY, lines=lines)
+    yield say(given_up, _CARTS, _CARTS_ARE_GIVEN_UP_AFTER)
+
+
+def _why(number: int) -> PaymentFailure:
+    reasons = tuple(PaymentFailure)
+    return reasons[number % len(reasons)]
 
 
 def tell_purchase(order: Order, lines: tuple[OrderLine, ...]) -> Iterator[Publication]:
     """Yield what the shop says before anything is handed over."""
     customer_id, order_id = order.person.customer_id, order.order_id
 
-    def say(fact: Fact, at: datetime, source: str = _ORDERS) -> Publication:
-        return said(fact, source=source, time=at, customer_id=customer_id, about=order_id)
+    def say(fact: Fact, at: datetime, source: str = _ORDERS, more: str = "") -> Publication:
+        about = order_id
+        return said(fact, source=source, time=at, customer_id=customer_id, about=about, more=more)
 
     placed = OrderPlaced(order_id=order_id, currency=CURRENCY, lines=lines, freight_minor=490)
     yield say(placed, order.placed_at)
-    if order.failed_payment_at is not None:
-        reasons = tuple(PaymentFailure)
+    for number, at in enumerate(order.failed_payments_at, start=1):
         failed = PaymentFailed(
-            payment_id=f"{order_id}-p1",
-            order_id=order_id,
-            reason=reasons[order.amount_minor % len(reasons)],
+            payment_id=f"{order_id}-p{number}", order_id=order_id, reason=_why(order.amount_minor)
         )
-        yield say(failed, order.failed_payment_at, _PAYMENTS)
+        # The first kept the name it had when an order had no second.
+        yield say(failed, at, _PAYMENTS, "" if number == 1 else f"-{number}")
     if order.approved_at is not None:
         yield say(OrderApproved(order_id=order_id), order.approved_at)
         for parcel in order.parcels:
-            yield promise(parcel, customer_id, order.approved_at + _PROMISES_ARE_MADE_AFTER)
+            at = order.approved_at + _PROMISES_ARE_MADE_AFTER
+            yield promise(parcel, customer_id, order.person.home, at)
     if order.cancelled_at is not None:
         cancelled = OrderCancelled(order_id=order_id, cancelled_by=order.cancelled_by)
         yield say(cancelled, order.cancelled_at)

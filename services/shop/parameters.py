@@ -25,13 +25,32 @@ class Carrier:
     held_up: float = 0.03
     """An exception on the way: customs, weather, a wrong label."""
     held_up_days: tuple[int, ...] = (1, 1, 2, 4)
+    wrong_address: float = 0.005
+    """An exception that the customer can mend; it waits until they do."""
+    unpaid_duties: float = 0.004
+    """Another one."""
+    mended_after_days: tuple[int, ...] = (2, 3, 5)
+    scans_stop: float = 0.008
+    """Seen once, then by nobody for more than a working week; it arrives after all."""
+    scans_stop_days: tuple[int, ...] = (7, 8, 10)
+    first_scan_late: float = 0.01
+    """Taken over, and not seen for days."""
+    first_scan_late_days: tuple[int, ...] = (4, 5)
     absent: float = 0.04
     """The first attempt finds nobody."""
     to_pick_up: float = 0.4
     """Of those: waits in a shop instead of being brought again."""
+    fetched_late: float = 0.25
+    """Of those in a shop: somebody forgets them there."""
+    fetched_late_days: tuple[int, ...] = (6, 7, 9)
+    brought_again_late: float = 0.12
+    """Of the others: not on the next day."""
+    brought_again_late_days: tuple[int, ...] = (4, 5)
     lost: float = 0.01
     """Never arrives; the carrier says so late."""
     damaged: float = 0.012
+    damage_seen: float = 0.4
+    """Of those: the carrier sees it on the way, says so, and brings it all the same."""
     outages_per_month: float = 0.4
     """How often its feed stops for some hours; what happened meanwhile comes in a burst."""
 
@@ -103,10 +122,20 @@ class ShopParameters:
     abandoned: float = 0.15
     """Of visits: a cart is filled and left."""
     payment_fails: float = 0.04
+    payment_fails_again: float = 0.35
+    """Of those: the next attempt too."""
     pays_again: float = 0.8
-    """Of those; the rest of the orders end unpaid."""
+    """Of all of those in the end; the rest of the orders end unpaid."""
+    asks_about_payment: float = 0.3
+    """Of those whose payment failed twice."""
+    cart_payment_fails: float = 0.06
+    """Of carts left behind: because the money did not come through."""
     sellers: tuple[float, ...] = (0.85, 0.12, 0.03)
     """Shares of orders with one, two, three sellers; each sends a parcel of its own."""
+    seller_countries: tuple[tuple[str, float], ...] = (
+        ("DE", 0.74), ("NL", 0.12), ("PL", 0.10), ("CN", 0.04),
+    )  # fmt: skip
+    """Where sellers send from; shares of sellers."""
     multi_line_share: float = 0.2
     """Of a seller's parcels: two products in it."""
     cancelled: float = 0.03
@@ -174,7 +203,23 @@ class ShopParameters:
     searches_first: float = 0.4
     finds: float = 0.35
     """Of searches; an answer found spares the desk a question, never a complaint."""
+    goes_without: float = 0.4
+    """Of fruitless searches for an answer: whoever searched asks nobody."""
+    search_names_order: float = 0.8
+    """Of searches; elsewhere the place cannot tell."""
     reopens: float = 0.1
+    answered_late: float = 0.05
+    """Of contacts: after more than a working day."""
+    answered_late_days: tuple[int, ...] = (2, 3, 4)
+    """Working days."""
+    forgotten: float = 0.015
+    """Of contacts: nobody ever answers."""
+    writes_again: float = 0.06
+    """Of contacts that came to an end: another one about the same order, some days later."""
+    writes_again_unheard: float = 0.6
+    """Of contacts without an answer after a day or two."""
+    keeps_writing: float = 0.45
+    """Of those who wrote twice: a third time."""
 
     # Surveys.
     survey_share: float = 0.5

@@ -18,6 +18,10 @@ LOAD = replace(
     orders_per_customer_month=0.65,
     rhythm_shape=0.8,
     abandoned=0.25,
+    # A steadier shop than the demo's: fewer of its refunds are late, fewer people write again.
+    refund_overdue=0.08,
+    writes_again=0.04,
+    keeps_writing=0.3,
     carriers=(
         Carrier(slug="swift-parcel", share=0.55, slow_lanes=0.0, lost=0.004),
         Carrier(slug="green-mile", share=0.30, slow_lanes=0.25, lost=0.006),

@@ -145,7 +145,7 @@ class Shop:
         lines = draw_lines(self._parameters, rng)
         if rng.random() < self._parameters.abandoned:
             cart_id = f"{visit.customer_id}-cart{visit.number}"
-            self._send([leave_cart(person, cart_id, at, lines)])
+            self._send(leave_cart(person, cart_id, at, lines, self.premises))
         else:
             order_id = f"{visit.customer_id}-o{visit.number}"
             order = draw_order(person, order_id, at, lines, self.premises, rng)

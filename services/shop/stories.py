@@ -5,19 +5,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.contracts import ids
+from services.contracts.contacts import SurveyKind
 from services.contracts.problems import ProblemKind
-from services.shop.conversations import speak_up
+from services.shop.conversations import Spoken, effort_survey_of, speak_up
 from services.shop.intentions import Intention, intentions_of
 from services.shop.orders import CURRENCY, Order
 from services.shop.parcels import Parcel, transport
 from services.shop.premises import Premises
 from services.shop.refunds import Refund, tell_refund
-from services.shop.surveys import Asking, answer, ask, askings_of
+from services.shop.surveys import Asking, answer, ask, askings_of, survey_id_of
 from services.shop.timeline import Publication
 from services.shop.truth import Act, IntentionTruth
 
 _EPISODES = (1, 2, 3)
 """Problems rarely return; a message about a fourth episode would not be recognised."""
+
+_MOST_MOMENTS = 1000
 
 _Moment = Parcel | Refund | Asking | Intention
 """What begins: a parcel's way, money going back, a survey, somebody's decision."""
@@ -31,6 +34,8 @@ class Story:
     _moments: list[tuple[datetime, int, _Moment]]
     _reached: set[str] = field(default_factory=set)
     """Subjects of the messages that came."""
+    _contacts: list[str] = field(default_factory=list)
+    """Those the customer has opened so far."""
 
     @property
     def next_at(self) -> datetime | None:
@@ -39,15 +44,32 @@ class Story:
 
     def hear(self, problem_ids: frozenset[str]) -> None:
         """Let messages about these problems have come; about another order's they mean nothing."""
-        self._reached |= {subject for subject, known in self._problems() if known in problem_ids}
+        unknown = set(problem_ids)
+        for subject, known in self._problems():
+            if known in unknown:
+                self._reached.add(subject)
+                unknown.remove(known)
+            if not unknown:
+                return
 
     def go_on(self, premises: Premises) -> tuple[list[Publication], IntentionTruth | None]:
         """Return what the next moment makes be said, and what came of an intention."""
         _, _, moment = self._moments.pop()
         if isinstance(moment, Intention):
             truth = moment.settle(self.order, messaged=self._is_messaged(moment))
-            return list(_carried_out(truth, self.order, premises)), truth
+            spoken = _carried_out(truth, self.order, premises)
+            self._remember(spoken)
+            return list(spoken.publications), truth
         return list(_begun(moment, self.order, premises)), None
+
+    def _remember(self, spoken: Spoken) -> None:
+        if spoken.contact_id is not None:
+            self._contacts.append(spoken.contact_id)
+        if spoken.next is not None:
+            # Its number is behind all that were there from the beginning.
+            number = _MOST_MOMENTS + len(self._contacts)
+            self._moments.append((spoken.next.at, number, spoken.next))
+            self._moments.sort(key=lambda m: m[:2], reverse=True)
 
     def _is_messaged(self, intention: Intention) -> bool:
         if intention.subject == self.order.order_id:
@@ -55,14 +77,23 @@ class Story:
         return bool(self._reached & {intention.subject, self.order.order_id})
 
     def _problems(self) -> Iterator[tuple[str, str]]:
-        """Yield every problem id this order can get, after its subject."""
-        subjects = [self.order.order_id, *(p.shipment_id for p in self.order.parcels)]
-        subjects += [self.order.refund.refund_id] if self.order.refund else []
+        """Yield every problem id this order can get, after its subject; the likely ones first."""
         customer_id = self.order.person.customer_id
-        for subject in subjects:
-            for kind in ProblemKind:
-                for episode in _EPISODES:
+        subjects = tuple(self._subjects())
+        for episode in _EPISODES:
+            for subject in subjects:
+                for kind in ProblemKind:
                     yield subject, str(ids.problem_id(customer_id, subject, kind, episode))
+
+    def _subjects(self) -> Iterator[str]:
+        order = self.order
+        yield from (parcel.shipment_id for parcel in order.parcels)
+        yield order.order_id
+        if order.refund is not None:
+            yield order.refund.refund_id
+        yield from self._contacts
+        yield from (survey_id_of(order, kind) for kind in (SurveyKind.CSAT, SurveyKind.NPS))
+        yield from (effort_survey_of(contact_id) for contact_id in self._contacts)
 
 
 def begin(order: Order, premises: Premises) -> Story:
@@ -93,8 +124,9 @@ def _begun(
             yield from ask(moment, order, premises)
 
 
-def _carried_out(truth: IntentionTruth, order: Order, premises: Premises) -> Iterator[Publication]:
+def _carried_out(truth: IntentionTruth, order: Order, premises: Premises) -> Spoken:
     if truth.act is Act.ANSWER_POORLY:
-        yield answer(truth, order)
-    elif truth.happened and truth.act is not Act.LEAVE:
-        yield from speak_up(truth, order, premises)
+        return Spoken((answer(truth, order),))
+    if truth.happened and truth.act is not Act.LEAVE:
+        return speak_up(truth, order, premises)
+    return Spoken(())

@@ -42,7 +42,7 @@ def askings_of(order: Order, premises: Premises) -> Iterator[Asking]:
 
 def ask(asking: Asking, order: Order, premises: Premises) -> Iterator[Publication]:
     """Yield the survey; of one about recommending, the answer too."""
-    survey_id = _survey_id(order, asking.kind)
+    survey_id = survey_id_of(order, asking.kind)
     sent = SurveySent(survey_id=survey_id, kind=asking.kind, order_id=order.order_id)
     yield _say(order, sent, asking.at, survey_id)
     if asking.kind is SurveyKind.NPS:
@@ -67,12 +67,13 @@ def answer(truth: IntentionTruth, order: Order) -> Publication:
 
 
 def _answer(order: Order, kind: SurveyKind, score: int, at: datetime) -> Publication:
-    survey_id = _survey_id(order, kind)
+    survey_id = survey_id_of(order, kind)
     fact = SurveyAnswered(survey_id=survey_id, kind=kind, score=score, order_id=order.order_id)
     return _say(order, fact, at, survey_id)
 
 
-def _survey_id(order: Order, kind: SurveyKind) -> str:
+def survey_id_of(order: Order, kind: SurveyKind) -> str:
+    """Return the id of this order's survey of this kind."""
     return f"{order.order_id}-{kind}"
 
 

@@ -20,6 +20,9 @@ class Act(StrEnum):
     COMPLAIN_OF_PRODUCT = "complain_of_product"
     COMPLAIN_OF_REFUND = "complain_of_refund"
     ASK = "ask"
+    ASK_ABOUT_PAYMENT = "ask_about_payment"
+    WRITE_AGAIN = "write_again"
+    """About the same thing, in a contact of its own."""
     ANSWER_POORLY = "answer_poorly"
     """The answer itself comes in any case."""
     LEAVE = "leave"
@@ -34,7 +37,7 @@ class IntentionTruth:
     customer_id: str
     order_id: str
     subject: str
-    """The order, shipment or refund it is about; a message counts only when it is about the same."""
+    """The order, shipment, refund or contact it is about; a message counts only when it is about the same."""
     act: Act
     at: datetime
     days_late: int | None

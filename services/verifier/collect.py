@@ -30,7 +30,7 @@ from services.verifier.evidence import (
     Told,
     Unread,
 )
-from services.verifier.says import carrier_heard, says
+from services.verifier.says import carrier_heard, is_scan, says
 
 SOURCES = (*t.OUTSIDE, t.TICKS, t.HISTORIES)
 """Topics whose every record must be accounted for."""
@@ -158,6 +158,7 @@ def _take_event(kept: PartitionEvidence, record: Record) -> None:
             stamp,
             says(event.data),
             carrier_heard(event.data),
+            is_scan(event.data),
         )
     )
 
@@ -222,8 +223,9 @@ def _take_assessment(kept: PartitionEvidence, record: Record) -> None:
             id=event.id,
             source=event.source,
             customer=intern(event.partitionkey),
+            kind=fact.kind,
             subject=intern(fact.subject),
-            order_id=intern(fact.order_id),
+            order_id=fact.order_id and intern(fact.order_id),
             point=fact.decision_point,
             at=event.time,
             probability=fact.probability,
@@ -250,11 +252,11 @@ def _key(record: Record) -> str:
 
 
 def _take_risk(kept: PartitionEvidence, record: Record) -> None:
-    customer = _key(record)
+    name = _key(record)
     if record.value is None:
-        kept.risks.pop(customer, None)
+        kept.risks.pop(name, None)
     else:
-        kept.risks[customer] = digest(record.value)
+        kept.risks[name] = digest(record.value)
 
 
 def _take_mark(kept: PartitionEvidence, record: Record) -> None:

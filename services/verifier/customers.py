@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from services.contracts.ids import problem_id
-from services.contracts.problems import Band, DecisionPoint, ProblemKind
 from services.contracts.topics import HORIZON
+from services.verifier import stories
 from services.verifier.evidence import Stamp, Told
+from services.verifier.happened import Happened, happened
 from services.verifier.lives import Lives, lives
 from services.verifier.outcomes import Applied
-from services.verifier.promises import Course, Expected, Known, Scored, World, course
-from services.verifier.says import ORDERS, SHIPMENTS
+from services.verifier.promises import Course, Expected, Scored, World
+from services.verifier.sayings import NOT_RECOMPUTED
 from services.verifier.slots import (
     Slots,
     Thing,
@@ -24,9 +25,6 @@ from services.verifier.slots import (
     shown,
     unknown_slots,
 )
-
-Model = Callable[[str, str, DecisionPoint], tuple[float, Band] | None]
-"""What was said of a customer's parcel at a decision point, or None."""
 
 
 @dataclass(slots=True)
@@ -38,6 +36,7 @@ class Findings:
     wrong: list[str] = field(default_factory=list)
     expected: list[Expected] = field(default_factory=list)
     scored: list[Scored] = field(default_factory=list)
+    happened: Happened = field(default_factory=dict)
     recorded_digests: dict[str, str] = field(default_factory=dict)
     """Customer → digest of the facts in the changelog."""
     recomputed_digests: dict[str, str] = field(default_factory=dict)
@@ -80,7 +79,7 @@ def judge_customer(
     value: bytes | None,
     applied: Sequence[Applied],
     world: World,
-    model: Model,
+    model: stories.Model,
     found: Findings,
     *,
     is_by_tick: bool,
@@ -102,7 +101,8 @@ def judge_customer(
     found.unknown_slots |= unknown_slots(stored.things)
     _judge_facts(customer, only_known(stored.things), life.things, found, is_there=stored.is_there)
     if is_by_tick:
-        courses = dict(_courses(customer, life, world, model))
+        courses = dict(stories.courses(customer, life, world, model))
+        found.happened |= happened(customer, life, world.timeline)
         for each in courses.values():
             found.expected += each.expected
             found.scored += each.scored
@@ -171,52 +171,10 @@ def _judge_facts(
         ]
 
 
-def _courses(
-    customer: str, life: Lives, world: World, model: Model
-) -> Iterable[tuple[tuple[ProblemKind, str], Course]]:
-    for (kind_of_thing, subject), views in sorted(life.views.items()):
-        if kind_of_thing != SHIPMENTS:
-            continue
-        story = _story(views, life.views)
-        starts, known = [index for index, _ in story], [each for _, each in story]
-        ends = [*starts[1:], len(world.timeline)]
-
-        def said(point: DecisionPoint, subject: str = subject) -> tuple[float, Band] | None:
-            return model(customer, subject, point)
-
-        for kind in ProblemKind:
-            told = course(customer, subject, kind, known, ends, world, said)
-            yield (kind, subject), told
-
-
-def _story(
-    views: Sequence[tuple[int, Slots | None]],
-    all_views: Mapping[Thing, Sequence[tuple[int, Slots | None]]],
-) -> list[tuple[int, Known | None]]:
-    """Return what was known of a parcel and of the end of its order, from index to index."""
-    orders = {view["order_id"] for _, view in views if view is not None}
-    news = {index for index, _ in views}
-    for order in orders:
-        news |= {index for index, _ in all_views.get((ORDERS, order), ()) if index > views[0][0]}
-    story: list[tuple[int, Known | None]] = []
-    for index in sorted(news):
-        parcel = _as_of(views, index)
-        if parcel is None:
-            story.append((index, None))
-            continue
-        order_view = _as_of(all_views.get((ORDERS, parcel["order_id"]), ()), index) or {}
-        story.append((index, Known(index, parcel, order_view.get("cancelled"))))
-    return story
-
-
-def _as_of(views: Sequence[tuple[int, Slots | None]], index: int) -> Slots | None:
-    return next((view for since, view in reversed(views) if since <= index), None)
-
-
 def _judge_episodes(
     customer: str,
     stored: Mapping[str, Mapping[str, Any]],
-    courses: Mapping[tuple[ProblemKind, str], Course],
+    courses: Mapping[stories.Name, Course],
     found: Findings,
 ) -> None:
     ours = {
@@ -231,6 +189,7 @@ def _judge_episodes(
     theirs = {
         name: (episode.get("problem_id"), episode.get("tier"), episode.get("is_open"))
         for name, episode in stored.items()
+        if name.partition("|")[0] not in NOT_RECOMPUTED
     }
     found.wrong += [
         f"customer {customer} problem {name}: changelog {theirs.get(name)}, recomputed {ours.get(name)}"

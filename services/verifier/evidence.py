@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.contracts.envelope import Event
-from services.contracts.problems import Band, DecisionPoint
+from services.contracts.problems import Band, DecisionPoint, RiskKind
 from services.contracts.stream import Account, Barrier, FeedMark, Tick
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -46,6 +46,8 @@ class Told(NamedTuple):
     """None: nothing the facts need."""
     carrier: str | None
     """Whose feed was heard, besides the publisher's."""
+    is_scan: bool = False
+    """Whether that carrier had the parcel in its hands: its scans' feed was heard, too."""
 
 
 class Unread(NamedTuple):
@@ -70,8 +72,9 @@ class Assessment(NamedTuple):
     id: str
     source: str
     customer: str
+    kind: RiskKind
     subject: str
-    order_id: str
+    order_id: str | None
     point: DecisionPoint
     at: datetime
     probability: float
@@ -138,7 +141,7 @@ class PartitionEvidence:
     problems: list[Event[Any] | Barrier] = field(default_factory=list)
     assessments: list[Assessment] = field(default_factory=list)
     risks: dict[str, str] = field(default_factory=dict)
-    """Customer → digest of the latest risk."""
+    """Key → digest of the latest risk: the customer, for lapse `customer|lapse`."""
     feeds: dict[str, FeedMark] = field(default_factory=dict)
     """Feed → its latest mark."""
     accounts: dict[str, Account] = field(default_factory=dict)

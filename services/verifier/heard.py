@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.contracts.topics import HORIZON
+from services.verifier.evidence import Told
 from services.verifier.outcomes import Applied
 from services.verifier.timeline import Timeline
+
+_SCANS = "scans:"
 
 
 def carrier_feed(carrier: str) -> str:
@@ -18,6 +21,16 @@ def carrier_feed(carrier: str) -> str:
 def publisher_feed(source: str) -> str:
     """Return the name of a publisher's feed."""
     return f"publisher:{source}"
+
+
+def scans_feed(carrier: str) -> str:
+    """Return the name of the feed of a carrier's scans alone."""
+    return f"{_SCANS}{carrier}"
+
+
+def is_scans_feed(feed: str) -> bool:
+    """Return whether a feed is one of scans: a carrier may have none of them."""
+    return feed.startswith(_SCANS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +71,18 @@ def _sums(heard: Iterable[Applied]) -> list[tuple[str, tuple[int, datetime, int]
     sums: dict[tuple[int, str], tuple[datetime, int]] = {}
     for each in heard:
         told = each.told
-        feeds = [publisher_feed(told.stamp.source)]
-        feeds += [carrier_feed(told.carrier)] if told.carrier else []
-        for feed in feeds:
+        for feed in _feeds(told):
             newest, events = sums.get((each.index, feed), (told.stamp.at, 0))
             sums[each.index, feed] = (max(newest, told.stamp.at), events + 1)
     return [(feed, (index, *sums[index, feed])) for index, feed in sorted(sums)]
+
+
+def _feeds(told: Told) -> Iterable[str]:
+    yield publisher_feed(told.stamp.source)
+    if told.carrier:
+        yield carrier_feed(told.carrier)
+        if told.is_scan:
+            yield scans_feed(told.carrier)
 
 
 class Heard:
@@ -83,10 +102,10 @@ class Heard:
         found = bisect_right(numbers, number)
         return moments[found - 1] if found else None
 
-    def first_number(self, feed: str, moment: datetime) -> int | None:
-        """Return the number of the tick by which the feed was heard at or after this moment."""
+    def first_number(self, feed: str, moment: datetime | None = None) -> int | None:
+        """Return the number of the tick by which the feed was heard at or after a moment; None: at all."""
         numbers, moments = self._rises.get(feed, ([], []))
-        found = bisect_left(moments, moment)
+        found = 0 if moment is None else bisect_left(moments, moment)
         return numbers[found] if found < len(numbers) else None
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.contracts import topics as t
 from services.contracts.problems import Band, DecisionPoint
+from services.contracts.tolerances import Tolerances
 from services.verifier import accounting, contacted, customers, sayings
 from services.verifier.accounting import INTERNAL
 from services.verifier.evidence import Evidence, PartitionEvidence
@@ -26,13 +27,15 @@ _BY_ID = (
 )
 _BY_TICK = (
     "problems by id, tick and content",
-    "decision points assessed, by tick",
+    "decision points of a deadline assessed, by tick; of an event, that it had happened",
     "feeds, by tick",
     "barriers, in order",
 )
 _NEVER = (
     "the facts digest and the feature values inside an assessment: the model is the predictor's own",
     "next_due of a barrier",
+    "at which tick approvals, hand-overs and deliveries were assessed, and whether each was",
+    "whether and when a lapse was to be assessed, and the problem lapse_risk: both are the model's",
     "outreach's accounts of customers and consents: they are in its database only",
 )
 
@@ -50,20 +53,27 @@ class _Part:
     """Whether all that was ever written to the sources is still there."""
 
 
-def verify(evidence: Evidence, mails: Mails = (), *, lockstep: bool = True) -> Verdict:
+def verify(
+    evidence: Evidence,
+    mails: Mails = (),
+    *,
+    lockstep: bool = True,
+    tolerances: Tolerances | None = None,
+) -> Verdict:
     """Return what is wrong with a deployment at rest.
 
     Args:
         evidence: All that lies on its topics.
         mails: What really arrived; empty: mails are not looked at.
         lockstep: Whether time came from a replayer that waited for each barrier (simulated time).
+        tolerances: What the deployment tolerates; None: the defaults.
     """
     tally = Tally(lockstep, checked=list(_BY_ID), not_checked=list(_NEVER))
     parts = [_part(n, kept, tally) for n, kept in enumerate(evidence.partitions)]
     _note_time(parts, tally)
     heard = Heard(part.marks for part in parts)
     for part in parts:
-        _judge_part(part, heard, tally)
+        _judge_part(part, World(part.timeline, heard, tolerances or Tolerances()), tally)
     _judge_outreach(parts, mails, tally)
     return tally.verdict()
 
@@ -115,7 +125,7 @@ def _note_time(parts: Sequence[_Part], tally: Tally) -> None:
         tally.found["barriers"].append("the partitions do not have the same ticks")
 
 
-def _judge_part(part: _Part, heard: Heard, tally: Tally) -> None:
+def _judge_part(part: _Part, world: World, tally: Tally) -> None:
     evidence, said = part.evidence, sayings.Findings()
     tally.counts["records"] += sum(len(e.offsets) for e in evidence.extents.values())
     tally.counts["events"] += len(evidence.told)
@@ -128,7 +138,7 @@ def _judge_part(part: _Part, heard: Heard, tally: Tally) -> None:
         tally.add(
             accounting.judge_accounts(part.number, evidence, part.outcomes, lockstep=tally.lockstep)
         )
-        _judge_customers(part, World(part.timeline, heard), said, tally)
+        _judge_customers(part, world, said, tally)
     if tally.is_by_tick:
         sayings.judge_barriers(part.number, evidence, part.timeline, said)
     tally.add(said)
@@ -165,7 +175,7 @@ def _judge_customers(part: _Part, world: World, said: sayings.Findings, tally: T
         tally.counts["assessments"] += len(found.scored)
         tally.found["wrong"] += accounting.judge_feeds(part.number, evidence, part.marks)
         sayings.judge_problems(evidence, found.expected, part.timeline, said)
-        sayings.judge_assessments(evidence, found.scored, part.timeline, said)
+        sayings.judge_assessments(evidence, found.scored, found.happened, part.timeline, said)
 
 
 def _judge_outreach(parts: Sequence[_Part], mails: Mails, tally: Tally) -> None:

@@ -1,7 +1,8 @@
 """What was known of each thing of a customer after each tick, until it fell behind the horizon.  Pure.
 
-One thing is not followed: a parcel whose problem is still open when it falls behind the horizon stays
-until that ends.  It takes a promise told nearly 400 days ahead; such a parcel is found to be wrong.
+One thing is not followed: what has a problem still open when it falls behind the horizon stays, with its
+order, until that ends.  With the default tolerances it takes a parcel or a refund promised nearly 400 days
+ahead; such a thing is found to be wrong.
 """
 
 from collections import defaultdict

@@ -1,12 +1,13 @@
-"""Which problems and assessments a parcel's story leads to, tick by tick, from the contracts' words.  Pure.
+"""Which problems and assessments a watch leads to, tick by tick, from the contracts' words.  Pure.
 
-What stands at a tick changes at few of them only: where news came, where a deadline has passed, where
-its silence was believed, where it ended, where it was given up.  Those are looked at, in their order.
+Every tick is a look at every watch, but what stands changes at few of them only: where news came, where a
+deadline has passed, where its silence was believed, where it ended, where it was given up.  Those are
+looked at, in their order.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.contracts.ids import derive, problem_id
@@ -23,77 +24,14 @@ from services.contracts.problems import (
     ProblemOpened,
     Tier,
 )
-from services.verifier.heard import Heard, carrier_feed, publisher_feed
-from services.verifier.slots import Slots
+from services.contracts.tolerances import Tolerances
+from services.verifier.evidence import Stamp
+from services.verifier.heard import Heard, is_scans_feed
 from services.verifier.timeline import Timeline
-
-SILENT_FOR = timedelta(hours=24)
-"""After so long behind a deadline, a silent feed no longer holds an alarm back."""
-
-GIVEN_UP_AFTER = timedelta(days=60)
-"""So long after its deadline an open problem nobody heard of ends."""
-
-_DELIVERY_TIERS = (
-    (Tier.AT_RISK, DecisionPoint.BEFORE_PROMISE, timedelta(days=-3)),
-    (Tier.OVERDUE, DecisionPoint.PROMISE, timedelta()),
-    (Tier.LATE, DecisionPoint.AFTER_PROMISE, timedelta(hours=24)),
-)
+from services.verifier.watches import Step, Watch
 
 ByDecisionPoint = Callable[[DecisionPoint], tuple[float, Band] | None]
 """What the model said of a parcel there; None: it is on no topic."""
-
-
-class Deadline(NamedTuple):
-    """When a tier is reached unless something happened."""
-
-    at: datetime
-    tier: Tier
-    point: DecisionPoint
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """One parcel as known from one tick's index on."""
-
-    index: int
-    parcel: Slots
-    cancelled: Slots | None
-
-    @property
-    def promise(self) -> Slots:
-        """The first promise."""
-        found: Slots = self.parcel["first_promise"]
-        return found
-
-    @property
-    def is_with_carrier(self) -> bool:
-        """Whether the carrier has it, as far as known."""
-        return "handed_over" in self.parcel or "first_scan" in self.parcel
-
-    def feed(self, kind: ProblemKind) -> str:
-        """Return whose silence would explain that nothing was heard."""
-        is_carriers = kind is ProblemKind.DELIVERY_DELAY and self.is_with_carrier
-        if is_carriers and "carrier" in self.parcel:
-            return carrier_feed(self.parcel["carrier"])
-        return publisher_feed(self.promise["told"]["source"])
-
-    def deadlines(self, kind: ProblemKind) -> list[Deadline]:
-        """Return what was promised of this kind, by rising instant."""
-        if kind is ProblemKind.DELIVERY_DELAY:
-            by = self.promise["promised_by"]
-            return [Deadline(by + off, tier, point) for tier, point, off in _DELIVERY_TIERS]
-        limit = self.promise.get("ship_by")
-        if limit is None:
-            return []
-        return [Deadline(limit, Tier.OVERDUE, DecisionPoint.HANDOVER_LIMIT)]
-
-    def end(self, kind: ProblemKind) -> Slots | None:
-        """Return the stamp of what met the promise or made it void, or None."""
-        found = [self.parcel.get("delivered"), self.cancelled]
-        if kind is ProblemKind.HANDOVER_OVERDUE:
-            found += [self.parcel.get("handed_over"), self.parcel.get("first_scan")]
-        stamps = (stamp for stamp in found if stamp is not None)
-        return min(stamps, key=lambda s: (s["at"], s["source"], s["id"]), default=None)
 
 
 @dataclass(slots=True)
@@ -101,11 +39,13 @@ class Problem:
     """One episode, as far as it has got."""
 
     number: int
+    anchor: Stamp
+    """The one it was opened with."""
     tier: Tier
     deadline: datetime
-    promised_by: datetime
-    order_id: str
-    feed: FeedEvidence
+    promised_by: datetime | None
+    order_id: str | None
+    feed: FeedEvidence | None
     risk: float | None
     is_open: bool = True
 
@@ -129,12 +69,12 @@ class Scored(NamedTuple):
     customer: str
     subject: str
     point: DecisionPoint
-    order_id: str
+    order_id: str | None
 
 
 @dataclass(slots=True)
 class Course:
-    """What one parcel leads to, of one kind."""
+    """What one watch leads to."""
 
     expected: list[Expected] = field(default_factory=list)
     scored: list[Scored] = field(default_factory=list)
@@ -143,10 +83,11 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What is the same for every parcel of a partition."""
+    """What is the same for everything in a partition."""
 
     timeline: Timeline
     heard: Heard
+    tolerances: Tolerances = field(default_factory=Tolerances)
 
     @property
     def since(self) -> datetime:
@@ -157,153 +98,203 @@ class World:
         """Return when a feed was last heard, as known at this tick: as of the one before."""
         return self.heard.as_of(feed, self.timeline.numbers[index] - 1)
 
-    def believed_from(self, deadline: datetime, feed: str) -> int:
-        """Return the index of the first tick at which silence over this deadline is believed."""
-        passed = self.timeline.first_from(deadline)
-        given_up = self.timeline.first_from(deadline + SILENT_FOR)
-        number = self.heard.first_number(feed, deadline)
-        heard = given_up if number is None else self.timeline.first_after_number(number)
+    def believed_from(self, step: Step) -> int:
+        """Return the index of the first tick at which this step has passed; `len` of all: at none."""
+        timeline, passed = self.timeline, self.timeline.first_from(step.at)
+        if step.feed is None:
+            return passed
+        given_up = timeline.first_from(step.at + self.tolerances.feed_cap)
+        if is_scans_feed(step.feed):
+            given_up = max(given_up, self._known_from(self.heard.first_number(step.feed)))
+        heard = self._known_from(self.heard.first_number(step.feed, step.at))
         return max(passed, min(heard, given_up))
 
-
-def course(
-    customer: str,
-    subject: str,
-    kind: ProblemKind,
-    story: Sequence[Known | None],
-    ends: Sequence[int],
-    world: World,
-    model: ByDecisionPoint,
-) -> Course:
-    """Return what a parcel leads to of one kind.
-
-    Args:
-        customer: Whose it is.
-        subject: The parcel's id.
-        kind: Of problem.
-        story: What was known of it from one index on to the next; None: nothing (any more).
-        ends: For each of these, the index at which the next begins.
-        world: Ticks and feeds.
-        model: What the model said of it.
-    """
-    teller = _Teller(customer, subject, kind, world, model)
-    for known, end in zip(story, ends, strict=True):
-        if known is None:
-            teller.course.problem = None
-        elif "first_promise" in known.parcel:
-            teller.tell(known, end)
-    return teller.course
+    def _known_from(self, number: int | None) -> int:
+        """Return the index of the first tick at which is known what was said at this one."""
+        return len(self.timeline) if number is None else self.timeline.first_after_number(number)
 
 
 @dataclass(slots=True)
-class _Teller:
+class Teller:
+    """Follows one watch of one kind through the ticks."""
+
     customer: str
     subject: str
     kind: ProblemKind
     world: World
     model: ByDecisionPoint
     course: Course = field(default_factory=Course)
-    scored_at: set[DecisionPoint] = field(default_factory=set)
+    _watch: Watch | None = None
+    _looked_at: int = 0
+    _scored: set[DecisionPoint] = field(default_factory=set)
 
-    def tell(self, known: Known, end: int) -> None:
-        """Look at every tick from where this is known to where something else is."""
-        end = min(end, len(self.world.timeline))
-        index = known.index
-        while index < end:
-            self._look(known, index)
-            index = min((i for i in self._turns(known) if i > index), default=end)
+    def learn(self, index: int, watch: Watch | None, *, is_forgotten: bool = False) -> None:
+        """Take the watch as it is from this tick on, after all that came before.
 
-    def _turns(self, known: Known) -> list[int]:
-        """Return the indices at which what stands may change."""
-        first_from = self.world.timeline.first_from
-        turns = [
-            self.world.believed_from(deadline.at, known.feed(self.kind))
-            for deadline in known.deadlines(self.kind)
-        ]
-        if (ended := known.end(self.kind)) is not None:
-            turns.append(first_from(ended["at"]))
-        problem = self.course.problem
+        Args:
+            index: Of the tick.
+            watch: As the facts tell it; None: there is none.
+            is_forgotten: Whether it is gone because facts fell behind the horizon.
+        """
+        self.follow(index)
+        if watch is None and is_forgotten:
+            self.course.problem = None
+        if watch != self._watch:
+            self._watch = watch
+            self._look(index)
+
+    def follow(self, end: int) -> None:
+        """Look at the ticks before this one."""
+        while (turn := self._turn()) < min(end, len(self.world.timeline)):
+            self._look(turn)
+
+    def _turn(self) -> int:
+        """Return the index, behind the one looked at last, at which what stands may change next."""
+        first_from, problem = self.world.timeline.first_from, self.course.problem
+        turns = []
+        if self._watch is not None:
+            turns += [self.world.believed_from(step) for step in self._watch.steps]
+            turns += [first_from(self._watch.end.at)] if self._watch.end is not None else []
+        turns = [turn for turn in turns if turn > self._looked_at]
         if problem is not None and problem.is_open:
-            turns.append(first_from(problem.deadline + GIVEN_UP_AFTER))
-        return turns
+            # Who opens long after the deadline is given up at the very next tick.
+            turns.append(max(first_from(self._expires(problem)), self._looked_at + 1))
+        return min(turns, default=len(self.world.timeline))
 
-    def _look(self, known: Known, index: int) -> None:
-        now = self.world.timeline.ats[index]
-        ended, problem = known.end(self.kind), self.course.problem
-        if ended is not None and ended["at"] <= now:
-            if problem is not None and problem.is_open:
-                never_was = ended["at"] <= problem.deadline
-                self._clear(known, index, Clearing.RETRACTED if never_was else Clearing.SOLVED)
+    def _expires(self, problem: Problem) -> datetime:
+        return problem.deadline + self.world.tolerances.expires_after(self.kind)
+
+    def _look(self, index: int) -> None:
+        self._looked_at = index
+        if index >= len(self.world.timeline):
             return
-        worst = self._worst(known, index)
-        is_given_up = problem is not None and now >= problem.deadline + GIVEN_UP_AFTER
-        if problem is not None and problem.is_open and is_given_up:
-            self._clear(known, index, Clearing.EXPIRED)
-        elif worst is not None and not is_given_up:
-            self._worsen(known, index, worst)
+        now, watch = self.world.timeline.ats[index], self._watch
+        if watch is None:
+            self._end_without_watch(index, now)
+        elif watch.end is not None and watch.end.at <= now:
+            self._end(index, watch.end)
+        else:
+            standing = self._standing(watch, index)
+            self._end_before_standing(watch, index, now)
+            if standing is not None:
+                self._stand(watch, index, standing)
 
-    def _worst(self, known: Known, index: int) -> Deadline | None:
-        """Return the worst tier whose deadline passed in a silence that is believed; score on the way."""
-        worst = None
-        for deadline in known.deadlines(self.kind):
-            if deadline.at < self.world.since:
+    def _end_without_watch(self, index: int, now: datetime) -> None:
+        """Nothing promises anything any more: the same as a watch without steps."""
+        if (problem := self._open_problem()) is None:
+            return
+        if now >= self._expires(problem):
+            self._clear(index, Clearing.EXPIRED, None)
+        else:
+            self._clear(index, Clearing.RETRACTED, problem.anchor)
+
+    def _end(self, index: int, ended: Stamp, *rests_on: Stamp) -> None:
+        """An open problem is over by what ended or renewed it."""
+        if (problem := self._open_problem()) is not None:
+            never_was = ended.at <= problem.deadline
+            clearing = Clearing.RETRACTED if never_was else Clearing.SOLVED
+            self._clear(index, clearing, ended, *rests_on)
+
+    def _end_before_standing(self, watch: Watch, index: int, now: datetime) -> None:
+        """An open problem is over where the watch is another one, nobody spoke of it, or it never was."""
+        if (problem := self._open_problem()) is None:
+            return
+        if watch.anchor > problem.anchor:
+            self._end(index, watch.renewed_by or watch.anchor, problem.anchor)
+        elif now >= self._expires(problem):
+            self._clear(index, Clearing.EXPIRED, None)
+        elif all(step.at > now for step in watch.steps):
+            self._clear(index, Clearing.RETRACTED, watch.anchor)
+
+    def _open_problem(self) -> Problem | None:
+        problem = self.course.problem
+        return problem if problem is not None and problem.is_open else None
+
+    def _standing(self, watch: Watch, index: int) -> Step | None:
+        """Return the worst step that has passed; score on the way."""
+        worst: Step | None = None
+        for step in watch.steps:
+            if step.at < self.world.since:
                 continue
-            if self.world.believed_from(deadline.at, known.feed(self.kind)) > index:
+            if self.world.believed_from(step) > index:
                 break
-            self._score(known, index, deadline.point)
-            said = self.model(deadline.point)
-            is_calm = said is None or said[1] is Band.LOW
-            if deadline.tier is not Tier.AT_RISK or not is_calm:
-                worst = deadline
+            if step.point is not None:
+                self._score(watch, index, step.point)
+            if self._counts(step) and (worst is None or step.tier.rank > worst.tier.rank):
+                worst = step
         return worst
 
-    def _score(self, known: Known, index: int, point: DecisionPoint) -> None:
-        if point not in self.scored_at:
-            self.scored_at.add(point)
-            order_id = known.parcel["order_id"]
-            self.course.scored.append(Scored(index, self.customer, self.subject, point, order_id))
+    def _counts(self, step: Step) -> bool:
+        if step.point is None or step.tier is not Tier.AT_RISK:
+            return True
+        said = self.model(step.point)
+        return said is not None and said[1] is not Band.LOW
 
-    def _worsen(self, known: Known, index: int, worst: Deadline) -> None:
-        problem, evidence = self.course.problem, self._silence(known, index, worst.at)
-        said = self.model(worst.point)
-        risk = None if said is None else said[0]
+    def _score(self, watch: Watch, index: int, point: DecisionPoint) -> None:
+        if point not in self._scored:
+            self._scored.add(point)
+            scored = Scored(index, self.customer, self.subject, point, watch.order_id)
+            self.course.scored.append(scored)
+
+    def _stand(self, watch: Watch, index: int, step: Step) -> None:
+        now, problem = self.world.timeline.ats[index], self.course.problem
         if problem is None or not problem.is_open:
-            number = 1 if problem is None else problem.number + 1
-            by, order_id = known.promise["promised_by"], known.parcel["order_id"]
-            new = Problem(number, worst.tier, worst.at, by, order_id, evidence, risk)
-            self.course.problem = new
-            self._say(known, index, ProblemOpened, {}, "problem.opened")
-        elif worst.tier.rank > problem.tier.rank:
-            before, problem.tier = problem.tier, worst.tier
-            problem.deadline, problem.feed, problem.risk = worst.at, evidence, risk
+            is_given_up = problem is not None and now >= self._expires(problem)
+            if problem is None or not is_given_up or watch.anchor > problem.anchor:
+                number = 1 if problem is None else problem.number + 1
+                self._open(watch, index, step, number)
+        elif step.tier.rank > problem.tier.rank:
+            before, problem.tier, problem.deadline = problem.tier, step.tier, step.at
+            problem.feed, problem.risk = self._silence(index, step), self._risk(step)
             more = {"previous_tier": before}
-            self._say(known, index, ProblemChanged, more, "problem.changed", worst.tier)
+            self._say(index, ProblemChanged, more, _evidence(watch), "problem.changed", step.tier)
 
-    def _silence(self, known: Known, index: int, deadline: datetime) -> FeedEvidence:
-        heard_at = self.world.heard_at(index, known.feed(self.kind))
-        is_silent = heard_at is None or heard_at < deadline
-        return FeedEvidence(feed=known.feed(self.kind), silent=is_silent, heard_at=heard_at)
+    def _open(self, watch: Watch, index: int, step: Step, number: int) -> None:
+        self.course.problem = Problem(
+            number,
+            watch.anchor,
+            step.tier,
+            step.at,
+            watch.promised_by,
+            watch.order_id,
+            self._silence(index, step),
+            self._risk(step),
+        )
+        self._say(index, ProblemOpened, {}, _evidence(watch), "problem.opened")
 
-    def _clear(self, known: Known, index: int, clearing: Clearing) -> None:
-        if self.course.problem is not None:
-            self.course.problem.is_open = False
-        ended = None if clearing is Clearing.EXPIRED else known.end(self.kind)
-        more = {"clearing": clearing}
-        self._say(known, index, ProblemCleared, more, "problem.cleared", ended=ended)
+    def _silence(self, index: int, step: Step) -> FeedEvidence | None:
+        if step.feed is None:
+            return None
+        heard_at = self.world.heard_at(index, step.feed)
+        is_silent = heard_at is None or heard_at < step.at
+        return FeedEvidence(feed=step.feed, silent=is_silent, heard_at=heard_at)
+
+    def _risk(self, step: Step) -> float | None:
+        said = None if step.point is None else self.model(step.point)
+        return None if said is None else said[0]
+
+    def _clear(self, index: int, clearing: Clearing, ended: Stamp | None, *rests_on: Stamp) -> None:
+        """Say that it is over; `rests_on` is the evidence where the watch's own is not."""
+        if (problem := self.course.problem) is not None:
+            problem.is_open = False
+            anchor = rests_on or (problem.anchor,)
+            evidence = anchor if self._watch is None else _evidence(self._watch, *rests_on)
+            evidence = evidence if ended is None else (*evidence, ended)
+            self._say(index, ProblemCleared, {"clearing": clearing}, evidence, "problem.cleared")
 
     def _say(
         self,
-        known: Known,
         index: int,
         fact: type[ProblemOpened | ProblemChanged | ProblemCleared],
         more: Mapping[str, Any],
+        evidence: tuple[Stamp, ...],
         *name: str,
-        ended: Slots | None = None,
     ) -> None:
         problem = self.course.problem
         if problem is None:
             return
         identity = problem_id(self.customer, self.subject, self.kind, problem.number)
+        named = dict.fromkeys((stamp.source, stamp.id) for stamp in evidence)
         data = fact(
             problem_id=identity,
             kind=self.kind,
@@ -313,8 +304,8 @@ class _Teller:
             tier=problem.tier,
             deadline=problem.deadline,
             promised_by=problem.promised_by,
-            actor=Actor.NOBODY if known.is_with_carrier else Actor.US,
-            evidence=_evidence(known, ended),
+            actor=Actor.NOBODY if self._watch is None else self._watch.actor,
+            evidence=tuple(EventRef(source=source, id=event_id) for source, event_id in named),
             feed=problem.feed,
             complaint_risk=problem.risk,
             **more,
@@ -325,8 +316,6 @@ class _Teller:
         self.course.expected.append(said)
 
 
-def _evidence(known: Known, ended: Slots | None) -> tuple[EventRef, ...]:
-    """Name what it rests on: the promise, the hand-over, and what ended it; each once."""
-    rests_on = (known.promise["told"], known.parcel.get("handed_over"), ended)
-    named = dict.fromkeys((stamp["source"], stamp["id"]) for stamp in rests_on if stamp is not None)
-    return tuple(EventRef(source=source, id=event_id) for source, event_id in named)
+def _evidence(watch: Watch, *instead_of_anchor: Stamp) -> tuple[Stamp, ...]:
+    """Return what a watch rests on: what it names, else the anchor, or another one instead of that."""
+    return watch.rests_on or instead_of_anchor or (watch.anchor,)

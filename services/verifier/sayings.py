@@ -7,9 +7,17 @@ from typing import Any
 
 from services.contracts.envelope import Event
 from services.contracts.ids import derive
-from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened
+from services.contracts.problems import (
+    DecisionPoint,
+    ProblemChanged,
+    ProblemCleared,
+    ProblemKind,
+    ProblemOpened,
+    RiskKind,
+)
 from services.contracts.stream import Barrier
 from services.verifier.evidence import Assessment, PartitionEvidence
+from services.verifier.happened import SLOT_OF, Happened
 from services.verifier.promises import Expected, Scored
 from services.verifier.timeline import Timeline
 
@@ -18,6 +26,9 @@ _WORDS = {
     ProblemChanged.TYPE: "changed",
     ProblemCleared.TYPE: "cleared",
 }
+
+NOT_RECOMPUTED = frozenset({ProblemKind.LAPSE_RISK})
+"""Kinds that hang on the model alone; what is said of them is only counted."""
 
 Key = tuple[str, ...]
 
@@ -40,7 +51,8 @@ def judge_problems(
 ) -> None:
     """Add where `problems` differs from what was to be said, by id."""
     said: dict[Key, list[Event[Any]]] = defaultdict(list)
-    for event in _once(e for e in evidence.problems if isinstance(e, Event)):
+    events = (e for e in evidence.problems if isinstance(e, Event))
+    for event in _once(e for e in events if e.data.kind not in NOT_RECOMPUTED):
         said[_key(event.type, event.data.model_dump(mode="json"))].append(event)
     missing = []
     for record in expected:
@@ -69,9 +81,13 @@ def judge_doubled(number: int, evidence: PartitionEvidence, found: Findings) -> 
 
 
 def judge_assessments(
-    evidence: PartitionEvidence, scored: Iterable[Scored], timeline: Timeline, found: Findings
+    evidence: PartitionEvidence,
+    scored: Iterable[Scored],
+    happened: Happened,
+    timeline: Timeline,
+    found: Findings,
 ) -> None:
-    """Add where `assessments` differs from the decision points that were reached."""
+    """Add where `assessments` differs from the decision points that were reached, or can have been."""
     said = by_point(evidence.assessments)
     for due in scored:
         name = f"customer {due.customer} {due.subject} {due.point}"
@@ -85,8 +101,15 @@ def judge_assessments(
             )
     found.assessments += [
         f"customer {customer} {subject} {point}: said, and no such point was reached"
-        for customer, subject, point in said
+        for (customer, subject, point), one in said.items()
+        if not _can_be(one, happened)
     ]
+
+
+def _can_be(one: Assessment, happened: Happened) -> bool:
+    """Whether what brings this point had happened, and was known, when it was said."""
+    moments = happened.get((one.customer, one.subject, one.point), ())
+    return one.point in SLOT_OF and any(moment <= one.at for moment in moments)
 
 
 def judge_sums(evidence: PartitionEvidence, found: Findings) -> None:
@@ -94,25 +117,34 @@ def judge_sums(evidence: PartitionEvidence, found: Findings) -> None:
     latest: dict[str, str] = {}
     firsts: dict[Key, str] = {}
     for one in evidence.assessments:
-        latest[one.customer] = one.digest
+        is_lapse = one.kind is RiskKind.LAPSE
+        latest[f"{one.customer}|{one.kind}" if is_lapse else one.customer] = one.digest
         name = f"customer {one.customer} {one.subject} {one.point}"
         if not one.adds_up:
             found.assessments.append(f"{name}: the parts do not give the probability ({one.id})")
-        if one.id != str(derive("risk", one.customer, one.subject, one.point)):
+        if is_lapse:
+            found.assessments += _strange(name, one)
+        elif one.id != str(derive("risk", one.customer, one.subject, one.point)):
             found.assessments.append(f"{name}: has the id {one.id}")
         elif firsts.setdefault((one.customer, one.subject, one.point), one.id) != one.id:
             found.assessments.append(f"{name}: assessed again as {one.id}")
     found.assessments += [
-        f"customer {customer}: the latest risk is not the latest assessment"
-        for customer in sorted(latest.keys() | evidence.risks.keys())
-        if latest.get(customer) != evidence.risks.get(customer)
+        f"customer {name}: the latest risk is not the latest assessment"
+        for name in sorted(latest.keys() | evidence.risks.keys())
+        if latest.get(name) != evidence.risks.get(name)
     ]
 
 
-def by_point(assessments: Iterable[Assessment]) -> dict[tuple[str, str, str], Assessment]:
-    """Return the first assessment of each customer, parcel and decision point."""
-    found: dict[tuple[str, str, str], Assessment] = {}
-    for one in assessments:
+def _strange(name: str, lapse: Assessment) -> list[str]:
+    """Return a finding where the risk of a lapse is said of anything but a customer's silence."""
+    is_silence = (lapse.subject, lapse.point) == ("customer", DecisionPoint.SILENCE)
+    return [] if is_silence else [f"{name}: no lapse is assessed there ({lapse.id})"]
+
+
+def by_point(assessments: Iterable[Assessment]) -> dict[tuple[str, str, DecisionPoint], Assessment]:
+    """Return the first assessment of complaint of each customer, parcel and decision point."""
+    found: dict[tuple[str, str, DecisionPoint], Assessment] = {}
+    for one in (each for each in assessments if each.kind is RiskKind.COMPLAINT):
         found.setdefault((one.customer, one.subject, one.point), one)
     return found
 

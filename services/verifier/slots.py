@@ -10,8 +10,17 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from services.contracts.deliveries import CheckpointStatus
 from services.verifier.evidence import Said, Stamp, Told
-from services.verifier.says import CONTACTS, ORDERS, SHIPMENTS, SURVEYS
+from services.verifier.says import (
+    CARTS,
+    CONTACTS,
+    ORDERS,
+    REFUNDS,
+    SEARCHES,
+    SHIPMENTS,
+    SURVEYS,
+)
 
 Entry = tuple[Stamp, Said]
 Slots = dict[str, Any]
@@ -21,22 +30,38 @@ Thing = tuple[str, str]
 """Which kind of thing, and its id."""
 
 FORM: Mapping[str, tuple[str, ...]] = {
-    ORDERS: ("basket", "approved", "cancelled"),
+    ORDERS: ("basket", "approved", "cancelled", "failures"),
+    CARTS: ("abandoned", "failures"),
     SHIPMENTS: (
         "order_id",
         "first_promise",
         "latest_promise",
+        "first_zone",
+        "last_zone",
         "handed_over",
         "carrier",
-        "first_scan",
-        "latest_scan",
+        "scans",
         "delivered",
     ),
-    CONTACTS: ("opened", "reason", "order_id", "replied_by_agent", "resolved", "reopened"),
-    SURVEYS: ("sent", "answered", "score", "order_id"),
+    CONTACTS: (
+        "opened",
+        "reason",
+        "order_id",
+        "replied_by_agent",
+        "resolved",
+        "reopened",
+        "waiting",
+    ),
+    SEARCHES: ("found", "unfound"),
+    SURVEYS: ("sent", "answered", "score", "kind", "order_id", "contact_id"),
+    REFUNDS: ("order_id", "promised", "paid"),
 }
 """Kind of thing → the slots that are recomputed here."""
 
+FAILURES_KEPT = 8
+"""How many failed payments of an order or a cart are known: the earliest."""
+
+_DELIVERED = CheckpointStatus.DELIVERED.value
 _MOMENTS = frozenset({"at", "promised_by", "ship_by"})
 
 
@@ -53,8 +78,7 @@ def entries(told: Iterable[Told]) -> dict[Thing, list[Entry]]:
 
 def slots(kind: str, said: Sequence[Entry]) -> Slots:
     """Return the slots of one thing from all that is said of it, sorted by stamp."""
-    filled = _FILLERS[kind](said)
-    return {slot: value for slot, value in filled.items() if value is not None}
+    return _filled(_FILLERS[kind](said))
 
 
 def recorded(facts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[Thing, Slots]:
@@ -77,19 +101,29 @@ def unknown_slots(found: Mapping[Thing, Slots]) -> set[str]:
 
 
 def only_known(found: Mapping[Thing, Slots]) -> dict[Thing, Slots]:
-    """Return the slots that are recomputed here."""
-    return {
+    """Return the slots that are recomputed here, of the things that have any."""
+    known = {
         thing: {slot: value for slot, value in filled.items() if slot in FORM[thing[0]]}
         for thing, filled in found.items()
         if thing[0] in FORM
     }
+    return {thing: filled for thing, filled in known.items() if filled}
 
 
-def stamps(filled: Slots) -> list[datetime]:
-    """Return when each event happened that a slot holds."""
-    inside = (v for v in filled.values() if isinstance(v, dict))
-    found = (v.get("at") or (v.get("told") or v.get("placed") or {}).get("at") for v in inside)
-    return [at for at in found if at is not None]
+def stamps(filled: Any) -> list[datetime]:
+    """Return when each event happened that a slot holds, at whatever depth."""
+    if isinstance(filled, Mapping):
+        if "at" in filled:
+            return [filled["at"]]
+        return [at for value in filled.values() for at in stamps(value)]
+    if isinstance(filled, list):
+        return [at for value in filled for at in stamps(value)]
+    return []
+
+
+def stamp_of(slot: Mapping[str, Any]) -> Stamp:
+    """Return the stamp in a slot, to be compared with others."""
+    return Stamp(slot["at"], slot["source"], slot["id"])
 
 
 def digest(things: Mapping[Thing, Slots]) -> str:
@@ -105,17 +139,25 @@ def shown(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, dict):
         return "(" + ", ".join(shown(part) for part in value.values()) + ")"
+    if isinstance(value, list):
+        return "[" + ", ".join(shown(part) for part in value) + "]"
     return "nothing" if value is None else str(value)
 
 
+def _filled(value: Mapping[str, Any]) -> Slots:
+    return {name: part for name, part in value.items() if part not in (None, [], {})}
+
+
 def _known(value: Mapping[str, Any]) -> Slots:
-    return {name: _moment(name, part) for name, part in value.items() if part is not None}
+    return _filled({name: _moment(name, part) for name, part in value.items()})
 
 
 def _moment(name: str, part: Any) -> Any:
     if isinstance(part, dict):
         return _known(part)
-    if name in _MOMENTS:
+    if isinstance(part, list):
+        return [_moment("", each) for each in part]
+    if name in _MOMENTS and part is not None:
         return datetime.fromisoformat(part).astimezone(UTC)
     return part
 
@@ -138,36 +180,82 @@ def _last(said: Iterable[Entry], *names: str) -> Slots | None:
     return _stamp(found[-1][0]) if found else None
 
 
+def _all(said: Iterable[Entry], *names: str, after: Stamp | None = None) -> list[Slots]:
+    found = (stamp for stamp, _ in _of(said, *names))
+    return [_stamp(stamp) for stamp in found if after is None or stamp > after]
+
+
+def _latest(said: Iterable[Entry], *names: str) -> Stamp | None:
+    found = _of(said, *names)
+    return found[-1][0] if found else None
+
+
+def _least(said: Iterable[Entry], place: int) -> Any:
+    """Return the least of what is named at this place of what was said; None: nothing is."""
+    named = (says[place] for _, says in said if len(says) > place)
+    return min((name for name in named if name is not None), default=None)
+
+
 def _order(said: Sequence[Entry]) -> Slots:
     placed = _of(said, "placed")
-    basket = {"placed": _stamp(placed[0][0]), **placed[0][1][3]} if placed else None
+    basket = {"placed": _stamp(placed[0][0]), **_filled(placed[0][1][3])} if placed else None
     return {
         "basket": basket,
         "approved": _first(said, "approved"),
         "cancelled": _first(said, "cancelled"),
+        "failures": _all(said, "failed")[:FAILURES_KEPT],
+    }
+
+
+def _cart(said: Sequence[Entry]) -> Slots:
+    return {
+        "abandoned": _first(said, "abandoned"),
+        "failures": _all(said, "failed")[:FAILURES_KEPT],
     }
 
 
 def _shipment(said: Sequence[Entry]) -> Slots:
     promises = [_promise(*entry) for entry in _of(said, "promised")]
+    zones = [
+        {"told": _stamp(stamp), "name": says[6]}
+        for stamp, says in _of(said, "promised")
+        if says[6] is not None
+    ]
+    scanned = _of(said, "scanned")
+    arrived = [entry for entry in scanned if entry[1][5].partition("/")[0] == _DELIVERED]
     return {
         "order_id": min(says[3] for _, says in said),
         "first_promise": promises[0] if promises else None,
         "latest_promise": promises[-1] if promises else None,
+        "first_zone": zones[0] if zones else None,
+        "last_zone": zones[-1] if zones else None,
         "handed_over": _first(said, "handed_over"),
-        "carrier": min((says[4] for _, says in said if says[4] is not None), default=None),
-        "first_scan": _first(said, "scanned", "scanned_delivered"),
-        "latest_scan": _last(said, "scanned", "scanned_delivered"),
-        "delivered": _first(said, "delivered", "scanned_delivered"),
+        "carrier": _least(said, 4),
+        "scans": _scans(scanned),
+        "delivered": min(
+            (_stamp(stamp) for stamp, _ in [*arrived, *_of(said, "delivered")]),
+            key=stamp_of,
+            default=None,
+        ),
+    }
+
+
+def _scans(scanned: Iterable[Entry]) -> Slots:
+    found: dict[str, list[Stamp]] = {}
+    for stamp, says in scanned:
+        found.setdefault(says[5], []).append(stamp)
+    return {
+        name: {"first": _stamp(seen[0]), "last": _stamp(seen[-1])} for name, seen in found.items()
     }
 
 
 def _promise(stamp: Stamp, says: Said) -> Slots:
-    return {"told": _stamp(stamp), **{k: v for k, v in says[5].items() if v is not None}}
+    return {"told": _stamp(stamp), **_filled(says[5])}
 
 
 def _contact(said: Sequence[Entry]) -> Slots:
     opened = _of(said, "opened")
+    answered = _latest(said, "replied_by_agent", "resolved")
     return {
         "opened": _first(said, "opened"),
         "reason": opened[0][1][3] if opened else None,
@@ -175,22 +263,41 @@ def _contact(said: Sequence[Entry]) -> Slots:
         "replied_by_agent": _last(said, "replied_by_agent"),
         "resolved": _last(said, "resolved"),
         "reopened": _last(said, "reopened"),
+        "waiting": _all(said, "opened", "reopened", "replied_by_customer", after=answered),
+    }
+
+
+def _search(said: Sequence[Entry]) -> Slots:
+    return {
+        "found": _last(said, "found"),
+        "unfound": _all(said, "unfound", after=_latest(said, "found")),
     }
 
 
 def _survey(said: Sequence[Entry]) -> Slots:
-    answered = _of(said, "answered")
+    answered, sent = _of(said, "answered"), _of(said, "sent")
     return {
         "sent": _first(said, "sent"),
         "answered": _first(said, "answered"),
-        "score": answered[0][1][4] if answered else None,
-        "order_id": min((says[3] for _, says in said if says[3] is not None), default=None),
+        "score": answered[0][1][6] if answered else None,
+        "kind": answered[0][1][5] if answered else _least(sent, 5),
+        "order_id": _least(said, 3),
+        "contact_id": _least(said, 4),
     }
+
+
+def _refund(said: Sequence[Entry]) -> Slots:
+    promised = _of(said, "promised")
+    first = {"told": _stamp(promised[0][0]), "promised_by": promised[0][1][4]} if promised else None
+    return {"order_id": _least(said, 3), "promised": first, "paid": _first(said, "paid")}
 
 
 _FILLERS: Mapping[str, Callable[[Sequence[Entry]], Slots]] = {
     ORDERS: _order,
+    CARTS: _cart,
     SHIPMENTS: _shipment,
     CONTACTS: _contact,
+    SEARCHES: _search,
     SURVEYS: _survey,
+    REFUNDS: _refund,
 }

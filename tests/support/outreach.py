@@ -13,7 +13,14 @@ from services.contracts import ids
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, Event
 from services.contracts.people import ConsentChanged, CustomerUpdated
-from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened, Tier
+from services.contracts.problems import (
+    TIERS_OF,
+    ProblemChanged,
+    ProblemCleared,
+    ProblemKind,
+    ProblemOpened,
+    Tier,
+)
 from services.contracts.stream import Barrier
 from services.contracts.topics import Topic
 from services.kit.clock import SystemClock
@@ -52,6 +59,26 @@ def cleared(customer: str, at: datetime, clearing: str = "solved", **fields: Any
     """Return the end of that problem."""
     named = _named(customer, at, Tier.LATE, **fields)
     return _problem(ProblemCleared(**named, clearing=clearing), customer, at)
+
+
+def trouble(
+    customer: str,
+    kind: ProblemKind,
+    at: datetime,
+    subject: str = "customer",
+    order_id: str | None = None,
+    **fields: Any,
+) -> Event[Any]:
+    """Return the opening of a problem of any kind, in its first tier; about no order and no date."""
+    named = {
+        "problem_id": ids.problem_id(customer, subject, kind, 1),
+        "kind": kind,
+        "subject": subject,
+        "order_id": order_id,
+        "promised_by": None,
+    }
+    tier = TIERS_OF[kind][0]
+    return _problem(ProblemOpened(**_named(customer, at, tier, **named, **fields)), customer, at)
 
 
 def problem_id(customer: str) -> str:
@@ -223,5 +250,5 @@ def _named(customer: str, at: datetime, tier: Tier, **fields: Any) -> dict[str, 
 
 
 def _problem(data: Any, customer: str, at: datetime) -> Event[Any]:
-    name = f"{data.TYPE}-{customer}-{data.tier}-{at.isoformat()}"
+    name = f"{data.TYPE}-{data.problem_id}-{data.tier}-{at.isoformat()}"
     return event(data, at=at, customer=customer, source=PREDICTOR, event_id=str(ids.derive(name)))

@@ -1,1 +1,1 @@
-"""Fits models from recorded events through the facts and features of the stream; nothing here runs in it."""
+"""Risk models from records: never imported by the stream."""

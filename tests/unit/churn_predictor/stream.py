@@ -10,7 +10,7 @@ from uuid import UUID
 import services.churn_predictor
 from services.churn_predictor.exchange import Owners
 from services.churn_predictor.partition import Output, Partition, Refused
-from services.churn_predictor.rules import Rules
+from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import model_digest, read_scorecard
 from services.contracts import events
 from services.contracts import topics as t
@@ -21,9 +21,15 @@ from services.kit.records import read_event
 from services.kit.stores import MemoryStore
 
 _MODELS = Path(services.churn_predictor.__file__).parent / "models"
-_RAW = (_MODELS / "complaint-risk.json").read_bytes()
-CARD = read_scorecard(_RAW)
-RULES = Rules(CARD, model_digest(_RAW))
+
+
+def _shipped(name: str) -> Model:
+    raw = (_MODELS / name).read_bytes()
+    return Model(read_scorecard(raw), model_digest(raw))
+
+
+RULES = Rules(_shipped("complaint-risk.json"), _shipped("lapse-risk.json"))
+CARD = RULES.complaint.card
 _TOPICS = (*t.TICKED, t.TICKS, t.FACTS_CHANGELOG)
 TOPIC_IDS = {topic.name: UUID(int=n) for n, topic in enumerate(_TOPICS, 1)}
 EVERYTHING_HEARD = {

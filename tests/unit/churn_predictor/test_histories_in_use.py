@@ -1,5 +1,6 @@
 """When histories are counted at all: where the model looks at them, or the deployment says so."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from services.churn_predictor.facts import Facts
 from services.churn_predictor.features import FROM_HISTORIES, features
 from services.churn_predictor.learning import learn
 from services.churn_predictor.parcels import parcels
-from services.churn_predictor.rules import Rules
+from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import read_scorecard
 from services.churn_predictor.settings import HistoriesUse, Settings
 from services.kit.kafka_clients import partition_of
@@ -35,7 +36,7 @@ def settings(**more: Any) -> Settings:
 
 def looking_at(feature: str) -> Rules:
     tables = with_tables({"feature": feature, "edges": [], "points": [0.0]})
-    return Rules(read_scorecard(changed(**tables)), "digest")
+    return replace(RULES, complaint=Model(read_scorecard(changed(**tables)), "digest"))
 
 
 def test_the_features_that_are_named_are_those_that_histories_change() -> None:

@@ -381,7 +381,7 @@ def test_a_parcel_behind_the_horizon_stays_until_its_open_problem_ends() -> None
     stream = Stream()
     stream.tick(START)
     due = START + 390 * DAY
-    stream.give(placed(), promised(by=due))
+    stream.give(promised(by=due))
     opened = stream.tick_said(due + HOUR)
     behind = stream.tick_said(START + 402 * DAY)
     ended = stream.tick_said(due + 61 * DAY)

@@ -234,6 +234,32 @@ def test_problems_are_counted_by_kind_and_end() -> None:
     assert problems.by_kind == {"delivery_delay": 3}
 
 
+def nameless(kind: type[Fact], of: ProblemKind, at: datetime, **more: Any) -> Event[Any]:
+    """One that is about no order, and about no date."""
+    named = problem(kind, "none", at, of, **more)
+    told = named.data.model_copy(update={"order_id": None, "promised_by": None})
+    return event(told, at=at)
+
+
+def test_problems_about_no_order_are_counted_and_touch_no_figure_about_orders() -> None:
+    facts = [*late("a", 3 * DAY), answered("a", 1, START + 12 * DAY)]
+    troubles = [nameless(ProblemOpened, kind, START + DAY) for kind in ProblemKind]
+    troubles += [
+        nameless(ProblemCleared, kind, START + 2 * DAY, clearing=Clearing.EXPIRED)
+        for kind in ProblemKind
+    ]
+    about = step("none") | {"order_id": None}
+    told = [event(OutreachSent(**about), at=START + DAY)]
+    told += [wrote(None, ContactReason.COMPLAINT, START + 2 * DAY)]
+
+    found, before = report([*facts, *troubles, *told]), report(facts)
+    assert found.problems.by_kind == {kind.value: 1 for kind in sorted(ProblemKind)}
+    assert (found.problems.opened, found.problems.cleared) == (len(ProblemKind), len(ProblemKind))
+    assert found.complaints == before.complaints
+    assert found.lead_time_hours == before.lead_time_hours
+    assert found.late_orders == before.late_orders
+
+
 def test_a_complaint_counts_once_per_order_and_by_its_first_word() -> None:
     facts = [
         wrote("a", ContactReason.WHERE_IS_MY_ORDER, START + 5 * HOUR),

@@ -7,6 +7,7 @@ from rich.console import Console
 from services.demo.figures import (
     Contacts,
     LateOrders,
+    Problems,
     Suppressed,
 )
 from services.demo.summary import summarise
@@ -38,6 +39,14 @@ def test_a_sound_run_says_so() -> None:
     assert "42 orders of a simulated shop (seed 1)" in text
     assert "suppressed: consent" in text
     assert "note: everything is invented" in text
+
+
+def test_every_kind_of_trouble_is_told_the_most_frequent_first() -> None:
+    kinds = {"cart_abandoned": 3, "delivery_delay": 5, "scan_stalled": 3}
+    text = said(problems=Problems(opened=11, cleared=4, retracted=1, by_kind=kinds))
+    places = [text.index(words) for words in ("delivery delay", "cart abandoned", "scan stalled")]
+    assert places == sorted(places)
+    assert "11 times something went wrong" in text
 
 
 def test_a_double_contact_is_shouted() -> None:

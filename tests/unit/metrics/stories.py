@@ -29,6 +29,7 @@ from services.contracts.outreach import (
 )
 from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import (
+    TIERS_OF,
     Actor,
     Clearing,
     ProblemChanged,
@@ -120,6 +121,27 @@ def problem(order: str, episode: int = 1) -> dict[str, Any]:
         "promised_by": at(0),
         "actor": Actor.US,
     }
+
+
+def trouble(kind: ProblemKind, hours: float, tier: Tier | None = None) -> Read:
+    """Return the opening of a problem of any kind that is about no order, in its first tier."""
+    fact = ProblemOpened(
+        problem_id=ids.problem_id(CUSTOMER, "customer", kind, 1),
+        kind=kind,
+        subject="customer",
+        episode=1,
+        tier=tier or TIERS_OF[kind][0],
+        deadline=at(0),
+        actor=Actor.US,
+    )
+    return event(fact, hours)
+
+
+def no_longer(opening: Read, hours: float, clearing: Clearing = Clearing.SOLVED) -> Read:
+    """Return the end of the problem that this opened."""
+    assert isinstance(opening.record, Event)
+    told = opening.record.data.model_dump()
+    return event(ProblemCleared(**told, clearing=clearing), hours)
 
 
 def opened(order: str, hours: float, tier: Tier = Tier.OVERDUE) -> Read:

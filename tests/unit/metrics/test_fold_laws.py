@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from services.contracts import topics as t
 from services.contracts.contacts import ContactReason
 from services.contracts.outreach import Outcome, Suppression
-from services.contracts.problems import Clearing, Tier
+from services.contracts.problems import Clearing, ProblemKind, Tier
 from services.contracts.stream import Account
 from services.metrics import kpis
 from services.metrics.facts import State
@@ -25,6 +25,7 @@ from tests.unit.metrics.stories import (
     sent,
     series,
     tick,
+    trouble,
     unknown,
     withdrawn,
 )
@@ -50,6 +51,7 @@ RECORDS = st.one_of(
     st.builds(complained, ORDERS, HOURS, st.sampled_from(list(ContactReason))),
     st.builds(answered, ORDERS, HOURS, st.integers(1, 5), st.sampled_from(["s-1", "s-2"])),
     st.builds(opened, ORDERS, HOURS, st.sampled_from(list(Tier))),
+    st.builds(trouble, st.sampled_from(list(ProblemKind)), HOURS, st.sampled_from(list(Tier))),
     st.builds(changed, ORDERS, HOURS, st.sampled_from(list(Tier))),
     st.builds(cleared, ORDERS, HOURS, st.sampled_from(list(Clearing))),
     st.builds(decided, ORDERS, HOURS, st.sampled_from(list(Outcome))),

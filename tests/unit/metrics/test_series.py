@@ -1,11 +1,27 @@
 """Every series exists from the start, is in the contract, and labels stay bounded."""
 
+import pytest
 from prometheus_client.core import Metric as Family
 
 from services.contracts import metric_names
+from services.contracts.problems import TIERS_OF, Clearing, ProblemKind, Tier
 from services.metrics.exporter import MOST_PLAYBOOKS, render
 from services.metrics.facts import State
-from tests.unit.metrics.stories import Read, decided, event, fold_all, opened, sent, series
+from tests.unit.metrics.stories import (
+    Read,
+    barrier,
+    complained,
+    counted,
+    decided,
+    event,
+    fold_all,
+    folded,
+    no_longer,
+    opened,
+    sent,
+    series,
+    trouble,
+)  # fmt: skip
 
 MOST_SERIES = 2_000
 BUSINESS = metric_names.METRICS[metric_names.METRICS.index(metric_names.EVENTS) :]
@@ -50,6 +66,64 @@ def test_series_exist_at_zero_before_anything_happened() -> None:
         "care_unaccounted_records{topic=purchases}",
     ):
         assert name in figures
+
+
+def test_every_kind_of_problem_has_its_series_and_only_the_tiers_it_can_reach() -> None:
+    figures = series(State())
+
+    tiers = {name for name in figures if name.startswith("care_problems_open{")}
+    assert tiers == {
+        f"care_problems_open{{kind={kind},tier={tier}}}"
+        for kind in TIERS_OF
+        for tier in TIERS_OF[kind]
+    }
+    for kind in ProblemKind:
+        assert f"care_problems_opened_total{{kind={kind}}}" in figures
+        for clearing in Clearing:
+            assert f"care_problems_cleared_total{{kind={kind},clearing={clearing}}}" in figures
+
+
+@pytest.mark.parametrize("kind", list(ProblemKind))
+def test_a_problem_about_no_order_is_counted_until_it_ends(kind: ProblemKind) -> None:
+    opening = trouble(kind, 1)
+    tier = TIERS_OF[kind][0]
+    open_now = f"care_problems_open{{kind={kind},tier={tier}}}"
+
+    figures = counted(folded(opening, opening))
+    assert figures[open_now] == figures[f"care_problems_opened_total{{kind={kind}}}"] == 1
+    over = folded(opening, no_longer(opening, 2, Clearing.EXPIRED))
+    assert f"care_problems_cleared_total{{kind={kind},clearing=expired}}" in counted(over)
+    assert series(over)[open_now] == 0
+    assert over.orders == {}
+
+
+def test_a_message_about_no_order_is_a_contact_and_judges_no_complaint() -> None:
+    opening = trouble(ProblemKind.CART_ABANDONED, 1)
+    told = sent("o-1", 2).record.data.model_copy(  # type: ignore[union-attr]
+        update={"order_id": None, "problem_id": opening.record.data.problem_id}  # type: ignore[union-attr]
+    )
+
+    state = folded(opening, complained("o-1", 3), event(told, 2), barrier(9))
+    figures = counted(state)
+    assert figures["care_contacts_total{playbook=delivery_late,channel=email,outcome=sent}"] == 1
+    assert figures["care_complaints_total{reached_first=false}"] == 1
+    assert figures["care_problem_to_contact_seconds_sum{}"] == 3600
+
+
+def test_a_tier_its_kind_never_reaches_is_shown_while_somebody_claims_it() -> None:
+    claimed = trouble(ProblemKind.CART_ABANDONED, 1, Tier.LATE)
+    name = "care_problems_open{kind=cart_abandoned,tier=late}"
+
+    assert series(folded(claimed))[name] == 1
+    assert name not in series(folded(claimed, no_longer(claimed, 2)))
+
+
+def test_everything_at_once_stays_within_what_one_pod_may_expose() -> None:
+    """Every kind in every tier, claimed or not, and more playbooks than have series of their own."""
+    told = [trouble(kind, 1, tier) for kind in ProblemKind for tier in Tier]
+    told += [playbook_decision(f"p{number:03}") for number in range(MOST_PLAYBOOKS + 20)]
+
+    assert len(series(fold_all(told))) < MOST_SERIES
 
 
 def test_nothing_is_said_of_topics_with_personal_data_but_their_dead_letters() -> None:

@@ -37,6 +37,8 @@ PROBLEM = {
 minutes = st.integers(0, 40).map(lambda n: START + timedelta(minutes=n))
 tiers = st.sampled_from(Tier)
 risks = st.none() | st.sampled_from([0.1, 0.5])
+orders = st.sampled_from([None, "o-1", "o-2"])
+promises = st.none() | st.just(START)
 
 
 def added_by(told: Iterable[tuple[Event[Any], int]]) -> Additions:
@@ -48,18 +50,21 @@ def added_by(told: Iterable[tuple[Event[Any], int]]) -> Additions:
 
 
 def problem_events() -> st.SearchStrategy[Any]:
+    named = st.builds(
+        lambda order, by: {**PROBLEM, "order_id": order, "promised_by": by}, orders, promises
+    )
     opened = st.builds(
-        lambda t, r: ProblemOpened(**PROBLEM, tier=t, complaint_risk=r), tiers, risks
+        lambda n, t, r: ProblemOpened(**n, tier=t, complaint_risk=r), named, tiers, risks
     )
     changed = st.builds(
-        lambda t, r: ProblemChanged(
-            **PROBLEM, tier=t, complaint_risk=r, previous_tier=Tier.AT_RISK
-        ),
+        lambda n, t, r: ProblemChanged(**n, tier=t, complaint_risk=r, previous_tier=Tier.AT_RISK),
+        named,
         tiers,
         risks,
     )
     cleared = st.builds(
-        lambda t, how: ProblemCleared(**PROBLEM, tier=t, clearing=how),
+        lambda n, t, how: ProblemCleared(**n, tier=t, clearing=how),
+        named,
         tiers,
         st.sampled_from(["solved", "retracted", "expired"]),
     )
@@ -68,7 +73,6 @@ def problem_events() -> st.SearchStrategy[Any]:
 
 def contact_events() -> st.SearchStrategy[Any]:
     names = st.sampled_from(["k-1", "k-2"])
-    orders = st.sampled_from([None, "o-1", "o-2"])
     return (
         st.builds(
             lambda k, o: ContactOpened(contact_id=k, channel="chat", reason="other", order_id=o),

@@ -10,7 +10,7 @@ import pytest
 from services.contracts.contacts import SurveyKind
 from services.contracts.outreach import Suppression
 from services.contracts.people import ConsentStatus, MessageClass
-from services.contracts.problems import Clearing, Tier
+from services.contracts.problems import Clearing, ProblemKind, Tier
 from services.outreach import gates
 from services.outreach.facts import Ending, SurveyAnswer
 from services.outreach.gates import GATES, Gate, Situation, first_no, judge
@@ -80,6 +80,63 @@ def test_who_wrote_first_needs_no_notice(known: Any, is_known: bool) -> None:
     found = refusal(gates.not_already_known, situation(contacts=(known,)))
 
     assert found is (Suppression.ALREADY_KNOWN if is_known else None)
+
+
+@pytest.mark.parametrize("order", ["o-1", None])
+def test_a_word_about_anything_may_be_about_a_problem_that_names_no_order(
+    order: str | None,
+) -> None:
+    nameless = situation(problem=problem(order_id=None), contacts=(contact(order),))
+    poor = SurveyAnswer(CUSTOMER, "s-1", NOON, SurveyKind.CSAT, 1, order)
+
+    ruling = gates.not_already_known(nameless, POLICY)
+    assert ruling.suppression is Suppression.ALREADY_KNOWN
+    assert ("names none" in ruling.verdict.because) is (order is not None)
+    nameless = situation(problem=problem(order_id=None), answers=(poor,))
+    assert refusal(gates.not_already_known, nameless) is Suppression.ALREADY_KNOWN
+
+
+def about_contact(kind: ProblemKind, subject: str = "k-1", **changes: Any) -> Any:
+    return problem(kind=kind, subject=subject, tier=Tier.OVERDUE, **changes)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "known", "is_known"),
+    [
+        (about_contact(ProblemKind.CONTACT_UNANSWERED), contact("o-1"), False),
+        (about_contact(ProblemKind.CONTACT_UNANSWERED, order_id=None), contact(None), False),
+        (about_contact(ProblemKind.CONTACT_REOPENED), contact("o-1"), False),
+        # They wrote again, in another contact: somebody will see that one.
+        (about_contact(ProblemKind.CONTACT_UNANSWERED, "k-9"), contact("o-1"), True),
+        (about_contact(ProblemKind.CONTACT_REOPENED, "k-9"), contact(None), True),
+        # Several contacts about one order are the problem together, whichever is its subject.
+        (about_contact(ProblemKind.CONTACT_REPEATED, "o-1"), contact("o-1"), False),
+        (about_contact(ProblemKind.CONTACT_REPEATED, "k-9"), contact("o-1"), False),
+        (about_contact(ProblemKind.CONTACT_REPEATED, "o-1"), contact(None), True),
+        # Whatever its id, a contact is never the parcel or the refund.
+        (about_contact(ProblemKind.SCAN_STALLED), contact("o-1"), True),
+        (about_contact(ProblemKind.REFUND_OVERDUE), contact("o-1"), True),
+    ],
+)
+def test_the_contact_that_is_the_problem_is_no_word_about_the_problem(
+    trouble: Any, known: Any, is_known: bool
+) -> None:
+    ruling = gates.not_already_known(situation(problem=trouble, contacts=(known,)), POLICY)
+
+    assert (ruling.suppression is Suppression.ALREADY_KNOWN) is is_known
+    if not is_known:
+        assert "but the one the problem is about" in ruling.verdict.because
+
+
+@pytest.mark.parametrize(("survey", "is_known"), [("s-1", False), ("s-2", True)])
+def test_the_answer_that_is_the_problem_is_no_word_about_the_problem(
+    survey: str, is_known: bool
+) -> None:
+    trouble = about_contact(ProblemKind.SURVEY_POOR, "s-1")
+    answer = SurveyAnswer(CUSTOMER, survey, NOON, SurveyKind.CSAT, 1, "o-1")
+
+    known = situation(problem=trouble, answers=(answer,))
+    assert passes(gates.not_already_known, known) is not is_known
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,13 @@ from jinja2 import DictLoader, FileSystemLoader
 from pydantic import TypeAdapter, ValidationError
 
 from services.contracts.people import MailAddress
+from services.contracts.problems import ProblemKind
 from services.outreach.channels import _written
 from services.outreach.messages import (
     LANGUAGES,
+    NAMES_AN_ORDER,
     PARTS,
+    TELLS_A_DATE,
     Envelope,
     Letter,
     Templates,
@@ -120,11 +123,51 @@ def test_a_template_reaches_nothing_but_its_letter(source: str) -> None:
 
 def test_a_missing_part_is_named_at_the_start() -> None:
     with pytest.raises(WrongTemplate, match=re.escape("x/en.subject")):
-        Templates(DictLoader({})).check(["x"])
+        Templates(DictLoader({})).check([("x", ProblemKind.DELIVERY_DELAY)])
 
 
 def test_shipped_templates_are_complete() -> None:
-    shipped().check(NAMES)
+    shipped().check((name, ProblemKind.DELIVERY_DELAY) for name in NAMES)
+
+
+def saying(plain: str) -> Templates:
+    parts = {f"x/{language}.{part}": "ok" for language in LANGUAGES for part in PARTS}
+    return Templates(DictLoader({**parts, "x/de.txt": plain}))
+
+
+def refused(plain: str, kind: ProblemKind) -> bool:
+    try:
+        saying(plain).check([("x", kind)])
+    except WrongTemplate as error:
+        return f"x/de.txt for {kind}" in str(error)
+    return False
+
+
+@pytest.mark.parametrize("kind", list(ProblemKind))
+def test_a_template_that_needs_what_its_problems_may_not_tell_is_refused_at_the_start(
+    kind: ProblemKind,
+) -> None:
+    assert refused("{{ promised_on }}", kind) is (kind not in TELLS_A_DATE)
+    assert refused("{{ order_id }}", kind) is (kind not in NAMES_AN_ORDER)
+    assert refused("{% if name %}{{ missing }}{% endif %}", kind)
+
+
+@pytest.mark.parametrize("kind", list(ProblemKind))
+def test_a_template_that_asks_first_is_good_for_every_kind(kind: ProblemKind) -> None:
+    asking = "{% if order_id %}about {{ order_id }}{% endif %}"
+    assert not refused(asking + "{% if promised_on %} by {{ promised_on }}{% endif %}", kind)
+    # Both ways are looked at.
+    assert refused("{% if order_id %}{{ order }}{% endif %}", kind)
+
+
+def test_what_a_letter_does_not_hold_is_never_written() -> None:
+    spare = replace(letter("de"), order_id=None, promised_by=None)
+    asking = "{% if order_id %}{{ order_id }}{% else %}you{% endif %}"
+
+    assert saying(asking).render("x", spare).plain == "you"
+    for part in ("{{ order_id }}", "{{ promised_on }}", "{{ order_id or promised_on }}"):
+        with pytest.raises(WrongTemplate, match="is not told of every problem"):
+            saying(part).render("x", spare)
 
 
 @given(st.text(max_size=60))

@@ -6,7 +6,7 @@ import pytest
 
 from services.contracts.outreach import Mode
 from services.contracts.people import MessageClass
-from services.contracts.problems import Actor, ProblemKind, Tier
+from services.contracts.problems import TIERS_OF, Actor, ProblemKind, Tier
 from services.outreach.playbook import (
     Reached,
     WrongPlaybook,
@@ -92,6 +92,35 @@ def test_a_folder_without_playbooks_is_refused(tmp_path: object) -> None:
 )
 def test_kind_and_tier_make_a_playbook_due(changes: dict[str, object], is_due: bool) -> None:
     assert bool(names(replace(REACHED, **changes))) is is_due  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "tiers"), list(TIERS_OF.items()))
+def test_a_playbook_may_be_about_any_kind_and_is_due_in_the_tiers_it_names(
+    kind: ProblemKind, tiers: tuple[Tier, ...]
+) -> None:
+    text = LATE.replace("delivery_delay", kind)
+    for tier in Tier:
+        named = text.replace("[late]", f"[{tier}]")
+        if tier not in tiers:
+            with pytest.raises(WrongPlaybook, match=f"{kind} never reaches {tier}"):
+                parse(named, "x")
+            continue
+        assert names(replace(REACHED, kind=kind, tier=tier), named) == ["delivery_late"]
+        assert names(replace(REACHED, tier=tier), named) == (
+            ["delivery_late"] if kind is REACHED.kind else []
+        )
+
+
+@pytest.mark.parametrize("kind", list(ProblemKind))
+def test_a_kind_without_a_playbook_makes_nothing_due(kind: ProblemKind) -> None:
+    shipped = load_playbooks(SHIPPED)
+    due = {
+        p.name
+        for tier in TIERS_OF[kind]
+        for p in triggered_by(replace(REACHED, kind=kind, tier=tier), shipped)
+    }
+
+    assert bool(due) is (kind is ProblemKind.DELIVERY_DELAY)
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,11 @@ def busy() -> Played:
 
 
 def by(events: Iterable[Event], name: str) -> dict[str, list[Event]]:
-    """The events by one of their ids, in the order in which they happened."""
+    """The events that have this id, by it, in the order in which they happened."""
     found: dict[str, list[Event]] = defaultdict(list)
     for event in sorted(events, key=time_of):
-        found[event["data"].get(name)].append(event)
+        if name in event["data"]:
+            found[event["data"][name]].append(event)
     return found
 
 

@@ -11,14 +11,25 @@ from services.contracts.contacts import (
     ContactReopened,
     ContactReplied,
     ContactResolved,
+    HelpPlace,
+    HelpSearched,
     ReplyBy,
     SurveyAnswered,
     SurveyKind,
     SurveySent,
 )
-from services.contracts.deliveries import CheckpointStatus, ShipmentPromised
+from services.contracts.deliveries import CheckpointStatus, ShipmentCheckpoint, ShipmentPromised
 from services.contracts.envelope import Event, Fact
-from services.contracts.purchases import OrderApproved
+from services.contracts.purchases import (
+    CartAbandoned,
+    OrderApproved,
+    OrderLine,
+    OrderPlaced,
+    PaymentFailed,
+    PaymentFailure,
+    RefundPaid,
+    RefundPromised,
+)
 from services.verifier.collect import collect
 from services.verifier.judge import verify
 from services.verifier.verdict import Verdict
@@ -51,15 +62,65 @@ def facts(fact: Any, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Fact
     return st.builds(fact, **fields)
 
 
-surveys = {"survey_id": names, "kind": st.just(SurveyKind.CSAT), "order_id": st.none() | orders}
-others = st.one_of(
-    facts(OrderApproved, order_id=orders),
+surveys = {
+    "survey_id": names,
+    "kind": st.sampled_from(SurveyKind),
+    "order_id": st.none() | orders,
+    "contact_id": st.none() | names,
+}
+lines = st.lists(
+    facts(
+        OrderLine,
+        product_id=names,
+        seller_id=st.none() | names,
+        category=st.none() | names,
+        price_minor=st.integers(1, 3),
+    ),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+money = {"currency": st.just("EUR"), "amount_minor": st.just(1)}
+parcel = {"shipment_id": parcels, "order_id": orders}
+zones = st.none() | st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo"])
+CONTACTS = (
     facts(ContactReplied, contact_id=names, by=st.sampled_from(ReplyBy)),
     facts(ContactResolved, contact_id=names),
     facts(ContactReopened, contact_id=names),
+    facts(
+        HelpSearched,
+        search_id=names,
+        place=st.just(HelpPlace.FAQ),
+        found=st.booleans(),
+        order_id=st.none() | orders,
+    ),
     facts(SurveySent, **surveys),
     facts(SurveyAnswered, **surveys, score=st.integers(1, 5)),
 )
+PURCHASES = (
+    facts(OrderApproved, order_id=orders),
+    facts(OrderPlaced, order_id=orders, currency=st.just("EUR"), lines=lines),
+    facts(CartAbandoned, cart_id=names, currency=st.just("EUR"), lines=lines),
+    facts(
+        PaymentFailed,
+        payment_id=names,
+        reason=st.just(PaymentFailure.DECLINED),
+        order_id=st.none() | orders,
+        cart_id=names,
+    ),
+    facts(RefundPromised, refund_id=names, order_id=orders, **money, promised_by=moments(0, 6)),
+    facts(RefundPaid, refund_id=names, order_id=orders, **money),
+)
+DELIVERIES = (
+    facts(
+        ShipmentCheckpoint,
+        **parcel,
+        carrier=carriers,
+        status=st.sampled_from(CheckpointStatus),
+        substatus=st.none() | st.sampled_from(["002", "009"]),
+    ),
+    facts(ShipmentPromised, **parcel, promised_by=moments(0, 6), time_zone=zones),
+)
+others = st.one_of(*CONTACTS, *PURCHASES, *DELIVERIES)
 
 
 @st.composite
@@ -70,7 +131,7 @@ def happenings(draw: st.DrawFn) -> Event[Any]:
         "source": draw(st.sampled_from(["/shop/a", "/shop/b"])),
         "at": draw(st.one_of(moments(-1, 9), moments(-1, 9), moments(-402, -396), moments(9, 12))),
     }
-    parcel: dict[str, Any] = {"shipment": draw(parcels), "order": draw(orders)}
+    of_parcel: dict[str, Any] = {"shipment": draw(parcels), "order": draw(orders)}
     by = draw(moments(0, 6))
     happened: Event[Any] = draw(
         st.sampled_from(
@@ -78,24 +139,24 @@ def happenings(draw: st.DrawFn) -> Event[Any]:
                 lambda: placed(draw(orders), draw(st.integers(1, 4)), 2, **envelope),
                 lambda: cancelled(draw(orders), **envelope),
                 lambda: promised(
-                    **parcel, by=by, ship_by=draw(st.none() | moments(0, 4)), **envelope
+                    **of_parcel, by=by, ship_by=draw(st.none() | moments(0, 4)), **envelope
                 ),
-                lambda: promised(**parcel, by=by, **envelope),
-                lambda: handed_over(**parcel, carrier=draw(carriers), **envelope),
+                lambda: promised(**of_parcel, by=by, **envelope),
+                lambda: handed_over(**of_parcel, carrier=draw(carriers), **envelope),
                 lambda: scanned(
-                    **parcel,
+                    **of_parcel,
                     carrier=draw(carriers),
                     status=draw(st.sampled_from(CheckpointStatus)),
                     **envelope,
                 ),
-                lambda: delivered(**parcel, carrier=draw(st.none() | carriers), **envelope),
+                lambda: delivered(**of_parcel, carrier=draw(st.none() | carriers), **envelope),
                 lambda: wrote(draw(names), draw(st.none() | orders), **envelope),
-                lambda: event(draw(others), **envelope),
+                *[lambda: event(draw(others), **envelope)] * 8,
             ]
         )
     )()
-    if isinstance(happened.data, ShipmentPromised):
-        # Told a horizon ahead, a parcel outlives it with its open problem: not followed (`lives`).
+    if isinstance(happened.data, ShipmentPromised | RefundPromised):
+        # Promised a horizon ahead, a thing outlives it with its open problem: not followed (`lives`).
         happened = happened.model_copy(update={"time": max(happened.time, START - DAY)})
     # Few enough that ids come again, also with other content, but never on another topic.
     return happened.model_copy(update={"id": f"{happened.type}-{draw(st.integers(0, 60))}"})

@@ -1,137 +1,338 @@
-"""What a parcel leads to at which tick, worked out by hand."""
+"""The rules of one watch, worked out by hand: when a step has passed, and what becomes of an episode."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from services.contracts.problems import Band, DecisionPoint, ProblemKind
+from services.contracts.problems import Actor, Band, DecisionPoint, ProblemKind, Tier
 from services.contracts.stream import Tick
+from services.contracts.tolerances import Tolerances
+from services.verifier.evidence import Stamp
 from services.verifier.heard import Heard, Mark
-from services.verifier.promises import Course, Known, World, course
+from services.verifier.promises import Course, Teller, World
 from services.verifier.timeline import Timeline
+from services.verifier.watches import Step, Watch
 from tests.factories import DAY, HOUR, SHOP, START
 
-PROMISE = START + 5 * DAY
 DAYS = 80
-CARRIER, PUBLISHER = "carrier:dhl", f"publisher:{SHOP}"
+SCANS, PUBLISHER = "scans:dhl", f"publisher:{SHOP}"
+KIND = ProblemKind.DELIVERY_DELAY
 
 
-def stamp(at: datetime) -> dict[str, Any]:
-    return {"at": at, "source": SHOP, "id": f"e-{at.isoformat()}"}
+def day(number: float) -> datetime:
+    return START + number * DAY
 
 
-def parcel(**slots: Any) -> dict[str, Any]:
-    promise = {"told": stamp(START), "promised_by": PROMISE, "ship_by": START + 2 * DAY}
-    return {"order_id": "o-1", "first_promise": promise, **slots}
+def stamp(number: float, name: str = "") -> Stamp:
+    return Stamp(day(number), SHOP, name or f"e-{number}")
 
 
-def world(heard: dict[str, int]) -> World:
-    """One tick a day, its number the day; each feed is heard daily until its last day."""
-    ticks = [Tick(number=n, at=START + n * DAY, ends={}, barrier="b") for n in range(DAYS)]
-    marks = {
-        feed: [Mark(n, START + n * DAY, n + 1) for n in range(last + 1)]
-        for feed, last in heard.items()
-    }
-    return World(Timeline(ticks), Heard([marks]))
+def step(number: float, tier: Tier = Tier.OVERDUE, feed: str | None = None) -> Step:
+    return Step(day(number), tier, feed)
+
+
+def watch(*steps: Step, anchor: float = 1, **fields: Any) -> Watch:
+    return Watch(stamp(anchor), steps, fields.pop("end", None), Actor.US, **fields)
+
+
+def world(heard: dict[str, list[int]], **tolerances: Any) -> World:
+    """One tick a day, its number the day; each feed is heard at the days named."""
+    ticks = [Tick(number=n, at=day(n), ends={}, barrier="b") for n in range(DAYS)]
+    marks = {feed: [Mark(n, day(n), n + 1) for n in days] for feed, days in heard.items()}
+    return World(Timeline(ticks), Heard([marks]), Tolerances(**tolerances))
 
 
 def told(
-    *story: tuple[int, dict[str, Any]],
-    kind: ProblemKind = ProblemKind.DELIVERY_DELAY,
-    heard: dict[str, int] | None = None,
+    *story: tuple[int, Watch | None],
+    heard: dict[str, list[int]] | None = None,
     band: Band = Band.LOW,
+    kind: ProblemKind = KIND,
+    **tolerances: Any,
 ) -> Course:
-    known = [Known(day, slots, None) for day, slots in story]
-    ends = [*(day for day, _ in story[1:]), DAYS]
-    feeds = {CARRIER: DAYS, PUBLISHER: DAYS} if heard is None else heard
-
-    def model(point: DecisionPoint) -> tuple[float, Band]:
-        return 0.5, band
-
-    return course("c-1", "sh-1", kind, known, ends, world(feeds), model)
+    feeds = {PUBLISHER: list(range(DAYS))} if heard is None else heard
+    teller = Teller("c-1", "x", kind, world(feeds, **tolerances), lambda point: (0.5, band))
+    for index, each in story:
+        teller.learn(index, each)
+    teller.follow(DAYS)
+    return teller.course
 
 
 def words(found: Course) -> list[tuple[int, str, str]]:
-    return [(e.step, e.type.split(".")[2], e.data["tier"]) for e in found.expected]
-
-
-def test_a_parcel_that_never_comes_is_overdue_then_late_and_given_up_after_two_months() -> None:
-    # The feed of a day is known one tick later: what was heard at the deadline counts from the next.
-    assert words(told((1, parcel()))) == [
-        (6, "opened", "overdue"),
-        (7, "changed", "late"),
-        (66, "cleared", "late"),
+    return [
+        (e.step, e.data.get("clearing") or e.type.split(".")[2], e.data["tier"])
+        for e in found.expected
     ]
 
 
-def test_a_risk_opens_it_three_days_ahead_and_is_scored_whatever_it_is() -> None:
-    risky, calm = told((1, parcel()), band=Band.ELEVATED), told((1, parcel()))
-
-    assert words(risky)[0] == (3, "opened", "at_risk")
-    assert [(s.step, s.point.value) for s in calm.scored] == [
-        (3, "before_promise"),
-        (6, "promise"),
-        (7, "after_promise"),
-    ]
-    assert risky.scored == calm.scored
+def evidence(found: Course, place: int = -1) -> list[str]:
+    return [ref["id"] for ref in found.expected[place].data["evidence"]]
 
 
-@pytest.mark.parametrize(("last_heard", "opened_at"), [(4, 6), (5, 6), (6, 6)])
-def test_a_silent_feed_holds_the_alarm_back_for_a_day(last_heard: int, opened_at: int) -> None:
-    found = told((1, parcel()), heard={PUBLISHER: last_heard})
-
-    assert words(found)[0] == (opened_at, "opened", "overdue")
-    assert found.expected[0].data["feed"]["silent"] is (last_heard < 5)
+# When a step has passed.
 
 
-def test_once_handed_over_it_is_the_carrier_who_must_be_heard() -> None:
-    with_carrier = parcel(handed_over=stamp(START + DAY), carrier="dhl")
-    found = told((1, with_carrier), heard={PUBLISHER: DAYS})
+def test_without_a_feed_a_step_passes_at_its_deadline() -> None:
+    found = told((1, watch(step(2.5))))
 
-    assert found.expected[0].data["feed"] == {"feed": CARRIER, "silent": True, "heard_at": None}
-    assert found.expected[0].data["actor"] == "nobody"
-    assert [ref["id"] for ref in found.expected[0].data["evidence"]] == [
-        stamp(START)["id"],
-        stamp(START + DAY)["id"],
-    ]
+    assert words(found) == [(3, "opened", "overdue"), (63, "expired", "overdue")]
+    assert found.expected[0].data["feed"] is None
 
 
 @pytest.mark.parametrize(
-    ("came", "clearing"),
+    ("heard", "opened_at", "silent"),
     [
-        (PROMISE, "retracted"),
-        (PROMISE + HOUR, "retracted"),
-        (PROMISE + DAY + HOUR, "solved"),
+        # Heard at the deadline or later: known one tick after it was said.
+        ([5], 6, False),
+        ([4, 5], 6, False),
+        # Heard too late to be known before the cap: believed in silence, a day behind the deadline.
+        ([4], 6, True),
+        ([], 6, True),
+        ([6], 6, True),
     ],
 )
-def test_what_came_before_the_missed_deadline_was_never_a_problem(
-    came: datetime, clearing: str
+def test_with_a_feed_it_waits_to_be_heard_or_a_day(
+    heard: list[int], opened_at: int, silent: bool
 ) -> None:
-    found = told((1, parcel()), (8, parcel(delivered=stamp(came))))
+    found = told((1, watch(step(5, feed=PUBLISHER))), heard={PUBLISHER: heard})
 
-    assert words(found)[-1] == (8, "cleared", "late")
-    assert found.expected[-1].data["clearing"] == clearing
-
-
-def test_an_end_that_lies_ahead_ends_it_when_it_has_come() -> None:
-    found = told((1, parcel()), (7, parcel(delivered=stamp(START + 8 * DAY))))
-
-    assert words(found)[-1] == (8, "cleared", "late")
+    assert words(found)[0] == (opened_at, "opened", "overdue")
+    assert found.expected[0].data["feed"]["silent"] is silent
 
 
-def test_a_hand_over_is_due_by_its_limit_and_any_scan_shows_it() -> None:
-    kind = ProblemKind.HANDOVER_OVERDUE
-    found = told((1, parcel()), (4, parcel(first_scan=stamp(START + 3 * DAY))), kind=kind)
-    in_time = told((1, parcel()), (2, parcel(first_scan=stamp(START + DAY))), kind=kind)
+def test_how_long_a_feed_is_waited_for_is_a_tolerance() -> None:
+    found = told((1, watch(step(5, feed=PUBLISHER))), heard={}, feed_cap=3 * DAY)
 
-    assert words(found) == [(3, "opened", "overdue"), (4, "cleared", "overdue")]
-    assert in_time.expected == []
+    assert words(found)[0][0] == 8
 
 
-def test_a_promise_broken_before_time_began_is_no_news() -> None:
-    old = parcel()
-    old["first_promise"] |= {"promised_by": START - 2 * DAY, "ship_by": None}
+@pytest.mark.parametrize(
+    ("heard", "opened_at"),
+    [
+        ([], None),
+        # Never heard proves nothing; once heard, the cap counts from the deadline.
+        ([2], 6),
+        ([9], 10),
+        ([2, 5], 6),
+    ],
+)
+def test_scans_that_were_never_heard_prove_nothing(heard: list[int], opened_at: int | None) -> None:
+    found = told((1, watch(step(5, feed=SCANS))), heard={SCANS: heard, PUBLISHER: [5]})
 
-    assert told((1, old)).expected == []
-    assert told((1, old), kind=ProblemKind.HANDOVER_OVERDUE).scored == []
+    assert [line[0] for line in words(found)[:1]] == ([] if opened_at is None else [opened_at])
+
+
+def test_scans_heard_only_before_the_deadline_are_silent_after_the_cap() -> None:
+    found = told((1, watch(step(5, feed=SCANS))), heard={SCANS: [2]})
+
+    assert found.expected[0].data["feed"] == {
+        "feed": SCANS,
+        "silent": True,
+        "heard_at": day(2).isoformat().replace("+00:00", "Z"),
+    }
+
+
+def test_nothing_is_looked_at_behind_what_has_not_passed() -> None:
+    # The first of the two waits for its feed; the second would need none.
+    waits = watch(step(2, Tier.AT_RISK, SCANS), step(3, Tier.OVERDUE))
+
+    assert told((1, waits), heard={}).expected == []
+    assert words(told((1, waits), heard={SCANS: [5]}))[0] == (6, "opened", "overdue")
+
+
+def test_the_worst_of_several_is_where_it_stands() -> None:
+    both = watch(step(2, Tier.LATE), step(3, Tier.OVERDUE))
+
+    assert words(told((1, both)))[:2] == [(2, "opened", "late"), (62, "expired", "late")]
+
+
+def test_a_deadline_before_the_first_tick_is_passed_over() -> None:
+    old = watch(step(-1), step(2, Tier.LATE), anchor=-2)
+
+    assert words(told((0, old)))[:1] == [(2, "opened", "late")]
+
+
+def test_a_point_is_scored_once_it_has_passed_and_a_low_risk_does_not_count() -> None:
+    point = DecisionPoint.BEFORE_PROMISE
+    steps = (
+        Step(day(2), Tier.AT_RISK, None, point),
+        Step(day(5), Tier.OVERDUE, None, DecisionPoint.PROMISE),
+    )
+    calm, risky = told((1, watch(*steps))), told((1, watch(*steps)), band=Band.ELEVATED)
+
+    assert words(calm)[0] == (5, "opened", "overdue")
+    assert words(risky)[:2] == [(2, "opened", "at_risk"), (5, "changed", "overdue")]
+    assert [(s.step, s.point) for s in calm.scored] == [(2, point), (5, DecisionPoint.PROMISE)]
+    assert risky.scored == calm.scored
+    assert risky.expected[1].data["previous_tier"] == "at_risk"
+    assert risky.expected[1].data["complaint_risk"] == 0.5
+
+
+# What becomes of an episode: the five rules, in their order.
+
+
+@pytest.mark.parametrize(
+    ("ended", "how"), [(2.0, "retracted"), (1.5, "retracted"), (2.5, "solved")]
+)
+def test_1_an_end_solves_it_or_shows_that_it_never_was(ended: float, how: str) -> None:
+    plain = watch(step(2))
+    found = told((1, plain), (5, replace(plain, end=stamp(ended, "end"))))
+
+    assert words(found) == [(2, "opened", "overdue"), (5, how, "overdue")]
+    assert evidence(found) == ["e-1", "end"]
+
+
+def test_1_an_end_that_lies_ahead_ends_it_when_it_has_come() -> None:
+    plain = watch(step(2))
+
+    assert words(told((1, plain), (3, replace(plain, end=stamp(7)))))[-1][:2] == (7, "solved")
+
+
+def test_1_comes_before_all_others() -> None:
+    # Ended, renewed, expired and without steps, all at once: the end is what is told.
+    gone = watch(anchor=69, end=stamp(68, "end"), renewed_by=stamp(67, "renewal"))
+    found = told((1, watch(step(20))), (79, gone), expiry=59 * DAY)
+
+    assert words(found) == [(20, "opened", "overdue"), (79, "solved", "overdue")]
+    assert evidence(found) == ["e-69", "end"]
+
+
+def test_1_what_has_ended_is_not_scored_and_opens_nothing() -> None:
+    over = replace(watch(Step(day(2), Tier.OVERDUE, None, DecisionPoint.PROMISE)), end=stamp(1.5))
+
+    assert told((1, over)) == Course()
+
+
+@pytest.mark.parametrize(("renewed", "how"), [(2.0, "retracted"), (2.5, "solved")])
+def test_2_a_later_anchor_clears_and_may_open_again_in_the_same_look(
+    renewed: float, how: str
+) -> None:
+    again = watch(step(4), anchor=3, renewed_by=stamp(renewed, "renewal"))
+    found = told((1, watch(step(2))), (5, again))
+
+    assert words(found)[:3] == [
+        (2, "opened", "overdue"),
+        (5, how, "overdue"),
+        (5, "opened", "overdue"),
+    ]
+    # Cleared, it rests on what it was opened with.
+    assert evidence(found, 1) == ["e-1", "renewal"]
+    assert evidence(found, 2) == ["e-3"]
+    assert [e.data["episode"] for e in found.expected[:3]] == [1, 1, 2]
+
+
+def test_2_where_nothing_else_renewed_it_the_anchor_did() -> None:
+    found = told((1, watch(step(2))), (5, watch(anchor=3)))
+
+    assert words(found) == [(2, "opened", "overdue"), (5, "solved", "overdue")]
+    assert evidence(found) == ["e-1", "e-3"]
+
+
+def test_2_comes_before_expiry() -> None:
+    found = told((1, watch(step(2))), (62, watch(step(61), anchor=60)))
+
+    assert words(found)[1:3] == [(62, "solved", "overdue"), (62, "opened", "overdue")]
+
+
+def test_2_an_earlier_anchor_changes_nothing() -> None:
+    found = told((3, watch(step(4), anchor=3)), (6, watch(step(4), anchor=2)))
+
+    assert words(found)[:2] == [(4, "opened", "overdue"), (64, "expired", "overdue")]
+
+
+def test_3_nobody_heard_of_it_for_its_kinds_time() -> None:
+    usual = told((1, watch(step(2))))
+    sooner = told((1, watch(step(2))), kind=ProblemKind.SURVEY_POOR)
+    other = told((1, watch(step(2))), expiry=5 * DAY)
+
+    assert [words(each)[-1][:2] for each in (usual, sooner, other)] == [
+        (62, "expired"),
+        (32, "expired"),
+        (7, "expired"),
+    ]
+    assert evidence(usual) == ["e-1"]
+
+
+def test_3_what_expired_opens_again_only_with_a_later_anchor() -> None:
+    plain = watch(step(2))
+    same = told((1, plain), (70, replace(plain, promised_by=day(2))))
+    later = told((1, plain), (70, watch(step(69), anchor=69)))
+
+    assert words(same)[-1] == (62, "expired", "overdue")
+    assert words(later)[-1] == (70, "opened", "overdue")
+    assert later.expected[-1].data["episode"] == 2
+
+
+def test_3_comes_before_retraction() -> None:
+    assert words(told((1, watch(step(2))), (62, watch(step(75)))))[1] == (62, "expired", "overdue")
+
+
+def test_4_it_is_retracted_where_no_deadline_has_come() -> None:
+    moved = told((1, watch(step(2))), (5, watch(step(9))))
+    gone = told((1, watch(step(2))), (5, watch()))
+
+    assert words(moved)[:3] == [
+        (2, "opened", "overdue"),
+        (5, "retracted", "overdue"),
+        (9, "opened", "overdue"),
+    ]
+    assert words(gone) == [(2, "opened", "overdue"), (5, "retracted", "overdue")]
+    assert evidence(moved, 1) == ["e-1"]
+    assert moved.expected[2].data["episode"] == 2
+
+
+def test_4_a_deadline_that_has_come_and_is_not_believed_keeps_it_open() -> None:
+    found = told((1, watch(step(2))), (5, watch(step(3, feed=SCANS))))
+
+    assert words(found) == [(2, "opened", "overdue"), (62, "expired", "overdue")]
+
+
+def test_4_holds_too_where_the_watch_is_gone_for_another_reason_than_the_horizon() -> None:
+    found = told((1, watch(step(2))), (5, None))
+
+    assert words(found) == [(2, "opened", "overdue"), (5, "retracted", "overdue")]
+    assert evidence(found) == ["e-1"]
+
+
+def test_5_it_gets_worse_and_never_better() -> None:
+    found = told(
+        (1, watch(step(2), step(4, Tier.LATE), rests_on=(stamp(1), stamp(2)))),
+        (6, watch(step(5), anchor=1)),
+    )
+
+    assert words(found) == [
+        (2, "opened", "overdue"),
+        (4, "changed", "late"),
+        (64, "expired", "late"),
+    ]
+    assert found.expected[1].data["deadline"] == day(4).isoformat().replace("+00:00", "Z")
+    assert evidence(found, 1) == ["e-1", "e-2"]
+
+
+def test_5_who_opens_after_all_that_time_is_given_up_at_the_next_tick() -> None:
+    found = told((70, watch(step(2))))
+
+    assert words(found) == [(70, "opened", "overdue"), (71, "expired", "overdue")]
+
+
+def test_what_the_horizon_took_takes_its_closed_episode_along() -> None:
+    teller = Teller("c-1", "x", KIND, world({}), lambda point: None)
+    teller.learn(1, watch(step(2)))
+    teller.learn(3, watch(step(2), end=stamp(3)))
+    teller.learn(5, None, is_forgotten=True)
+    teller.learn(6, watch(step(2)))
+
+    assert [e.data["episode"] for e in teller.course.expected] == [1, 1, 1]
+
+
+def test_ticks_behind_the_last_are_never_looked_at() -> None:
+    teller = Teller("c-1", "x", KIND, world({}), lambda point: None)
+    teller.learn(DAYS, watch(step(2)))
+    teller.follow(DAYS)
+
+    assert teller.course == Course()
+
+
+def test_a_deadline_between_two_ticks_is_seen_at_the_second() -> None:
+    assert words(told((1, watch(Step(day(2) + HOUR, Tier.OVERDUE)))))[0][0] == 3

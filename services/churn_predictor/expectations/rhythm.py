@@ -1,0 +1,45 @@
+"""What is expected of customers: that they come back at a pace of their own."""
+
+from collections.abc import Iterator
+
+from services.churn_predictor.expectations.watch import Step, Watch
+from services.churn_predictor.facts import Facts, Stamp
+from services.churn_predictor.parcels import last_of
+from services.churn_predictor.rhythm import Purchase, looks
+from services.contracts.problems import DecisionPoint, ProblemKind, Tier
+
+THE_CUSTOMER = "customer"
+"""The subject of what is about the customer as a whole."""
+
+
+def purchases(facts: Facts) -> list[Purchase]:
+    """Return every order that was not cancelled."""
+    return [
+        Purchase(order.basket.placed.at, float(order.basket.total_minor))
+        for order in facts.orders.values()
+        if order.basket is not None and order.cancelled is None
+    ]
+
+
+def rhythm_watch(facts: Facts) -> Iterator[Watch]:
+    """Yield the silence since the last purchase, looked at as often as the customer's own pace asks."""
+    last = _last_bought(facts)
+    if last is None:
+        return
+    yield Watch(
+        kind=ProblemKind.LAPSE_RISK,
+        subject=THE_CUSTOMER,
+        anchor=last,
+        steps=tuple(
+            Step(Tier.AT_RISK, at, point=DecisionPoint.SILENCE) for at in looks(purchases(facts))
+        ),
+    )
+
+
+def _last_bought(facts: Facts) -> Stamp | None:
+    placed = (
+        order.basket.placed
+        for order in facts.orders.values()
+        if order.basket is not None and order.cancelled is None
+    )
+    return last_of(*placed)

@@ -1,0 +1,119 @@
+"""From one schema to the next, with rows in the tables and a replica at work."""
+
+import threading
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command
+from sqlalchemy import Engine
+
+from services.outreach import migrate
+from services.outreach.database import Refused, open_engine
+from tests.component.outreach.desk import execute
+from tests.support.outreach import query
+
+pytestmark = pytest.mark.connected
+
+BEFORE = """
+INSERT INTO problems VALUES ('00000000-0000-0000-0000-000000000001', 'c-1', 'delivery_delay', 'sh-1',
+    'o-1', now(), 'late', now(), '2026-01-02T00:00Z', 'us', 0.5);
+INSERT INTO agenda VALUES ('00000000-0000-0000-0000-000000000002', 'c-1', 0,
+    '00000000-0000-0000-0000-000000000001', 'delivery_late', 'notice', now());
+INSERT INTO decisions VALUES ('00000000-0000-0000-0000-000000000003',
+    '00000000-0000-0000-0000-000000000002', now(), 'c-1', 0, '00000000-0000-0000-0000-000000000001',
+    'o-1', 'delivery_late', 1, 'notice', 'email', 'service', 'live', 'contact', NULL, NULL, '[]');
+INSERT INTO sends VALUES ('00000000-0000-0000-0000-000000000002',
+    '00000000-0000-0000-0000-000000000003', 'c-1', 0, '00000000-0000-0000-0000-000000000001', 'o-1',
+    'delivery_late', 1, 'notice', 'email', now(), now(), now(), 'pending', 0, now(), NULL, now());
+"""
+"""A delivery that was decided about, as version 0001 wrote it."""
+
+NAMELESS = ("problems.order_id", "problems.promised_by", "decisions.order_id", "sends.order_id")
+
+
+@pytest.fixture
+def before(fresh_database: str) -> str:
+    """A database of version 0001 with rows in it."""
+    engine = open_engine(fresh_database)
+    to(engine, "0001")
+    engine.dispose()
+    execute(fresh_database, BEFORE)
+    return fresh_database
+
+
+def to(engine: Engine, revision: str, way: Any = command.upgrade) -> None:
+    config = migrate._config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        way(config, revision)
+        connection.commit()
+
+
+def everything(url: str) -> list[list[tuple[Any, ...]]]:
+    return [query(url, f"SELECT * FROM {t}") for t in ("problems", "agenda", "decisions", "sends")]
+
+
+def test_what_is_there_stays_and_may_be_without_an_order_from_now_on(before: str) -> None:
+    found = everything(before)
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        execute(before, "UPDATE problems SET promised_by = NULL")
+
+    assert migrate.upgrade(before) == ["0002"]
+
+    assert everything(before) == found
+    for table, column in (name.split(".") for name in NAMELESS):
+        execute(before, f"UPDATE {table} SET {column} = NULL")
+        assert query(before, f"SELECT {column} FROM {table}") == [(None,)]
+
+
+def test_the_way_back_is_refused_while_a_row_would_be_falsified(before: str) -> None:
+    migrate.upgrade(before)
+    engine = open_engine(before)
+    execute(before, "UPDATE sends SET order_id = NULL")
+    with pytest.raises(Exception, match="contains null values"):
+        to(engine, "0001", command.downgrade)
+
+    execute(before, "UPDATE sends SET order_id = 'o-1'")
+    to(engine, "0001", command.downgrade)
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        execute(before, "UPDATE sends SET order_id = NULL")
+    engine.dispose()
+
+
+def test_a_replica_in_the_middle_of_a_send_goes_on_reading_while_the_schema_changes(
+    before: str,
+) -> None:
+    """It holds a row of `sends` and then wants `problems`: with both locked at once, a deadlock."""
+    applied: list[list[str]] = []
+    migrating = threading.Thread(target=lambda: applied.append(migrate.upgrade(before)))
+    with psycopg.connect(before) as replica:
+        replica.execute("SELECT * FROM sends FOR UPDATE")
+        migrating.start()
+        wait_for_the_lock(before)
+        assert replica.execute("SELECT count(*) FROM problems").fetchone() == (1,)
+        assert replica.execute("SELECT count(*) FROM decisions").fetchone() == (1,)
+    migrating.join()
+
+    assert applied == [["0002"]]
+
+
+def test_a_schema_that_would_make_everybody_wait_gives_up_and_goes_on_when_run_again(
+    before: str,
+) -> None:
+    with psycopg.connect(before) as backup:
+        backup.execute("SELECT * FROM sends")
+        with pytest.raises(Refused, match="55P03"):
+            migrate.upgrade(before)
+
+    assert migrate.upgrade(before) == ["0002"]
+
+
+def wait_for_the_lock(url: str) -> None:
+    """Return once somebody waits for a table."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
+    for _ in range(500):
+        if query(url, waiting) != [(0,)]:
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("nobody waits")
