@@ -3,12 +3,14 @@
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import services.churn_predictor
 from services.churn_predictor.features import FEATURES
 from services.churn_predictor.scoring import (
     POINTS_OF,
@@ -23,6 +25,7 @@ from services.churn_predictor.scoring import (
 from services.contracts.problems import Band, DecisionPoint, RiskKind
 from tests.unit.churn_predictor.stream import CARD
 
+MODELS = Path(services.churn_predictor.__file__).parent / "models"
 POINTS = sorted(POINTS_OF[RiskKind.COMPLAINT])
 
 values = st.fixed_dictionaries(
@@ -64,6 +67,13 @@ def test_the_shipped_scorecard_scores_as_it_always_did() -> None:
     for point in ("handover_limit", "before_promise", "promise", "after_promise"):
         result = score(CARD, DecisionPoint(point), known)
         assert result.probability == 1 / (1 + math.exp(-log_odds))
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.json")), ids=lambda path: path.stem)
+def test_no_shipped_model_was_fitted_to_records_that_forbid_business(path: Path) -> None:
+    card = read_scorecard(path.read_bytes())
+
+    assert "not for commercial use" not in card.provenance
 
 
 def test_bands_begin_at_their_bound() -> None:
