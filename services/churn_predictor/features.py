@@ -38,7 +38,6 @@ FEATURES = (
 
 FROM_HISTORIES = frozenset(
     {
-        "value_to_usual",
         "slack_after_transit_days",
         "seller_bad_rate",
         "product_bad_rate",
