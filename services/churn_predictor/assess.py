@@ -12,11 +12,11 @@ from services.churn_predictor import rhythm
 from services.churn_predictor.expectations.rhythm import THE_CUSTOMER, purchases
 from services.churn_predictor.experience import Experience, experience
 from services.churn_predictor.facts import Facts, Stamp
-from services.churn_predictor.features import features
+from services.churn_predictor.features import Values, features
 from services.churn_predictor.ledger import entries
 from services.churn_predictor.parcels import Parcel
 from services.churn_predictor.rules import Model, Rules
-from services.churn_predictor.scoring import Score, expect, score
+from services.churn_predictor.scoring import Score, Scorecard, expect, score
 from services.churn_predictor.state import CUSTOMER, Assessed, CustomerState
 from services.contracts.problems import Band, DecisionPoint, RiskAssessed, RiskKind
 from services.contracts.tolerances import Tolerances
@@ -72,7 +72,6 @@ def assess_silence(
     values = rhythm.features(bought, as_of, experience_at(state.facts, as_of, rules.tolerances))
     before = _latest_band(a for k, a in state.assessed.items() if k.startswith(SILENCE))
     result = score(rules.lapse.card, DecisionPoint.SILENCE, values, before)
-    expected = expect(rules.lapse.card, values)
     assessed = state.assessed[key] = Assessed(result.probability, result.band, as_of)
     fact = RiskAssessed(
         kind=RiskKind.LAPSE,
@@ -80,9 +79,8 @@ def assess_silence(
         decision_point=DecisionPoint.SILENCE,
         as_of=as_of,
         **scored(rules.lapse, result, before),
+        **expected(rules.lapse.card, values),
         facts_digest=facts_digest(state),
-        horizon_days=rules.lapse.card.horizon_days,
-        expected_purchases=None if expected is None else expected.purchases,
     )
     return assessed, fact
 
@@ -114,6 +112,18 @@ def scored(model: Model, result: Score, before: Band | None) -> dict[str, Any]:
         "model_digest": model.digest,
         "intercept_log_odds": result.intercept,
         "contributions": result.contributions,
+    }
+
+
+def expected(card: Scorecard, values: Values) -> dict[str, Any]:
+    """Return the part of an assessment that says how many purchases to expect, where the model does."""
+    found = expect(card, values)
+    if found is None:
+        return {"horizon_days": card.horizon_days}
+    return {
+        "horizon_days": card.horizon_days,
+        "expected_purchases": found.purchases,
+        "expected_contributions": found.contributions,
     }
 
 

@@ -123,7 +123,7 @@ class _Look:
     def _heard(self, found: tuple[Assessed, RiskAssessed | None]) -> Assessed:
         assessed, news = found
         if news is not None:
-            self.said.append(self._risk(news))
+            self.said.append(risk_event(self.customer_id, news, self.moment.now))
         return assessed
 
     def _look_again(self, again: LookAgain) -> None:
@@ -132,13 +132,6 @@ class _Look:
         if again.feed is not None and again.heard_from is not None:
             known = self.waits.get(again.feed, again.heard_from)
             self.waits[again.feed] = min(known, again.heard_from)
-
-    def _risk(self, fact: RiskAssessed) -> Event[Any]:
-        names: tuple[str, ...] = ("risk", self.customer_id, fact.subject, fact.decision_point)
-        if fact.kind is RiskKind.LAPSE and fact.as_of is not None:
-            # The same point comes again after each purchase.
-            names = (*names, fact.as_of.isoformat())
-        return self._event(fact, *names)
 
     def _problem(self, change: Change, watch: Watch | None) -> Event[Any]:
         common = _common(change.episode, watch) | {"experience": self._experience()}
@@ -159,7 +152,8 @@ class _Look:
                     evidence=_evidence((*grounds, change.ended)),
                 )
                 name = ("problem.cleared",)
-        return self._event(data, *name, str(change.episode.problem_id))
+        identity = (*name, str(change.episode.problem_id))
+        return _event(self.customer_id, data, self.moment.now, *identity)
 
     def _experience(self) -> Experience:
         found = experience_at(self.state.facts, self.moment.now, self.rules.tolerances)
@@ -167,15 +161,25 @@ class _Look:
             balance=found.balance, unresolved=found.unresolved, strikes_left=found.strikes_left
         )
 
-    def _event(self, data: Any, *identity: str) -> Event[Any]:
-        return Event[Any](
-            id=str(derive(*identity)),
-            source=SOURCE,
-            type=data.TYPE,
-            time=self.moment.now,
-            partitionkey=self.customer_id,
-            data=data,
-        )
+
+def risk_event(customer_id: str, fact: RiskAssessed, at: datetime) -> Event[Any]:
+    """Return an assessment as it is published: the same whenever it is made again from its record."""
+    names: tuple[str, ...] = ("risk", customer_id, fact.subject, fact.decision_point)
+    if fact.kind is RiskKind.LAPSE and fact.as_of is not None:
+        # The same point comes again after each purchase.
+        names = (*names, fact.as_of.isoformat())
+    return _event(customer_id, fact, at, *names)
+
+
+def _event(customer_id: str, data: Any, at: datetime, *identity: str) -> Event[Any]:
+    return Event[Any](
+        id=str(derive(*identity)),
+        source=SOURCE,
+        type=data.TYPE,
+        time=at,
+        partitionkey=customer_id,
+        data=data,
+    )
 
 
 def _common(episode: Episode, watch: Watch | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ whether a file tells pounds and the stream pence.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -16,6 +16,10 @@ from services.churn_predictor.features import Values
 
 REACH = timedelta(days=400)
 """How far back purchases count: as far as the stream remembers them."""
+
+LOOKED_AT = REACH / 2
+"""How far before the latest purchase its gaps are counted, and how long after it silence is looked
+at.  Both together lie in `REACH`, so looks do not move when an old purchase falls out of it."""
 
 ASSUMED_GAP_DAYS = 60.0
 """What one gap is taken to be before any was seen; it weighs as much as one gap seen."""
@@ -70,48 +74,34 @@ def features(
     return {**rhythm, **_experience(experience)}
 
 
-def next_look(purchases: Iterable[Purchase], now: datetime) -> datetime | None:
-    """Return the first instant after `now` at which silence is worth scoring; None if there is none.
-
-    The looks lie `LOOK_AT_GAPS` usual gaps after the latest purchase known at `now`, each at least
-    `BETWEEN_LOOKS` behind the one before, and within `REACH` of that purchase.  Each new purchase
-    begins anew.
-    """
-    known = [purchase for purchase in purchases if now - REACH <= purchase.at <= now]
-    if not known:
-        return None
-    days = sorted({_day(purchase.at) for purchase in known})
-    return next((look for look in _looks(max(known).at, usual_gap(days)) if look > now), None)
-
-
 def looks(purchases: Iterable[Purchase]) -> tuple[datetime, ...]:
     """Return every instant at which silence after the latest of these purchases is worth scoring.
 
     They lie `LOOK_AT_GAPS` usual gaps after it, each at least `BETWEEN_LOOKS` behind the one before,
-    and within `REACH`.
+    and within `LOOKED_AT`.
     """
     found = list(purchases)
     if not found:
         return ()
-    last = max(found).at
-    days = sorted({_day(purchase.at) for purchase in found if purchase.at >= last - REACH})
-    return tuple(_looks(last, usual_gap(days)))
+    return tuple(_looks(max(found).at, usual_gap({_day(purchase.at) for purchase in found})))
 
 
-def usual_gap(days: list[date]) -> timedelta:
-    """Return the usual time between purchases on these days, which rise.
+def usual_gap(days: Collection[date]) -> timedelta:
+    """Return the usual time between purchases on these days, of which there is one at least.
 
     The mean of the gaps seen and one assumed gap: two purchases in one week make no weekly buyer.
     """
-    seen = (days[-1] - days[0]).days
-    return timedelta(days=max(SHORTEST_GAP_DAYS, (seen + ASSUMED_GAP_DAYS) / len(days)))
+    last = max(days)
+    recent = [day for day in days if last - day < LOOKED_AT]
+    seen = (last - min(recent)).days
+    return timedelta(days=max(SHORTEST_GAP_DAYS, (seen + ASSUMED_GAP_DAYS) / len(recent)))
 
 
-def _looks(last: datetime, gap: timedelta) -> Iterable[datetime]:
+def _looks(last: datetime, gap: timedelta) -> Iterator[datetime]:
     earliest = last
     for gaps in LOOK_AT_GAPS:
         look = max(last + gaps * gap, earliest)
-        if look > last + REACH:
+        if look > last + LOOKED_AT:
             return
         yield look
         earliest = look + BETWEEN_LOOKS

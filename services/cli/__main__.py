@@ -16,11 +16,12 @@ COMMANDS = {
         "Play a shop of up to a million customers.",
         "demo",
     ),
-    "train": Entry("services.cli.train:train_command", "Fit a model to recorded orders.", "train"),
+    "train": Entry("services.cli.train:train_command", "Fit a model to records.", "train"),
     "evaluate": Entry(
         "services.cli.evaluate:evaluate", "Say how good a model would have been.", "train"
     ),
     "verify": Entry("services.cli.verify:verify", "Recompute it all and say what differs."),
+    "why": Entry("services.cli.why:why", "Say why a customer was, or was not, contacted."),
 }
 
 

@@ -1,7 +1,7 @@
-"""`care evaluate`: how good a model's scores would have been on recorded orders."""
+"""`care evaluate`: how good a model's scores would have been on records."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,65 +11,92 @@ from rich.console import Console
 
 from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
 from services.churn_predictor.train.measures import by, evaluation, judge
-from services.cli import options
+from services.cli import lapse, options
 from services.cli.progress import telling
 from services.cli.records import Day, midnight, olist, read_cases
+from services.contracts.problems import RiskKind
 from services.kit.exits import EXIT_USAGE, leave
 
 
 @click.command(
     name="evaluate",
     help=(
-        "Score recorded orders with a model and say how good that would have been.\n\n"
+        "Score records with a model and say how good that would have been.\n\n"
         "An order counts with what was known before its delivery and before the customer was "
         "asked; of several scores the latest counts, or the first that reached a threshold. "
         "Histories run over everything in the folder, each order knowing what came before it. "
         "Beside the model stands the rule to beat: the promised day is over, nothing was delivered."
+        "\n\n"
+        "With --purchases everybody who had bought before --from is scored for lapse risk, and held "
+        "against the model's horizon. Beside it stand the number of purchases, recency, and the "
+        "pace carried forward."
     ),
     epilog=(
         "\b\nExamples:\n"
         "  care evaluate --olist ~/olist --model build/complaint-risk.json --from 2018-03-01\n"
         "  care evaluate --olist ~/olist --model m.json --from 2018-01-01 --until 2018-03-01 --json\n"
+        "  care evaluate --purchases purchases.csv.gz --model lapse.json --from 2011-07-07 --json\n"
         "\n"
         "Exit codes: 0 evaluated, 2 wrong usage, no model, or no orders to evaluate."
     ),
 )
 @olist
+@lapse.purchases
 @click.option(
     "--model", type=click.Path(path_type=Path), required=True, metavar="FILE",
-    help="A model of complaint risk.",
+    help="A model of complaint risk, or with --purchases of lapse risk.",
 )  # fmt: skip
-@click.option("--from", "start", type=Day(), required=True, help="Bought on this day or later.")
+@click.option(
+    "--from", "start", type=Day(), required=True,
+    help="Orders bought on this day or later; of purchases, the cut-off.",
+)  # fmt: skip
 @click.option("--until", type=Day(), default=None, help="Bought before this day.")
 @options.as_json
-def evaluate(*, folder: Path, model: Path, start: date, until: date | None, as_json: bool) -> None:
+def evaluate(
+    *,
+    folder: Path | None,
+    bought: Path | None,
+    model: Path,
+    start: date,
+    until: date | None,
+    as_json: bool,
+) -> None:
     """Evaluate and print the figures."""
-    card = _card(model.expanduser())
+    lapse.one_of(folder, bought)
+    card = _card(model.expanduser(), RiskKind.COMPLAINT if bought is None else RiskKind.LAPSE)
     with telling(Console(stderr=True)) as tell:
-        cases = read_cases(folder, tell)
-        chosen = [
-            case
-            for case in cases
-            if midnight(start) <= case.bought_at
-            and (until is None or case.bought_at < midnight(until))
-        ]
-        tell(f"scoring {len(chosen):,} orders")
-        try:
-            figures = evaluation(judge(chosen, by(card)))
-        except ValueError as error:
-            leave(str(error), EXIT_USAGE)
-    click.echo(json.dumps(figures, indent=2) if as_json else _in_words(figures))
+        if bought is not None:
+            figures, in_words = lapse.evaluated(card, bought, start, until, tell), lapse.in_words
+        else:
+            assert folder is not None
+            figures, in_words = _of_complaints(card, folder, start, until, tell), _in_words
+    click.echo(json.dumps(figures, indent=2) if as_json else in_words(figures))
 
 
-def _card(path: Path) -> Scorecard:
+def _of_complaints(
+    card: Scorecard, folder: Path, start: date, until: date | None, tell: Callable[[str], None]
+) -> Mapping[str, Any]:
+    chosen = [
+        case
+        for case in read_cases(folder, tell)
+        if midnight(start) <= case.bought_at and (until is None or case.bought_at < midnight(until))
+    ]
+    tell(f"scoring {len(chosen):,} orders")
+    try:
+        return evaluation(judge(chosen, by(card)))
+    except ValueError as error:
+        leave(str(error), EXIT_USAGE)
+
+
+def _card(path: Path, kind: RiskKind) -> Scorecard:
     try:
         card = read_scorecard(path.read_bytes())
     except OSError as error:
         leave(f"cannot read {path}: {error.strerror}", EXIT_USAGE)
     except UnusableModel as error:
         leave(f"{path} is no model: {error}", EXIT_USAGE)
-    if card.kind != "complaint":
-        leave(f"{path} is a model of {card.kind} risk, not of complaint risk", EXIT_USAGE)
+    if card.kind is not kind:
+        leave(f"{path} is a model of {card.kind} risk, not of {kind} risk", EXIT_USAGE)
     return card
 
 

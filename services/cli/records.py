@@ -16,7 +16,7 @@ from services.recorded.olist_files import UnusableFiles
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 olist: Decorator = click.option(
-    "--olist", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",
+    "--olist", "folder", type=click.Path(path_type=Path), metavar="DIR",
     help="Folder with the Olist files (.csv or .csv.gz).",
 )  # fmt: skip
 

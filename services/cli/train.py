@@ -1,7 +1,8 @@
-"""`care train`: a model of complaint risk, fitted to recorded orders and written to a file."""
+"""`care train`: a model fitted to records and written to a file: of complaint or of lapse risk."""
 
 import json
 import os
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
 from services.churn_predictor.train.fitting import Effort
 from services.churn_predictor.train.training import TooLittle, to_text, train
-from services.cli import options
+from services.cli import lapse, options
 from services.cli.progress import telling
 from services.cli.records import Day, midnight, olist, read_cases
 from services.kit.exits import EXIT_USAGE, leave
@@ -25,22 +26,31 @@ _PROVENANCE = (
 @click.command(
     name="train",
     help=(
-        "Fit a model of complaint risk to recorded orders and write it to a file.\n\n"
+        "Fit a model to records and write it to a file: of complaint risk to recorded orders "
+        "(--olist), of lapse risk to purchases (--purchases).\n\n"
         "Events are replayed through the facts and features of the stream, and an additive model "
         "is fitted at each decision point to the orders that were bought and answered before "
-        "--until. The file is what CARE_CHURN_PREDICTOR_MODEL names; a model that was there "
+        "--until. From purchases, what was known of each customer at cut-offs in the past is held "
+        "against what they bought in the --horizon after it; nothing from --until on is looked at. "
+        "The file is what CARE_CHURN_PREDICTOR_MODEL names; a model that was there "
         "before is kept beside it, under its version."
     ),
     epilog=(
         "\b\nExamples:\n"
         "  care train --olist ~/olist --until 2018-03-01 --out build/complaint-risk.json\n"
         "  care evaluate --olist ~/olist --model build/complaint-risk.json --from 2018-03-01\n"
+        "  care train --purchases purchases.csv.gz --out build/lapse-risk.json\n"
         "\n"
         "Exit codes: 0 written, 2 wrong usage or records that cannot be learned from."
     ),
 )
 @olist
-@click.option("--until", type=Day(), required=True, help="Bought and answered before this day.")
+@lapse.purchases
+@click.option(
+    "--until", type=Day(), default=None,
+    help="Bought, and with --olist answered, before this day; needed with --olist.",
+)  # fmt: skip
+@lapse.horizon
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
     help="Where the model goes.",
@@ -50,24 +60,40 @@ _PROVENANCE = (
     help="At most so many of boosting; few are quick, and worse.",
 )  # fmt: skip
 @options.as_json
-def train_command(*, folder: Path, until: date, out: Path, rounds: int, as_json: bool) -> None:
+def train_command(
+    *,
+    folder: Path | None,
+    bought: Path | None,
+    until: date | None,
+    horizon_days: int,
+    out: Path,
+    rounds: int,
+    as_json: bool,
+) -> None:
     """Train, write the file, print what it holds."""
+    lapse.one_of(folder, bought)
     with telling(Console(stderr=True)) as tell:
-        cases = read_cases(folder, tell)
-        try:
-            card = train(
-                cases,
-                midnight(until),
-                _PROVENANCE.format(until=until),
-                Effort(max_rounds=rounds),
-                tell,
-            )
-        except TooLittle as error:
-            leave(str(error), EXIT_USAGE)
+        if bought is not None:
+            card = lapse.trained(bought, until, horizon_days, tell)
+        else:
+            assert folder is not None
+            card = _of_complaints(folder, until, Effort(max_rounds=rounds), tell)
     _keep_old(out, card)
     _write(out, to_text(card))
     summary = {"model": str(out), "version": card.version, **card.metrics}
     click.echo(json.dumps(summary, indent=2) if as_json else _in_words(summary))
+
+
+def _of_complaints(
+    folder: Path, until: date | None, effort: Effort, tell: Callable[[str], None]
+) -> Scorecard:
+    if until is None:
+        raise click.UsageError("--olist needs --until")
+    cases = read_cases(folder, tell)
+    try:
+        return train(cases, midnight(until), _PROVENANCE.format(until=until), effort, tell)
+    except TooLittle as error:
+        leave(str(error), EXIT_USAGE)
 
 
 def _keep_old(out: Path, card: Scorecard) -> None:

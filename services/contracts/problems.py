@@ -215,3 +215,5 @@ class RiskAssessed(Fact):
     """Of lapse risk: no purchase within so many days is a lapse."""
     expected_purchases: Annotated[float, Field(ge=0)] | None = None
     """Of lapse risk: how many to expect within the horizon; None: the model does not say."""
+    expected_contributions: tuple[Contribution, ...] | None = None
+    """Each signal's share in the logarithm of that number."""

@@ -142,11 +142,11 @@ def _delivery_delay(parcel: Parcel) -> Watch | None:
 def _handover_overdue(parcel: Parcel) -> Watch | None:
     """Has the carrier got it by the limit?"""
     assert parcel.promise is not None
-    limit, steps = parcel.promise.get("ship_by"), []
-    if limit is not None:
-        feed, point = _publisher(parcel), DecisionPoint.HANDOVER_LIMIT
-        steps = [Step(limit, Tier.OVERDUE, feed, point)]
-    return _over_promise(parcel, steps, parcel.handed_over, parcel.first_scan)
+    limit = parcel.promise.get("ship_by")
+    if limit is None:
+        return None
+    step = Step(limit, Tier.OVERDUE, _publisher(parcel), DecisionPoint.HANDOVER_LIMIT)
+    return _over_promise(parcel, [step], parcel.handed_over, parcel.first_scan)
 
 
 def _over_promise(parcel: Parcel, steps: Iterable[Step], *ends: Stamp | None) -> Watch:

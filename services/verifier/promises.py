@@ -125,6 +125,8 @@ class Teller:
     model: ByDecisionPoint
     course: Course = field(default_factory=Course)
     _watch: Watch | None = None
+    _actor: Actor = Actor.NOBODY
+    """Of the watch there was last."""
     _looked_at: int = 0
     _scored: set[DecisionPoint] = field(default_factory=set)
 
@@ -141,6 +143,7 @@ class Teller:
             self.course.problem = None
         if watch != self._watch:
             self._watch = watch
+            self._actor = self._actor if watch is None else watch.actor
             self._look(index)
 
     def follow(self, end: int) -> None:
@@ -150,19 +153,20 @@ class Teller:
 
     def _turn(self) -> int:
         """Return the index, behind the one looked at last, at which what stands may change next."""
-        first_from, problem = self.world.timeline.first_from, self.course.problem
-        turns = []
-        if self._watch is not None:
-            turns += [self.world.believed_from(step) for step in self._watch.steps]
-            turns += [first_from(self._watch.end.at)] if self._watch.end is not None else []
+        first_from, problem = self.world.timeline.first_from, self._open_problem()
+        steps = () if self._watch is None else self._watch.steps
+        turns = [self.world.believed_from(step) for step in steps]
+        if self._watch is not None and self._watch.end is not None:
+            turns.append(first_from(self._watch.end.at))
+        if problem is not None:
+            deadlines = (problem.deadline, *(step.at for step in steps))
+            turns += [first_from(self._expires(deadline)) for deadline in deadlines]
         turns = [turn for turn in turns if turn > self._looked_at]
-        if problem is not None and problem.is_open:
-            # Who opens long after the deadline is given up at the very next tick.
-            turns.append(max(first_from(self._expires(problem)), self._looked_at + 1))
         return min(turns, default=len(self.world.timeline))
 
-    def _expires(self, problem: Problem) -> datetime:
-        return problem.deadline + self.world.tolerances.expires_after(self.kind)
+    def _expires(self, deadline: datetime) -> datetime:
+        """Return when what was to be by then is no news any more."""
+        return deadline + self.world.tolerances.expires_after(self.kind)
 
     def _look(self, index: int) -> None:
         self._looked_at = index
@@ -174,37 +178,35 @@ class Teller:
         elif watch.end is not None and watch.end.at <= now:
             self._end(index, watch.end)
         else:
-            standing = self._standing(watch, index)
-            self._end_before_standing(watch, index, now)
-            if standing is not None:
-                self._stand(watch, index, standing)
+            self._stand(watch, index, now)
 
     def _end_without_watch(self, index: int, now: datetime) -> None:
-        """Nothing promises anything any more: the same as a watch without steps."""
-        if (problem := self._open_problem()) is None:
-            return
-        if now >= self._expires(problem):
-            self._clear(index, Clearing.EXPIRED, None)
-        else:
-            self._clear(index, Clearing.RETRACTED, problem.anchor)
+        """Facts that came late do not bear the watch any more."""
+        if (problem := self._open_problem()) is not None:
+            is_news = now < self._expires(problem.deadline)
+            self._clear(index, Clearing.RETRACTED if is_news else Clearing.EXPIRED, None)
 
-    def _end(self, index: int, ended: Stamp, *rests_on: Stamp) -> None:
+    def _end(self, index: int, ended: Stamp) -> None:
         """An open problem is over by what ended or renewed it."""
         if (problem := self._open_problem()) is not None:
             never_was = ended.at <= problem.deadline
             clearing = Clearing.RETRACTED if never_was else Clearing.SOLVED
-            self._clear(index, clearing, ended, *rests_on)
+            self._clear(index, clearing, ended)
 
-    def _end_before_standing(self, watch: Watch, index: int, now: datetime) -> None:
-        """An open problem is over where the watch is another one, nobody spoke of it, or it never was."""
-        if (problem := self._open_problem()) is None:
-            return
-        if watch.anchor > problem.anchor:
-            self._end(index, watch.renewed_by or watch.anchor, problem.anchor)
-        elif now >= self._expires(problem):
-            self._clear(index, Clearing.EXPIRED, None)
-        elif all(step.at > now for step in watch.steps):
+    def _stand(self, watch: Watch, index: int, now: datetime) -> None:
+        """What has not ended may be another watch now, no news any more, or no trouble; or it is one."""
+        standing, problem = self._standing(watch, index), self._open_problem()
+        if problem is not None and watch.anchor > problem.anchor:
+            self._end(index, watch.renewed_by or watch.anchor)
+            problem = None
+        deadline = standing.at if standing else problem.deadline if problem else None
+        if deadline is not None and now >= self._expires(deadline):
+            if problem is not None:
+                self._clear(index, Clearing.EXPIRED, None)
+        elif problem is not None and all(step.at > now for step in watch.steps):
             self._clear(index, Clearing.RETRACTED, watch.anchor)
+        elif standing is not None:
+            self._worsen(watch, index, standing)
 
     def _open_problem(self) -> Problem | None:
         problem = self.course.problem
@@ -236,18 +238,15 @@ class Teller:
             scored = Scored(index, self.customer, self.subject, point, watch.order_id)
             self.course.scored.append(scored)
 
-    def _stand(self, watch: Watch, index: int, step: Step) -> None:
-        now, problem = self.world.timeline.ats[index], self.course.problem
+    def _worsen(self, watch: Watch, index: int, step: Step) -> None:
+        problem = self.course.problem
         if problem is None or not problem.is_open:
-            is_given_up = problem is not None and now >= self._expires(problem)
-            if problem is None or not is_given_up or watch.anchor > problem.anchor:
-                number = 1 if problem is None else problem.number + 1
-                self._open(watch, index, step, number)
+            self._open(watch, index, step, 1 if problem is None else problem.number + 1)
         elif step.tier.rank > problem.tier.rank:
             before, problem.tier, problem.deadline = problem.tier, step.tier, step.at
             problem.feed, problem.risk = self._silence(index, step), self._risk(step)
             more = {"previous_tier": before}
-            self._say(index, ProblemChanged, more, _evidence(watch), "problem.changed", step.tier)
+            self._say(index, ProblemChanged, more, None, "problem.changed", step.tier)
 
     def _open(self, watch: Watch, index: int, step: Step, number: int) -> None:
         self.course.problem = Problem(
@@ -260,7 +259,7 @@ class Teller:
             self._silence(index, step),
             self._risk(step),
         )
-        self._say(index, ProblemOpened, {}, _evidence(watch), "problem.opened")
+        self._say(index, ProblemOpened, {}, None, "problem.opened")
 
     def _silence(self, index: int, step: Step) -> FeedEvidence | None:
         if step.feed is None:
@@ -273,27 +272,24 @@ class Teller:
         said = None if step.point is None else self.model(step.point)
         return None if said is None else said[0]
 
-    def _clear(self, index: int, clearing: Clearing, ended: Stamp | None, *rests_on: Stamp) -> None:
-        """Say that it is over; `rests_on` is the evidence where the watch's own is not."""
+    def _clear(self, index: int, clearing: Clearing, ended: Stamp | None) -> None:
         if (problem := self.course.problem) is not None:
             problem.is_open = False
-            anchor = rests_on or (problem.anchor,)
-            evidence = anchor if self._watch is None else _evidence(self._watch, *rests_on)
-            evidence = evidence if ended is None else (*evidence, ended)
-            self._say(index, ProblemCleared, {"clearing": clearing}, evidence, "problem.cleared")
+            self._say(index, ProblemCleared, {"clearing": clearing}, ended, "problem.cleared")
 
     def _say(
         self,
         index: int,
         fact: type[ProblemOpened | ProblemChanged | ProblemCleared],
         more: Mapping[str, Any],
-        evidence: tuple[Stamp, ...],
+        ended: Stamp | None,
         *name: str,
     ) -> None:
         problem = self.course.problem
         if problem is None:
             return
         identity = problem_id(self.customer, self.subject, self.kind, problem.number)
+        evidence = [*self._rests_on(problem), *([] if ended is None else [ended])]
         named = dict.fromkeys((stamp.source, stamp.id) for stamp in evidence)
         data = fact(
             problem_id=identity,
@@ -304,7 +300,7 @@ class Teller:
             tier=problem.tier,
             deadline=problem.deadline,
             promised_by=problem.promised_by,
-            actor=Actor.NOBODY if self._watch is None else self._watch.actor,
+            actor=self._actor,
             evidence=tuple(EventRef(source=source, id=event_id) for source, event_id in named),
             feed=problem.feed,
             complaint_risk=problem.risk,
@@ -315,7 +311,7 @@ class Teller:
         said = Expected(index, self.customer, event_id, fact.TYPE, data.model_dump(mode="json"))
         self.course.expected.append(said)
 
-
-def _evidence(watch: Watch, *instead_of_anchor: Stamp) -> tuple[Stamp, ...]:
-    """Return what a watch rests on: what it names, else the anchor, or another one instead of that."""
-    return watch.rests_on or instead_of_anchor or (watch.anchor,)
+    def _rests_on(self, problem: Problem) -> tuple[Stamp, ...]:
+        """Return what the watch rests on: what it names, else what the episode was opened with."""
+        named = () if self._watch is None else self._watch.rests_on
+        return named or (problem.anchor,)

@@ -131,11 +131,9 @@ def cart_unpaid(cart: Slots, bought: Sequence[Stamp], measure: Measure) -> Watch
 def cart_abandoned(cart: Slots, bought: Sequence[Stamp]) -> Watch | None:
     """Return the watch over a cart that was given up after money had failed."""
     anchor = stamp(cart.get("abandoned"))
-    if anchor is None:
+    if anchor is None or all(stamp_of(failure) > anchor for failure in cart.get("failures", ())):
         return None
-    is_unpaid = any(stamp_of(failure) < anchor for failure in cart.get("failures", ()))
-    steps = at_once(anchor) if is_unpaid else ()
-    return Watch(anchor, steps, _next(bought, anchor), Actor.CUSTOMER)
+    return Watch(anchor, at_once(anchor), _next(bought, anchor), Actor.CUSTOMER)
 
 
 def _next(stamps: Iterable[Stamp], after: Stamp) -> Stamp | None:
@@ -241,7 +239,7 @@ def survey_poor(survey: Slots, surveys: Iterable[Slots]) -> Watch | None:
         survey: What is known of the one.
         surveys: The customer's.
     """
-    if not _is_answered(survey):
+    if not _is_answered(survey) or not _is_poor(survey):
         return None
     anchor, order_id = stamp_of(survey["answered"]), survey.get("order_id")
     better = (
@@ -250,8 +248,7 @@ def survey_poor(survey: Slots, surveys: Iterable[Slots]) -> Watch | None:
         if _is_answered(other) and not _is_poor(other) and other.get("order_id") == order_id
     )
     end = None if order_id is None else _next(better, anchor)
-    steps = at_once(anchor) if _is_poor(survey) else ()
-    return Watch(anchor, steps, end, Actor.US, order_id=order_id)
+    return Watch(anchor, at_once(anchor), end, Actor.US, order_id=order_id)
 
 
 def _is_answered(survey: Mapping[str, object]) -> bool:

@@ -45,6 +45,7 @@ OFFENCES = {
         "import services.churn_predictor.facts",
     ),
     "verifier-core-is-pure": ("services/verifier/promises.py", "import kafka"),
+    "why-core-is-pure": ("services/why/story.py", "import kafka"),
     "services-know-no-tools": ("services/ingest/api.py", "import services.cli"),
 }
 """One import that each contract forbids."""

@@ -1,1 +1,1 @@
-"""Risk models from records: never imported by the stream."""
+"""Fits models from recorded events through the facts and features of the stream; nothing here runs in it."""

@@ -1,14 +1,15 @@
-"""Fits one additive sheet with an explainable boosting machine.  The only module that knows `interpret`."""
+"""Fits one additive sheet with an explainable boosting machine, and writes down what one has learned."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from interpret.glassbox import ExplainableBoostingClassifier
+from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
 from numpy.typing import NDArray
 
-from services.churn_predictor.scoring import Sheet, Table
+from services.churn_predictor.scoring import Link, Sheet, Table
 from services.churn_predictor.train.samples import Numbers, Sample
 
 _ROWS_WORTH_A_PROCESS = 5_000
@@ -87,26 +88,41 @@ def bags_of(weeks: NDArray[np.int64], effort: Effort) -> NDArray[np.int8]:
     return bags
 
 
-def export(machine: ExplainableBoostingClassifier) -> Sheet:
+def export(
+    machine: ExplainableBoostingClassifier | ExplainableBoostingRegressor, link: Link = Link.LOGIT
+) -> Sheet:
     """Return what the machine adds up, as a sheet that adds up the same."""
     tables = [
         _table(name, machine.bins_[n][0], machine.term_scores_[n])
         for n, name in enumerate(machine.feature_names_in_)
     ]
-    return Sheet(intercept=float(machine.intercept_[0]), tables=tuple(tables))
+    # A classifier has one intercept for each class but the first, a regressor has the number alone.
+    intercept = float(np.ravel(machine.intercept_)[0])
+    return Sheet(link=link, intercept=intercept, tables=tuple(tables))
+
+
+def sum_of_tables(first: Table, second: Table) -> Table:
+    """Return one table with the points of both; they are about the same feature."""
+    edges = sorted({*first.edges, *second.edges})
+    points = [first.lookup(edge) + second.lookup(edge) for edge in (*edges, np.inf)]
+    return _joined(first.feature, edges, points, first.missing + second.missing)
 
 
 def _table(name: str, cuts: Numbers, scores: Numbers) -> Table:
     """The machine's bins begin at their cut; ours end at their edge: the number just below it."""
     edges = np.nextafter(np.asarray(cuts, dtype=np.float64), -np.inf).tolist()
     points = [float(score) for score in scores[1 : len(edges) + 2]]
-    # Neighbours with the same points are one bin.
+    return _joined(name, edges, points, float(scores[0]))
+
+
+def _joined(name: str, edges: Sequence[float], points: Sequence[float], missing: float) -> Table:
+    """Neighbours with the same points are one bin."""
     kept = [n for n, (left, right) in enumerate(pairwise(points)) if left != right]
     return Table(
         feature=name,
         edges=tuple(edges[n] for n in kept),
         points=(*(points[n] for n in kept), points[-1]),
-        missing=float(scores[0]),
+        missing=missing,
     )
 
 

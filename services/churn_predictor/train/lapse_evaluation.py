@@ -11,7 +11,7 @@ from services.churn_predictor.features import Values
 from services.churn_predictor.scoring import Scorecard, expect, score
 from services.churn_predictor.train.origins import Example, examples
 from services.churn_predictor.train.purchases import NothingBought, Purchases, midnight
-from services.churn_predictor.train.sheets import Floats
+from services.churn_predictor.train.samples import Numbers
 from services.contracts.problems import DecisionPoint, RiskKind
 
 _GROUPS = 10
@@ -38,7 +38,7 @@ class Group:
 class Counts:
     """Purchases expected within the horizon, against those made."""
 
-    purchases: int
+    bought: int
     expected: float
     correlation: float
     correlation_of_pace: float
@@ -72,7 +72,7 @@ class LapseEvaluation:
     calibration_error: float
     """Mean distance of predicted and actual over the groups."""
     calibration: tuple[Group, ...]
-    expected: Counts | None
+    purchases: Counts | None
     """None: the model tells no number of purchases."""
 
     def as_json(self) -> dict[str, object]:
@@ -89,11 +89,11 @@ class LapseEvaluation:
             "log_loss": self.log_loss,
             "calibration_error": self.calibration_error,
         }
-        if self.expected is not None:
+        if self.purchases is not None:
             found |= {
-                "correlation": self.expected.correlation,
-                "mae": self.expected.mae,
-                "expected_per_purchase": self.expected.expected / self.expected.purchases,
+                "correlation": self.purchases.correlation,
+                "mae": self.purchases.mae,
+                "expected_per_bought": self.purchases.expected / self.purchases.bought,
             }
         return {name: round(figure, 4) for name, figure in found.items()}
 
@@ -166,7 +166,7 @@ def _evaluation(card: Scorecard, cutoff: date, found: Sequence[Example]) -> Laps
         brier=float(brier_score_loss(lapsed, risk)),
         calibration_error=_distance(groups),
         calibration=groups,
-        expected=_counts(card, found, bought),
+        purchases=_counts(card, found, bought),
     )
 
 
@@ -174,16 +174,16 @@ def _risk(card: Scorecard, values: Values) -> float:
     return score(card, DecisionPoint.SILENCE, values).probability
 
 
-def _column(found: Sequence[Example], feature: str) -> Floats:
+def _column(found: Sequence[Example], feature: str) -> Numbers:
     return np.array([example.values[feature] for example in found], dtype=np.float64)
 
 
-def _fewest_first(found: Sequence[Example]) -> Floats:
+def _fewest_first(found: Sequence[Example]) -> Numbers:
     # A silence is shorter than REACH, so that it never outweighs a purchase.
     return _column(found, "recency_days") / 1000 - _column(found, "purchases")
 
 
-def _calibration(risk: Floats, lapsed: Floats) -> tuple[Group, ...]:
+def _calibration(risk: Numbers, lapsed: Numbers) -> tuple[Group, ...]:
     order = np.argsort(risk, kind="stable")
     return tuple(
         Group(len(part), float(risk[part].mean()), float(lapsed[part].mean()))
@@ -197,14 +197,14 @@ def _distance(groups: Sequence[Group]) -> float:
     return sum(abs(g.predicted - g.lapsed) * g.customers for g in groups) / total
 
 
-def _counts(card: Scorecard, found: Sequence[Example], bought: Floats) -> Counts | None:
+def _counts(card: Scorecard, found: Sequence[Example], bought: Numbers) -> Counts | None:
     told = [expect(card, example.values) for example in found]
     expected = np.array([one.purchases for one in told if one is not None])
     if len(expected) < len(found):
         return None
     pace = _column(found, "purchases_per_month") * (card.horizon_days or 0) / 30
     return Counts(
-        purchases=int(bought.sum()),
+        bought=int(bought.sum()),
         expected=float(expected.sum()),
         correlation=_correlation(expected, bought),
         correlation_of_pace=_correlation(pace, bought),
@@ -215,6 +215,6 @@ def _counts(card: Scorecard, found: Sequence[Example], bought: Floats) -> Counts
     )
 
 
-def _correlation(one: Floats, other: Floats) -> float:
+def _correlation(one: Numbers, other: Numbers) -> float:
     # What is the same for everybody goes along with nothing.
     return float(np.corrcoef(one, other)[0, 1]) if np.ptp(one) and np.ptp(other) else 0.0

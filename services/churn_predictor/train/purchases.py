@@ -123,8 +123,9 @@ def _rows(path: Path, text: str) -> Iterator[tuple[str, Purchase]]:
         for row in reader:
             yield _row(row)
     except (csv.Error, ValueError) as error:
-        # The reader counts a line once it is behind it; an empty file has none.
-        raise UnreadablePurchases(f"{path}, line {max(reader.line_num, 1)}: {error}") from error
+        # Of the inner reader: the outer one does not count a line it fails on.  An empty file has none.
+        line = max(reader.reader.line_num, 1)
+        raise UnreadablePurchases(f"{path}, line {line}: {error}") from error
 
 
 def _check_header(names: Sequence[str]) -> None:
@@ -134,6 +135,9 @@ def _check_header(names: Sequence[str]) -> None:
 
 
 def _row(row: Mapping[str, str | None]) -> tuple[str, Purchase]:
+    if None in row:
+        # "1,000" without quotes would be read as 1.
+        raise ValueError("more fields than the header names")
     customer, day, amount = ((row[name] or "").strip() for name in COLUMNS)
     if not customer:
         raise ValueError("no customer")

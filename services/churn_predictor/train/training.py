@@ -147,8 +147,10 @@ def _between(least: float, value: float, most: float) -> float:
 def to_text(card: Scorecard) -> str:
     """Return the model's file: JSON with a line for each table, to be read and compared by people."""
     body = card.model_dump(mode="json", by_alias=True)
-    points = body.pop("points")
+    points, expected = body.pop("points"), body.pop("expected_purchases")
     lines = [f"  {json.dumps(name)}: {json.dumps(value)}," for name, value in body.items()]
+    if expected is not None:
+        lines.append(f'  "expected_purchases": {_sheet_text(expected)},')
     sheets = ",\n".join(f"    {json.dumps(p)}: {_sheet_text(sheet)}" for p, sheet in points.items())
     return "\n".join(["{", *lines, '  "points": {', sheets, "  }", "}", ""])
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import services.churn_predictor
+from services.churn_predictor import rhythm
 from services.churn_predictor.features import FEATURES
 from services.churn_predictor.scoring import (
     POINTS_OF,
@@ -18,6 +19,7 @@ from services.churn_predictor.scoring import (
     Link,
     Table,
     UnusableModel,
+    expect,
     model_digest,
     read_scorecard,
     score,
@@ -26,6 +28,7 @@ from services.contracts.problems import Band, DecisionPoint, RiskKind
 from tests.unit.churn_predictor.stream import CARD
 
 MODELS = Path(services.churn_predictor.__file__).parent / "models"
+COMPLAINT = json.loads((MODELS / "complaint-risk.json").read_bytes())
 POINTS = sorted(POINTS_OF[RiskKind.COMPLAINT])
 
 values = st.fixed_dictionaries(
@@ -180,3 +183,63 @@ def test_a_complaint_model_has_no_business_at_silence() -> None:
 def test_any_change_of_the_file_changes_its_digest() -> None:
     assert model_digest(changed()) == model_digest(changed())
     assert model_digest(changed()) != model_digest(changed(version="3"))
+
+
+LAPSE = json.loads((MODELS / "lapse-risk.json").read_bytes())
+SHEET = {"link": "log", "intercept": 0.0, "tables": []}
+
+
+@given(
+    values=st.fixed_dictionaries(
+        {name: st.none() | st.floats(-100, 1000, allow_nan=False) for name in rhythm.FEATURES}
+    )
+)
+def test_the_purchases_expected_are_the_product_of_their_parts(
+    values: dict[str, float | None],
+) -> None:
+    told = expect(read_scorecard(json.dumps(LAPSE).encode()), values)
+
+    assert told is not None
+    total = math.fsum([told.intercept, *(c.log_odds for c in told.contributions)])
+    assert abs(math.log(told.purchases) - total) < 1e-9
+
+
+def test_more_than_one_purchase_a_day_is_not_expected() -> None:
+    card = read_scorecard(
+        json.dumps(LAPSE | {"expected_purchases": SHEET | {"intercept": 1e300}}).encode()
+    )
+
+    told = expect(card, {})
+    assert told is not None
+    assert math.isclose(told.purchases, LAPSE["horizon_days"])
+
+
+def test_a_model_may_tell_no_number_of_purchases() -> None:
+    card = read_scorecard(json.dumps(LAPSE | {"expected_purchases": None}).encode())
+
+    assert expect(card, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "complaint"),
+    [
+        (LAPSE, {"horizon_days": None}, "lapse risk needs horizon_days"),
+        (LAPSE, {"horizon_days": 0}, "horizon_days"),
+        (COMPLAINT, {"horizon_days": 56}, "complaint risk has no horizon_days"),
+        (COMPLAINT, {"expected_purchases": SHEET}, "complaint risk has no expected_purchases"),
+        (LAPSE, {"expected_purchases": SHEET | {"link": "logit"}}, "the link must be log"),
+        (
+            LAPSE,
+            {
+                "expected_purchases": SHEET
+                | {"tables": [{"feature": "lines", "edges": [], "points": [0.0]}]}
+            },
+            "expected_purchases: no feature 'lines'",
+        ),
+    ],
+)
+def test_what_belongs_to_lapse_risk_alone_is_asked_of_it_alone(
+    base: dict[str, Any], changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(UnusableModel, match=complaint):
+        read_scorecard(json.dumps(base | changes).encode())

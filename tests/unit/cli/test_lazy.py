@@ -27,7 +27,7 @@ def thin(*words: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize(
-    "words", ["--help", "run --help", "topics apply --help", "run metrics --help"]
+    "words", ["--help", "run --help", "topics apply --help", "run metrics --help", "why --help"]
 )
 def test_help_needs_no_extra(words: str) -> None:
     done = thin(*words.split())

@@ -189,7 +189,8 @@ def test_without_a_limit_nothing_is_due_and_what_was_open_never_was() -> None:
     assert told({1: [earlier]}).lines(kind, "sh-1") == []
     found = told({1: [limited], 5: [earlier]})
     assert found.lines(kind, "sh-1") == [(3, "opened", "overdue"), (5, "retracted", "overdue")]
-    assert ids(found.said(kind, "sh-1")[-1]) == ["first"]
+    retracted = found.said(kind, "sh-1")[-1]
+    assert (ids(retracted), retracted["actor"]) == (["second"], "us")
 
 
 # first_scan_missing

@@ -169,7 +169,7 @@ def test_a_point_is_scored_once_it_has_passed_and_a_low_risk_does_not_count() ->
     assert risky.expected[1].data["complaint_risk"] == 0.5
 
 
-# What becomes of an episode: the five rules, in their order.
+# What becomes of an episode: the rules, in their order.
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_1_comes_before_all_others() -> None:
     found = told((1, watch(step(20))), (79, gone), expiry=59 * DAY)
 
     assert words(found) == [(20, "opened", "overdue"), (79, "solved", "overdue")]
-    assert evidence(found) == ["e-69", "end"]
+    assert evidence(found) == ["e-1", "end"]
 
 
 def test_1_what_has_ended_is_not_scored_and_opens_nothing() -> None:
@@ -216,7 +216,7 @@ def test_2_a_later_anchor_clears_and_may_open_again_in_the_same_look(
         (5, how, "overdue"),
         (5, "opened", "overdue"),
     ]
-    # Cleared, it rests on what it was opened with.
+    # All that is said of an episode rests on what it was opened with.
     assert evidence(found, 1) == ["e-1", "renewal"]
     assert evidence(found, 2) == ["e-3"]
     assert [e.data["episode"] for e in found.expected[:3]] == [1, 1, 2]
@@ -254,14 +254,42 @@ def test_3_nobody_heard_of_it_for_its_kinds_time() -> None:
     assert evidence(usual) == ["e-1"]
 
 
-def test_3_what_expired_opens_again_only_with_a_later_anchor() -> None:
+def test_3_what_expired_opens_again_only_where_something_newer_is_wrong() -> None:
     plain = watch(step(2))
     same = told((1, plain), (70, replace(plain, promised_by=day(2))))
-    later = told((1, plain), (70, watch(step(69), anchor=69)))
+    as_old = told((1, plain), (70, watch(step(3), anchor=3)))
+    newer = told((1, plain), (70, watch(step(69), anchor=69)))
 
-    assert words(same)[-1] == (62, "expired", "overdue")
-    assert words(later)[-1] == (70, "opened", "overdue")
-    assert later.expected[-1].data["episode"] == 2
+    assert words(same) == words(as_old) == [(2, "opened", "overdue"), (62, "expired", "overdue")]
+    assert words(newer)[-1] == (70, "opened", "overdue")
+    assert newer.expected[-1].data["episode"] == 2
+
+
+def test_3_what_nobody_was_told_in_time_is_no_news() -> None:
+    assert words(told((61, watch(step(2))))) == [
+        (61, "opened", "overdue"),
+        (62, "expired", "overdue"),
+    ]
+    assert told((62, watch(step(2)))).expected == []
+
+
+def test_3_the_step_where_it_stands_counts_else_the_episodes_own_deadline() -> None:
+    # News moved the deadline: earlier, later, and to where nothing is believed.
+    earlier = told((1, watch(step(10))), (12, watch(step(5))))
+    later = told((1, watch(step(10))), (30, watch(step(25))))
+    nowhere = told((1, watch(step(10))), (12, watch(step(5, feed=SCANS))))
+
+    assert [words(each)[-1] for each in (earlier, nowhere)] == [
+        (65, "expired", "overdue"),
+        (70, "expired", "overdue"),
+    ]
+    assert words(later) == [(10, "opened", "overdue")]
+
+
+def test_3_comes_before_a_change() -> None:
+    found = told((20, watch(step(20))), (70, watch(step(2, Tier.LATE))))
+
+    assert words(found) == [(20, "opened", "overdue"), (70, "expired", "overdue")]
 
 
 def test_3_comes_before_retraction() -> None:
@@ -288,13 +316,6 @@ def test_4_a_deadline_that_has_come_and_is_not_believed_keeps_it_open() -> None:
     assert words(found) == [(2, "opened", "overdue"), (62, "expired", "overdue")]
 
 
-def test_4_holds_too_where_the_watch_is_gone_for_another_reason_than_the_horizon() -> None:
-    found = told((1, watch(step(2))), (5, None))
-
-    assert words(found) == [(2, "opened", "overdue"), (5, "retracted", "overdue")]
-    assert evidence(found) == ["e-1"]
-
-
 def test_5_it_gets_worse_and_never_better() -> None:
     found = told(
         (1, watch(step(2), step(4, Tier.LATE), rests_on=(stamp(1), stamp(2)))),
@@ -304,16 +325,27 @@ def test_5_it_gets_worse_and_never_better() -> None:
     assert words(found) == [
         (2, "opened", "overdue"),
         (4, "changed", "late"),
-        (64, "expired", "late"),
+        (65, "expired", "late"),
     ]
     assert found.expected[1].data["deadline"] == day(4).isoformat().replace("+00:00", "Z")
     assert evidence(found, 1) == ["e-1", "e-2"]
 
 
-def test_5_who_opens_after_all_that_time_is_given_up_at_the_next_tick() -> None:
-    found = told((70, watch(step(2))))
+@pytest.mark.parametrize(("gone_at", "how"), [(61, "retracted"), (62, "expired")])
+def test_6_a_watch_that_exists_no_longer_is_retracted_by_nothing(gone_at: int, how: str) -> None:
+    # Expiry comes before, as it stands before it.
+    found = told((1, watch(step(2))), (gone_at, None))
 
-    assert words(found) == [(70, "opened", "overdue"), (71, "expired", "overdue")]
+    assert words(found) == [(2, "opened", "overdue"), (gone_at, how, "overdue")]
+    assert evidence(found) == ["e-1"]
+    assert found.expected[-1].data["actor"] == "us"
+
+
+def test_6_its_number_goes_on_where_it_comes_back() -> None:
+    found = told((1, watch(step(2))), (5, None), (7, watch(step(2))))
+
+    assert [line[:2] for line in words(found)[1:3]] == [(5, "retracted"), (7, "opened")]
+    assert [e.data["episode"] for e in found.expected[:3]] == [1, 1, 2]
 
 
 def test_what_the_horizon_took_takes_its_closed_episode_along() -> None:

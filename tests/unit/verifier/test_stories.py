@@ -49,6 +49,7 @@ def every_tick(life: Lives, world: World, model: Any) -> dict[Name, Course]:
             said = lambda point, subject=subject: model(CUSTOMER, subject, point)  # noqa: E731
             teller = tellers.setdefault(name, Teller(CUSTOMER, subject, kind, world, said))
             teller._watch = watch
+            teller._actor = teller._actor if watch is None else watch.actor
             teller._look(index)
     return {name: teller.course for name, teller in tellers.items() if teller.course != Course()}
 

@@ -1,0 +1,89 @@
+"""The half of `care train` and `care evaluate` that learns from purchases: lapse risk."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services.churn_predictor.scoring import Scorecard, read_scorecard
+from services.churn_predictor.train.lapse import HORIZON_DAYS, TooFewPurchases, train_lapse
+from services.churn_predictor.train.lapse_evaluation import SeenBefore, TooShort, evaluate_lapse
+from services.churn_predictor.train.purchases import (
+    Purchases,
+    UnreadablePurchases,
+    read_purchases,
+)
+from services.kit.exits import EXIT_USAGE, leave
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+Tell = Callable[[str], None]
+
+purchases: Decorator = click.option(
+    "--purchases", "bought", type=click.Path(path_type=Path), metavar="FILE",
+    help="CSV (or .csv.gz) with the columns customer, date and amount.",
+)  # fmt: skip
+horizon: Decorator = click.option(
+    "--horizon", "horizon_days", type=click.IntRange(7, 365), default=HORIZON_DAYS,
+    show_default=True, metavar="DAYS",
+    help="With --purchases: nothing bought for so long is a lapse.",
+)  # fmt: skip
+
+
+def one_of(folder: Path | None, bought: Path | None) -> None:
+    """Refuse a command line that names both records, or none.
+
+    Raises:
+        click.UsageError: it does.
+    """
+    if (folder is None) == (bought is None):
+        raise click.UsageError("name one of --olist and --purchases")
+
+
+def trained(bought: Path, until: date | None, horizon_days: int, tell: Tell) -> Scorecard:
+    """Return a model of lapse risk; leaves with one line where there is nothing to learn from."""
+    shipped = files("services.churn_predictor") / "models" / "lapse-risk.json"
+    judged = read_scorecard(shipped.read_bytes())
+    try:
+        return train_lapse(_read(bought, tell), judged, until, horizon_days, tell)
+    except TooFewPurchases as error:
+        leave(f"{bought}: {error}", EXIT_USAGE)
+
+
+def evaluated(
+    card: Scorecard, bought: Path, start: date, until: date | None, tell: Tell
+) -> Mapping[str, Any]:
+    """Return the figures of a model of lapse risk; leaves with one line where there are none."""
+    try:
+        return evaluate_lapse(card, _read(bought, tell), start, until).as_json()
+    except (SeenBefore, TooShort) as error:
+        leave(str(error), EXIT_USAGE)
+
+
+def in_words(figures: Mapping[str, Any]) -> str:
+    """Return the figures as lines; of the calibration a line for each group."""
+    counts = figures["purchases"] or {}
+    plain = {name: v for name, v in figures.items() if name not in {"purchases", "calibration"}}
+    named = plain | {f"purchases {name}": value for name, value in counts.items()}
+    lines = [f"{name.replace('_', ' '):<34}{_plainly(value)}" for name, value in named.items()]
+    lines += [
+        f"{'predicted, lapsed, customers':<34}"
+        f"{group['predicted']:.3f}  {group['lapsed']:.3f}  {group['customers']}"
+        for group in figures["calibration"]
+    ]
+    return "\n".join(lines)
+
+
+def _read(bought: Path, tell: Tell) -> Purchases:
+    try:
+        found = read_purchases(bought.expanduser())
+    except UnreadablePurchases as error:
+        leave(str(error), EXIT_USAGE)
+    tell(f"{found.count:,} purchases of {len(found.by_customer):,} customers read")
+    return found
+
+
+def _plainly(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

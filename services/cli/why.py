@@ -1,0 +1,166 @@
+"""`care why`: one customer's story, every assessment in it made again."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timezone
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from services.cli import options
+from services.cli.instants import Instant, Zone
+from services.contracts.envelope import CustomerId
+from services.kit.clock import monotonic
+from services.why.models import Models, read_models
+from services.why.page import as_object, page
+from services.why.records import read_customer
+from services.why.said import Teller
+from services.why.story import TOPICS, Story, tell
+from services.why.times import Times
+
+EXIT_FOUND = 1
+_PROGRESS_SECONDS = 2.0
+_CUSTOMER_ID = TypeAdapter(CustomerId)
+
+
+class Customer(click.ParamType):
+    """A customer's pseudonymous id."""
+
+    name = "customer"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the id; a usage error, which does not repeat it, where it can be none."""
+        try:
+            return _CUSTOMER_ID.validate_python(value)
+        except ValidationError:
+            # What was typed may be somebody's address; it goes into no log.
+            self.fail("no customer's id: those are 1 to 64 of A-Z a-z 0-9 . _ : ~ -", param, ctx)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was asked for."""
+
+    customer: str
+    at: datetime | None
+    problem_id: UUID | None
+    zone: ZoneInfo | timezone
+    models: tuple[Path, ...]
+    bootstrap: str
+    partitions: int
+    prefix: str
+    as_json: bool
+
+    @property
+    def until(self) -> datetime | None:
+        """Up to when to tell; None: to the end."""
+        at = self.at
+        return at.replace(tzinfo=self.zone) if at is not None and at.tzinfo is None else at
+
+
+@click.command()
+@click.argument("customer", type=Customer())
+@click.option(
+    "--at",
+    type=Instant(),
+    help="Leave out what happened or was said later; ISO 8601, by default in --zone.",
+)
+@click.option(
+    "--problem", "problem_id", type=click.UUID, help="Only what has to do with this problem."
+)
+@click.option(
+    "--zone", type=Zone(), default=UTC,
+    help="Tell times in this zone, as Europe/Berlin.  [default: UTC]",
+)  # fmt: skip
+@click.option(
+    "--models",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FOLDER",
+    help="Folder with older model files (*.json); the shipped ones are known.  May be repeated.",
+)
+@options.bootstrap
+@options.partitions
+@options.prefix
+@options.as_json
+@click.pass_context
+def why(ctx: click.Context, /, **options: Any) -> None:
+    """Say why CUSTOMER was, or was not, contacted.
+
+    Tells in time order what happened, what was expected, what went wrong and on what evidence, each
+    risk with its reasons, each decision with the gate that said no, and each contact.  Every
+    assessment is made again from the inputs it recorded and compared with the record, byte for byte.
+
+    Reads the customer's partition and writes nothing.  What its topics hold no more cannot be told:
+    events from outside are kept 30 days, what the services said 400.
+
+    \b
+    Exit codes: 0 every assessment is the same (also where nothing is recorded about the customer),
+    1 one differs, cannot be read, or its model file is not at hand, 2 wrong usage,
+    75 Kafka or a topic is not there.
+
+    \b
+    Examples:
+      care why c-48213
+      care why c-48213 --at 2026-03-12T09:00 --zone Europe/Berlin
+      care why c-48213 --problem 0c2f8f0e-3c0a-5d0f-9c55-6f1f6f4f6c11
+      care why c-48213 --models ~/old-models
+      care why c-48213 --json | jq '.entries[] | select(.rerun.outcome == "differs")'
+    """
+    choice = Choice(**options)
+    known = _models(choice.models)
+    found = read_customer(
+        choice.bootstrap,
+        prefix=choice.prefix,
+        partitions=choice.partitions,
+        customer_id=choice.customer,
+        wanted=TOPICS,
+        progress=_progress(),
+    )
+    story = tell(
+        choice.customer, found, known.usable, at=choice.until, problem_id=choice.problem_id
+    )
+    teller = Teller(story, Times(choice.zone), known.refused)
+    if choice.as_json:
+        click.echo(json.dumps(as_object(teller), indent=2))
+    elif story.entries or story.unreadable:
+        click.echo("\n".join(page(teller)))
+    if not story.entries:
+        click.echo(_nothing(story, choice.problem_id), err=True)
+    ctx.exit(0 if story.is_good else EXIT_FOUND)
+
+
+def _models(folders: Sequence[Path]) -> Models:
+    try:
+        return read_models(folders)
+    except OSError as error:
+        raise click.UsageError(f"--models: {error.filename}: {error.strerror}") from error
+
+
+def _nothing(story: Story, problem_id: UUID | None) -> str:
+    if problem_id is not None and story.happened:
+        return f"nothing is recorded about problem {problem_id} of this customer"
+    return (
+        f"nothing is recorded about customer {story.customer_id}: is the id right, and has "
+        "retention left anything?"
+    )
+
+
+def _progress() -> Callable[[str, int, int], None]:
+    """Return a listener that tells on stderr how far reading is, where it takes long."""
+    told = monotonic()
+
+    def progress(topic: str, done: int, total: int) -> None:
+        nonlocal told
+        if monotonic() - told > _PROGRESS_SECONDS:
+            told = monotonic()
+            click.echo(f"reading {topic}: {done:,} of {total:,}", err=True)
+
+    return progress

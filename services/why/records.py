@@ -1,0 +1,105 @@
+"""Reads one customer's records: of each topic only the partition that holds them.  Shell."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from kafka import TopicPartition
+
+from services.contracts.events import Unreadable
+from services.contracts.topics import DEAD_LETTERS, Topic, dead_letter
+from services.kit import dead_letters
+from services.kit.clock import monotonic
+from services.kit.dead_letters import read_header
+from services.kit.exits import Unavailable
+from services.kit.kafka_admin import check_topics
+from services.kit.kafka_clients import (
+    begin_offsets,
+    end_offsets,
+    open_consumer,
+    partition_of,
+    reaching,
+)
+from services.kit.records import read_event
+from services.why.story import Found
+
+PATIENCE_SECONDS = 60.0
+"""Without a single record."""
+
+Progress = Callable[[str, int, int], None]
+"""Is told a topic's name, how many offsets of its partition lie behind the reader, and how many there are."""
+
+
+def read_customer(
+    bootstrap: str,
+    *,
+    prefix: str,
+    partitions: int,
+    customer_id: str,
+    wanted: Sequence[Topic],
+    progress: Progress,
+) -> Iterator[Found]:
+    """Yield every committed record of this customer that lies on these topics now, topic by topic.
+
+    Raises:
+        Unavailable: no broker answers, a topic is missing or has another number of partitions, or
+            the broker fell silent on the way.
+    """
+    letters = [topic for topic in map(dead_letter, wanted) if topic in DEAD_LETTERS]
+    check_topics(bootstrap, (*wanted, *letters), partitions=partitions, prefix=prefix)
+    key = customer_id.encode()
+    number = partition_of(key, partitions)
+    consumer = open_consumer(bootstrap, fetch_max_wait_ms=100)
+
+    def own(topic: Topic) -> Iterator[Any]:
+        place = TopicPartition(topic.physical(prefix), number)
+        records = _records(consumer, place, partitions, topic, progress)
+        return (record for record in records if record.key == key)
+
+    try:
+        with reaching(bootstrap):
+            set_aside = _set_aside(letter for topic in letters for letter in own(topic))
+            for topic in wanted:
+                for record in own(topic):
+                    yield _found(topic, record, set_aside.get((topic.name, record.offset), ()))
+    finally:
+        consumer.close()
+
+
+def _set_aside(letters: Iterable[Any]) -> dict[tuple[str, int], tuple[str, ...]]:
+    """Return which record, by topic and offset, was set aside by which services, and why."""
+    found: dict[tuple[str, int], tuple[str, ...]] = {}
+    for letter in letters:
+        names = (dead_letters.TOPIC, dead_letters.OFFSET, dead_letters.SERVICE, dead_letters.REASON)
+        topic, offset, service, reason = (read_header(letter.headers, name) for name in names)
+        if topic is not None and offset is not None and offset.isdecimal():
+            place = topic, int(offset)
+            found[place] = (*found.get(place, ()), f"{service}: {reason}")
+    return found
+
+
+def _records(
+    consumer: Any, place: TopicPartition, partitions: int, topic: Topic, progress: Progress
+) -> Iterator[Any]:
+    begin = begin_offsets(consumer, [place.topic], partitions)[place.topic][place.partition]
+    end = end_offsets(consumer, [place.topic], partitions)[place.topic][place.partition]
+    consumer.assign([place])
+    consumer.seek(place, begin)
+    give_up = monotonic() + PATIENCE_SECONDS
+    # What is empty is not asked for: a fetch at its end would only wait.
+    while (position := consumer.position(place) if begin < end else end) < end:
+        progress(topic.name, position - begin, end - begin)
+        batch = consumer.poll(timeout_ms=200, max_records=5_000).get(place, ())
+        yield from (record for record in batch if record.offset < end)
+        if batch or consumer.position(place) > position:
+            give_up = monotonic() + PATIENCE_SECONDS
+        elif monotonic() > give_up:
+            raise Unavailable(f"topic {place.topic} could not be read to its end: is Kafka well?")
+
+
+def _found(topic: Topic, record: Any, set_aside: tuple[str, ...]) -> Found:
+    value = record.value or b""
+    try:
+        event = read_event(topic, record.key, record.value, record.headers)
+    except Unreadable as error:
+        return Found(topic.name, record.offset, value, None, error.reason, set_aside)
+    return Found(topic.name, record.offset, value, event, None, set_aside)
