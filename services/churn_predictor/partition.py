@@ -28,7 +28,7 @@ from services.contracts.deliveries import ShipmentCheckpoint, ShipmentDelivered
 from services.contracts.envelope import BARRIER, JSON, Event
 from services.contracts.events import TOPIC_OF, Fault, Unreadable
 from services.contracts.problems import RiskAssessed, RiskKind
-from services.contracts.stream import Account, Answered, Barrier, FeedMark, Tick, TickMark
+from services.contracts.stream import Answered, Barrier, FeedMark, Tick, TickMark
 from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
 
 LOOK_AGAIN = timedelta(hours=1)
@@ -349,18 +349,7 @@ class Partition:
             if source.reported == source.total:
                 continue
             source.reported = source.total
-            account = Account(
-                topic=name,
-                partition=self.number,
-                first_offset=source.first_offset,
-                next_offset=source.next_offset,
-                applied=source.applied,
-                duplicate=source.duplicate,
-                late=source.late,
-                dead_lettered=source.dead_lettered,
-                tick=tick.number,
-                at=tick.at,
-            )
+            account = source.account(name, self.number, tick)
             yield Output(t.ACCOUNTS, account.key.encode(), account.model_dump_json().encode())
 
     def _barrier(self, tick: Tick, barrier: str) -> Output:

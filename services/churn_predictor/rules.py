@@ -25,6 +25,7 @@ class Rules:
 
     @property
     def features(self) -> frozenset[str]:
-        """What the model of complaint risk looks at, at any decision point."""
-        sheets = self.complaint.card.points.values()
+        """What the models look at, at any decision point."""
+        cards = (self.complaint.card, self.lapse.card)
+        sheets = (sheet for card in cards for sheet in card.points.values())
         return frozenset(table.feature for sheet in sheets for table in sheet.tables)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from services.churn_predictor.facts import Facts, Stamp, forget_facts
 from services.contracts.problems import Band, FeedEvidence, ProblemKind, Tier
-from services.contracts.stream import Tick
+from services.contracts.stream import Account, Tick
 from services.contracts.topics import HORIZON
 
 
@@ -97,6 +97,21 @@ class SourceState:
     def total(self) -> int:
         """Records accounted for."""
         return self.applied + self.duplicate + self.late + self.dead_lettered
+
+    def account(self, topic: str, partition: int, tick: Tick) -> Account:
+        """Return what is to be published of it at this tick."""
+        return Account(
+            topic=topic,
+            partition=partition,
+            first_offset=self.first_offset,
+            next_offset=self.next_offset,
+            applied=self.applied,
+            duplicate=self.duplicate,
+            late=self.late,
+            dead_lettered=self.dead_lettered,
+            tick=tick.number,
+            at=tick.at,
+        )
 
 
 @dataclass(slots=True)

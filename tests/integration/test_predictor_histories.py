@@ -23,7 +23,7 @@ pytestmark = pytest.mark.connected
 
 BUYERS = 24
 STEPS = 12
-LOOKED_AT = ("seller_bad_rate", "seller_late_rate", "value_to_usual")
+LOOKED_AT = ("seller_bad_rate", "seller_late_rate", "slack_after_transit_days")
 """What the model of this test looks at beside what the shipped one does; all of it from histories."""
 
 

@@ -24,7 +24,7 @@ RICH = {
     for name in (
         *("seller_bad", "seller_bad_lately", "product_bad", "seller_late", "seller_handling"),
         *("category_bad", "destination_transit", "lane_transit"),
-        *("shop_bad", "shop_late", "shop_handling", "shop_transit", "shop_value"),
+        *("shop_bad", "shop_late", "shop_handling", "shop_transit"),
     )
 }
 """An answer to everything, far from what is usual."""

@@ -77,7 +77,8 @@ class Town:
                 self.read_on(number, ends[number])
             self._restart(number, restarts)
             stream = self.streams[number]
-            for output in stream.tick(at, ends=stream.ends | {t.HISTORIES.name: ends[number]}):
+            reached = stream.ends | {t.HISTORIES.name: ends[number]}
+            for output in stream.tick(at, ends=dict(sorted(reached.items()))):
                 self._take(number, output)
             self._restart(number, restarts)
 

@@ -210,6 +210,10 @@ SPOILED: dict[str, tuple[set[str], Spoil]] = {
         ),
     ),
     "records nobody counted": ({"accounts"}, lambda rs: counted_wrong(rs, duplicate=-1)),
+    "news of histories that were counted and are not there": (
+        {"accounts"},
+        lambda rs: without(rs, of(rs, t.HISTORIES)[0]),
+    ),
     "a duplicate counted as late": (
         {"accounts"},
         lambda rs: counted_wrong(rs, duplicate=-1, late=1),
