@@ -263,7 +263,9 @@ def _delays(facts: Iterable[Event[Any]]) -> list[_Delay]:
     return [
         _Delay(e.data.order_id, e.time, cleared.get(e.data.problem_id))
         for e in facts
-        if isinstance(e.data, ProblemOpened) and e.data.kind is ProblemKind.DELIVERY_DELAY
+        if isinstance(e.data, ProblemOpened)
+        and e.data.kind is ProblemKind.DELIVERY_DELAY
+        and e.data.order_id is not None
     ]
 
 
