@@ -11,6 +11,7 @@ import pytest
 
 from services.contracts import topics as t
 from services.contracts.ids import derive
+from services.contracts.tolerances import Tolerances
 from services.contracts.topics import Topic
 from services.verifier.accounting import partition_key
 from services.verifier.collect import Collector, collect
@@ -99,6 +100,14 @@ def test_what_is_good_is_found_good_and_everything_was_looked_at() -> None:
     assert verdict.counts["assessments"] >= 5
     assert verdict.counts["mails"] == 3
     assert not any("retention" in words or "clock" in words for words in verdict.not_checked)
+
+
+def test_who_tolerates_something_else_expects_something_else() -> None:
+    evidence = collect(good()[0], PARTITIONS)
+    patient = Tolerances(late_after_promise=2 * DAY)
+
+    assert "problems_wrong" in classes(verify(evidence, good()[1], tolerances=patient))
+    assert verify(evidence, good()[1], tolerances=Tolerances()).is_good
 
 
 # What the tests below need of the records.
