@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench
 
-.PHONY: help setup lock schemas format lint check test stream-check demo clean
+.PHONY: help setup lock schemas format lint check test stream-check demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,10 @@ $(STAMP): requirements/dev.txt pyproject.toml deploy/setup/environment.sh
 
 demo: $(STAMP) ## Run the whole system on a simulated shop.  SEED=1 STEP=1h KEEP=1, or OLIST=<folder> ORDERS=3000.
 	@$(BIN)/care demo $(if $(SEED),--seed "$(SEED)") $(if $(OLIST),--olist "$(OLIST)") $(if $(ORDERS),--orders "$(ORDERS)") $(if $(STEP),--step "$(STEP)") $(if $(filter-out 0,$(KEEP)),--keep)
+
+train-olist: $(STAMP) ## Fit a model of complaint risk.  OLIST=<folder>, UNTIL=2018-09-01 OUT=build/complaint-risk.json.
+	@$(if $(OLIST),,echo "say where the Olist files are: make train-olist OLIST=<folder>" >&2; exit 2)
+	@$(BIN)/care train --olist "$(OLIST)" --until "$(or $(UNTIL),2018-09-01)" --out "$(or $(OUT),build/complaint-risk.json)"
 
 test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
 	@$(BIN)/python -m pytest -m alone

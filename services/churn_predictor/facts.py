@@ -91,6 +91,8 @@ class ShipmentFacts:
     order_id: str
     first_promise: Promise | None = None
     latest_promise: Promise | None = None
+    estimates: list[Promise] = field(default_factory=list)
+    """The earliest promises but the first, sorted: what was estimated at any instant."""
     first_zone: ZoneTold | None = None
     last_zone: ZoneTold | None = None
     handed_over: Stamp | None = None

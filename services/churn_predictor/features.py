@@ -1,9 +1,9 @@
 """Features of one parcel at one instant: the same code for the stream and for training.  Pure.
 
-Money is told as a ratio, so that a model means the same in another currency.
+No feature is an amount of money: on recorded orders value and freight added nothing, and without
+them a model means the same in any currency.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -22,12 +22,9 @@ FEATURES = (
     "sellers",
     "estimate_moved_days",
     "contacts_about_order",
-    "freight_share",
-    "value_to_usual",
     "promise_days",
     "approval_days",
     "handling_days",
-    "handling_days_allowed",
     "days_with_carrier",
     "slack_days",
     "slack_after_transit_days",
@@ -50,7 +47,7 @@ def features(parcel: Parcel, facts: Facts, now: datetime) -> Values:
     known = rates(_histories(parcel, now))
     return {
         **_dates(parcel, known, now),
-        **_bought(_by(parcel.order.basket, now), known),
+        **_bought(_by(parcel.order.basket, now)),
         "estimate_moved_days": _moved(parcel, now),
         "contacts_about_order": float(_contacts(facts.contacts, parcel.shipment.order_id, now)),
         "seller_bad_rate": known.seller_bad,
@@ -93,7 +90,6 @@ def _dates(parcel: Parcel, known: Rates, now: datetime) -> Values:
         "promise_days": _within(0.0, (promise.promised_by - bought) / _DAY, 120.0),
         "approval_days": None if approved is None else _within(0.0, (approved - bought) / _DAY),
         "handling_days": None if handling is None else _within(-5.0, handling),
-        "handling_days_allowed": _past(approved, promise.ship_by),
         "days_with_carrier": None if left is None else _within(0.0, (now - left) / _DAY, 90.0),
         "slack_days": _within(-_WIDEST_DAYS, slack, 90.0),
         "slack_after_transit_days": _within(
@@ -102,40 +98,27 @@ def _dates(parcel: Parcel, known: Rates, now: datetime) -> Values:
     }
 
 
-def _past(limit: datetime | None, at: datetime | None) -> float | None:
-    if limit is None or at is None:
-        return None
-    return _within(-_WIDEST_DAYS, (at - limit) / _DAY)
+def _past(limit: datetime | None, at: datetime) -> float | None:
+    return None if limit is None else _within(-_WIDEST_DAYS, (at - limit) / _DAY)
 
 
 def _within(least: float, days: float, most: float = _WIDEST_DAYS) -> float:
     return max(least, min(days, most))
 
 
-def _bought(basket: Basket | None, known: Rates) -> Values:
-    if basket is None:
-        return dict.fromkeys(("lines", "sellers", "freight_share", "value_to_usual"))
-    paid = basket.total_minor + basket.freight_minor
-    usual = known.usual_value
+def _bought(basket: Basket | None) -> Values:
     return {
-        "lines": float(basket.lines),
-        "sellers": float(basket.sellers),
-        "freight_share": basket.freight_minor / paid if paid else None,
-        "value_to_usual": _doublings(basket.total_minor, usual),
+        "lines": None if basket is None else float(basket.lines),
+        "sellers": None if basket is None else float(basket.sellers),
     }
 
 
-def _doublings(value: int, usual: float | None) -> float | None:
-    if usual is None or value <= 0:
-        return None
-    return _within(-8.0, math.log2(value / usual), 8.0)
-
-
 def _moved(parcel: Parcel, now: datetime) -> float:
-    newest = parcel.shipment.latest_promise
-    if newest is None or newest.told.at > now:
+    """Return how far the last estimate known by then lies behind the first promise."""
+    told = [each for each in parcel.shipment.estimates if each.told.at <= now]
+    if not told:
         return 0.0
-    return _within(-_WIDEST_DAYS, (newest.promised_by - parcel.promise.promised_by) / _DAY)
+    return _within(-_WIDEST_DAYS, (told[-1].promised_by - parcel.promise.promised_by) / _DAY)
 
 
 def _contacts(contacts: Mapping[str, ContactFacts], order_id: str, now: datetime) -> int:

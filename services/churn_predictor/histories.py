@@ -78,7 +78,6 @@ HISTORIES_OF: Mapping[str, tuple[History, ...]] = {
         History("shop_late", "late", 7 * _DAY),
         History("shop_handling", "handling", 45 * _DAY),
         History("shop_transit", "transit", 45 * _DAY),
-        History("shop_value", "value", 45 * _DAY),
     ),
 }
 """Holder → what its keys count.  The holder is what stands before the colon of a key."""
@@ -131,7 +130,7 @@ def observations(facts: Facts) -> Sequence[Observation]:
     found: dict[Observation, None] = {}
     for parcel in parcels(facts):
         asked = questions(parcel)
-        for seen in (*_ordered(parcel), *_seen_by_carrier(parcel), *_answered(parcel, facts)):
+        for seen in (*_seen_by_carrier(parcel), *_answered(parcel, facts)):
             for question in asked:
                 if seen.kind in _KINDS_OF[_holder(question.key)]:
                     observation = Observation(question.key, seen.kind, question.part, *seen[1:])
@@ -145,12 +144,6 @@ class _Seen(NamedTuple):
     subject: str
     at: datetime
     value: int
-
-
-def _ordered(parcel: Parcel) -> Iterator[_Seen]:
-    basket = parcel.order.basket
-    if basket is not None:
-        yield _Seen("value", parcel.shipment.order_id, basket.placed.at, basket.total_minor)
 
 
 def _answered(parcel: Parcel, facts: Facts) -> Iterator[_Seen]:
@@ -185,7 +178,7 @@ def _seen_by_carrier(parcel: Parcel) -> Iterator[_Seen]:
 def _known(parcel: Parcel, *stamps: Stamp) -> datetime:
     """Return when all of it was known, and whom it is told of."""
     basket = parcel.order.basket
-    placed = () if basket is None else (basket.placed,)
+    placed: tuple[Stamp, ...] = () if basket is None else (basket.placed,)
     return max(stamp.at for stamp in (parcel.promise.told, *stamps, *placed))
 
 

@@ -66,6 +66,8 @@ IN_HAND = frozenset(
 
 _FAILURES_KEPT = 8
 """Of the payments that failed for one order: more say nothing more."""
+_ESTIMATES_KEPT = 8
+"""Of the dates that a shipment was given after the first."""
 
 
 class _Ordered(Protocol):
@@ -169,13 +171,20 @@ def _promised(facts: Facts, stamp: Stamp, data: ShipmentPromised) -> None:
         origin_region=data.origin_region,
         destination_region=data.destination_region,
     )
-    first, last = shipment.first_promise, shipment.latest_promise
-    if first is None or stamp < first.told:
-        shipment.first_promise = promise
+    last = shipment.latest_promise
+    _estimated(shipment, promise)
     if last is None or stamp > last.told:
         shipment.latest_promise = promise
     if data.time_zone is not None:
         _zone_told(shipment, ZoneTold(stamp, data.time_zone))
+
+
+def _estimated(shipment: ShipmentFacts, promise: Promise) -> None:
+    first = shipment.first_promise
+    known = [promise, *shipment.estimates, *(() if first is None else (first,))]
+    by_stamp = {each.told: each for each in known}
+    shipment.first_promise, *others = (by_stamp[told] for told in sorted(by_stamp))
+    shipment.estimates = others[:_ESTIMATES_KEPT]
 
 
 def _zone_told(shipment: ShipmentFacts, zone: ZoneTold) -> None:

@@ -27,8 +27,6 @@ class Rates:
     seller_late: float
     handling_days: float
     transit_days: float
-    usual_value: float | None
-    """Mean value of an order, in minor units; None: no order is known."""
 
 
 def rates(histories: Histories) -> Rates:
@@ -42,7 +40,6 @@ def rates(histories: Histories) -> Rates:
         return drawn(name, k, parent, _DAY_SECONDS)
 
     shop_bad = drawn("shop_bad", 20, _BAD)
-    n, s = histories.get("shop_value", (0.0, 0.0))
     return Rates(
         shop_bad=shop_bad,
         seller_bad=drawn("seller_bad", 20, shop_bad),
@@ -55,5 +52,4 @@ def rates(histories: Histories) -> Rates:
             5,
             days("destination_transit", 5, days("shop_transit", 20, _TRANSIT_DAYS)),
         ),
-        usual_value=s / n if s > 0 else None,
     )

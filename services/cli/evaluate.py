@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
-from services.churn_predictor.train.measures import evaluation, judge
+from services.churn_predictor.train.measures import by, evaluation, judge
 from services.cli import lapse, options
 from services.cli.progress import telling
 from services.cli.records import Day, midnight, olist, read_cases
@@ -83,7 +83,7 @@ def _of_complaints(
     ]
     tell(f"scoring {len(chosen):,} orders")
     try:
-        return evaluation(judge(chosen, card))
+        return evaluation(judge(chosen, by(card)))
     except ValueError as error:
         leave(str(error), EXIT_USAGE)
 
@@ -109,10 +109,11 @@ def _in_words(figures: Mapping[str, Any]) -> str:
     for name in ("at_10_percent", "at_threshold_0_5", "rule"):
         told = "  ".join(f"{key} {_number(value)}" for key, value in figures[name].items())
         lines.append(f"{name:<18}{told}")
-    known = figures["calibration"]
-    lines.append(
-        f"{'calibration':<18}predicted {known['predicted']:.3f}  observed {known['observed']:.3f}"
-    )
+    for point, known in figures["calibration"]["points"].items():
+        said, was = known["predicted"], known["observed"]
+        lines.append(
+            f"{point:<18}{known['scores']} scores  predicted {said:.3f}  observed {was:.3f}"
+        )
     return "\n".join(lines)
 
 

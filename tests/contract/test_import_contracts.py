@@ -23,6 +23,14 @@ OFFENCES = {
     "contracts-stand-alone": ("services/contracts/topics.py", "import kafka"),
     "kit-knows-no-service": ("services/kit/exits.py", "import services.ingest"),
     "predictor-core-is-pure": ("services/churn_predictor/decide.py", "import time"),
+    "scores-need-no-library": (
+        "services/churn_predictor/features.py",
+        "import services.churn_predictor.train.samples",
+    ),
+    "one-module-knows-interpret": (
+        "services/churn_predictor/train/measures.py",
+        "import services.churn_predictor.train.fitting",
+    ),
     "outreach-core-is-pure": ("services/outreach/gates.py", "import sqlalchemy"),
     "metrics-core-is-pure": ("services/metrics/kpis.py", "import prometheus_client"),
     "ingest-core-is-pure": ("services/ingest/reading.py", "import fastapi"),

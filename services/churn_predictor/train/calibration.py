@@ -16,6 +16,8 @@ METHOD = (
 _LEAST_SLOPE, _MOST_SLOPE = 0.5, 2.0
 """A slope beyond means that there is too little to calibrate by."""
 _STEPS = 50
+_WIDEST = 500.0
+"""Log-odds beyond which an exponential would overflow."""
 
 
 def platt(told: Numbers, is_bad: NDArray[np.bool_]) -> tuple[float, float]:
@@ -27,7 +29,7 @@ def platt(told: Numbers, is_bad: NDArray[np.bool_]) -> tuple[float, float]:
     design = np.column_stack([told, np.ones(len(told))])
     found = np.array([1.0, 0.0])
     for _ in range(_STEPS):
-        probability = 1.0 / (1.0 + np.exp(-design @ found))
+        probability = 1.0 / (1.0 + np.exp(-np.clip(design @ found, -_WIDEST, _WIDEST)))
         weight = probability * (1.0 - probability)
         # A trace of ridge, so that outcomes without a spread have an answer.
         curvature = (design * weight[:, None]).T @ design + 1e-9 * np.eye(2)

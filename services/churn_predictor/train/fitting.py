@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from services.churn_predictor.scoring import Link, Sheet, Table
 from services.churn_predictor.train.samples import Numbers, Sample
 
+_ROWS_WORTH_A_PROCESS = 5_000
+"""With fewer it takes longer to start another process than to do its work."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
@@ -59,7 +62,7 @@ def fit(sample: Sample, rising: frozenset[str], effort: Effort) -> Fitted:
         learning_rate=effort.learning_rate,
         smoothing_rounds=effort.smoothing_rounds,
         random_state=effort.seed,
-        n_jobs=effort.jobs,
+        n_jobs=effort.jobs if len(values) >= _ROWS_WORTH_A_PROCESS else 1,
     )
     with warnings.catch_warnings():
         # It cannot draw missing values; the sheet has a number for them.

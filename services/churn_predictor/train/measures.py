@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from services.churn_predictor.scoring import Scorecard, score
-from services.churn_predictor.train.replay import Case, Outcome
+from services.churn_predictor.train.replay import Case, Outcome, Snapshot
 from services.churn_predictor.train.samples import Numbers, asked_at
 from services.contracts.problems import DecisionPoint
 
@@ -40,23 +40,32 @@ class Judged:
         return next((at for at, _, p in self.scores if p >= threshold), None)
 
 
-def judge(cases: Sequence[Case], card: Scorecard) -> tuple[Judged, ...]:
+Probability = Callable[[Case, Snapshot], float]
+"""What a model says of a case at one of its decision points."""
+
+
+def by(card: Scorecard) -> Probability:
+    """Return what this card says."""
+    return lambda _, seen: score(card, seen.point, seen.values).probability
+
+
+def judge(cases: Sequence[Case], says: Probability) -> tuple[Judged, ...]:
     """Return every order with a known outcome, scored."""
     return tuple(
-        Judged(useful_scores(case, card), case.outcome)
+        Judged(useful_scores(case, says), case.outcome)
         for case in cases
         if case.outcome is not None
     )
 
 
-def useful_scores(case: Case, card: Scorecard) -> tuple[Scored, ...]:
+def useful_scores(case: Case, says: Probability) -> tuple[Scored, ...]:
     """Return the case's scores before its delivery, and before the customer was asked."""
     ends = [case.delivered_at, None if case.outcome is None else asked_at(case.outcome)]
     end = min((at for at in ends if at is not None), default=None)
     return tuple(
-        (each.at, each.point, score(card, each.point, each.values).probability)
-        for each in case.snapshots
-        if end is None or each.at < end
+        (seen.at, seen.point, says(case, seen))
+        for seen in case.snapshots
+        if end is None or seen.at < end
     )
 
 
@@ -126,7 +135,7 @@ def evaluation(orders: Sequence[Judged]) -> dict[str, object]:
         "at_10_percent": alerts(orders, at_threshold(tenth)),
         "at_threshold_0_5": alerts(orders, at_threshold(0.5)),
         "rule": alerts(orders, after_promise),
-        "calibration": calibration(is_bad, latest),
+        "calibration": calibration(orders),
     }
 
 
@@ -145,24 +154,32 @@ def with_interval(measure: Measure, is_bad: NDArray[np.bool_], told: Numbers) ->
     return {"value": float(measure(is_bad, told)), "low": low, "high": high}
 
 
-def calibration(is_bad: NDArray[np.bool_], told: Numbers) -> dict[str, object]:
-    """Return how far the latest probabilities are from what happened, in all and by bin."""
+def calibration(orders: Sequence[Judged]) -> dict[str, object]:
+    """Return how far probabilities were from what happened: every score, at its own decision point.
+
+    Not the latest ones alone: whose promise is kept has no later score, so that the scores that
+    stayed the last would look too high, and be right.
+    """
+    scores = [(point, p, order.outcome.is_bad) for order in orders for _, point, p in order.scores]
+    told = np.array([p for _, p, _ in scores])
+    is_bad = np.array([bad for _, _, bad in scores], dtype=np.float64)
     places = np.searchsorted(_CALIBRATION_EDGES, told, side="right")
-    bins = [
-        {
-            "orders": int(held.sum()),
-            "predicted": float(told[held].mean()),
-            "observed": float(is_bad[held].mean()),
-        }
-        for place in range(len(_CALIBRATION_EDGES) + 1)
-        if (held := places == place).any()
-    ]
-    error = sum(b["orders"] * abs(b["predicted"] - b["observed"]) for b in bins) / len(told)
+    points = np.array([list(DecisionPoint).index(point) for point, _, _ in scores])
+    bins = [_bin(told, is_bad, places == n) for n in np.unique(places)]
+    error = sum(each["scores"] * abs(each["predicted"] - each["observed"]) for each in bins)
     return {
-        "orders": len(told),
-        "predicted": float(told.mean()),
-        "observed": float(is_bad.mean()),
-        "expected_error": float(error),
+        "expected_error": error / len(told),
         "brier": float(np.mean((told - is_bad) ** 2)),
         "bins": bins,
+        "points": {
+            list(DecisionPoint)[n].value: _bin(told, is_bad, points == n) for n in np.unique(points)
+        },
+    }
+
+
+def _bin(told: Numbers, is_bad: Numbers, held: NDArray[np.bool_]) -> dict[str, float]:
+    return {
+        "scores": int(held.sum()),
+        "predicted": float(told[held].mean()),
+        "observed": float(is_bad[held].mean()),
     }

@@ -19,7 +19,7 @@ from services.churn_predictor.scoring import (
 )
 from services.churn_predictor.train.calibration import METHOD, folded, platt
 from services.churn_predictor.train.fitting import Effort, fit
-from services.churn_predictor.train.measures import threshold_for, useful_scores
+from services.churn_predictor.train.measures import by, threshold_for, useful_scores
 from services.churn_predictor.train.replay import Case
 from services.churn_predictor.train.samples import Sample, answered_before, cases_digest, sample
 from services.contracts.problems import DecisionPoint, RiskKind
@@ -121,7 +121,7 @@ def with_bands(card: Scorecard, cases: Sequence[Case], until: datetime) -> Score
     """
     passed = [case for case in cases if case.bought_at < until and case.promised_by < until]
     highest = [
-        max((p for at, _, p in useful_scores(case, card) if at < until), default=0.0)
+        max((p for at, _, p in useful_scores(case, by(card)) if at < until), default=0.0)
         for case in passed
     ]
     if not highest:

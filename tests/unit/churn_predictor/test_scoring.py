@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import services.churn_predictor
 from services.churn_predictor import rhythm
 from services.churn_predictor.features import FEATURES
 from services.churn_predictor.scoring import (
@@ -26,7 +27,7 @@ from services.churn_predictor.scoring import (
 from services.contracts.problems import Band, DecisionPoint, RiskKind
 from tests.unit.churn_predictor.stream import CARD
 
-MODELS = Path(rhythm.__file__).parent / "models"
+MODELS = Path(services.churn_predictor.__file__).parent / "models"
 COMPLAINT = json.loads((MODELS / "complaint-risk.json").read_bytes())
 POINTS = sorted(POINTS_OF[RiskKind.COMPLAINT])
 
@@ -69,6 +70,13 @@ def test_the_shipped_scorecard_scores_as_it_always_did() -> None:
     for point in ("handover_limit", "before_promise", "promise", "after_promise"):
         result = score(CARD, DecisionPoint(point), known)
         assert result.probability == 1 / (1 + math.exp(-log_odds))
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.json")), ids=lambda path: path.stem)
+def test_no_shipped_model_was_fitted_to_records_that_forbid_business(path: Path) -> None:
+    card = read_scorecard(path.read_bytes())
+
+    assert "not for commercial use" not in card.provenance
 
 
 def test_bands_begin_at_their_bound() -> None:
