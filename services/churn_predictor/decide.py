@@ -35,6 +35,7 @@ from services.contracts.problems import (
     RiskAssessed,
     RiskKind,
 )
+from services.contracts.topics import HORIZON
 
 SOURCE = "/care/churn-predictor"
 
@@ -53,7 +54,7 @@ def decide(customer_id: str, state: CustomerState, moment: Moment, rules: Rules)
     for watch in _watches(state, rules):
         watched.add(watch.name)
         look.at(watch)
-    look.drop_all_but(watched)
+    look.abandon_all_but(watched)
     state.touched = False
     state.due, state.waits = look.due, look.waits
     return look.said
@@ -103,12 +104,18 @@ class _Look:
             self.state.episodes[watch.name] = change.episode
             self.said.append(self._problem(change, watch))
 
-    def drop_all_but(self, watched: set[str]) -> None:
-        """Forget the episodes of what no fact speaks of any more, and clear them where they are open."""
+    def abandon_all_but(self, watched: set[str]) -> None:
+        """Clear what is open of what no fact speaks of any more.
+
+        A closed episode stays as long as facts could bring its watch back: no number is given twice.
+        """
         for name in self.state.episodes.keys() - watched:
-            episode = self.state.episodes.pop(name)
+            episode = self.state.episodes[name]
             for change in problems.abandon(episode):
+                self.state.episodes[name] = change.episode
                 self.said.append(self._problem(change, None))
+            if not episode.is_open and episode.deadline < self.moment.now - HORIZON:
+                del self.state.episodes[name]
 
     def _score(self, watch: Watch, step: Step) -> Assessed | None:
         if step.point is DecisionPoint.SILENCE:

@@ -7,7 +7,7 @@ that of `docs/expectations.md`, "What becomes of an episode".
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from services.churn_predictor.expectations.watch import SCANS, Step, Watch
 from services.churn_predictor.facts import Stamp
@@ -73,6 +73,8 @@ class LookAgain:
 
 NEVER = LookAgain()
 
+_EVER = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -120,12 +122,10 @@ def _may_give_up(feed: str, heard: datetime | None) -> bool:
 
 
 def _wait(step: Step, feed: str, moment: Moment, tolerances: Tolerances) -> LookAgain:
-    can_end = _may_give_up(feed, moment.heard.get(feed))
-    return LookAgain(
-        at=step.deadline + tolerances.feed_cap if can_end else None,
-        feed=feed,
-        heard_from=step.deadline,
-    )
+    if _may_give_up(feed, moment.heard.get(feed)):
+        return LookAgain(step.deadline + tolerances.feed_cap, feed, step.deadline)
+    # Whenever it is heard for the first time: from then on its silence means something.
+    return LookAgain(feed=feed, heard_from=_EVER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,7 @@ def forget(customer: CustomerState, before: datetime) -> None:
     if any(at < before for at in customer.seen.values()):
         customer.seen = {name: at for name, at in customer.seen.items() if at >= before}
         gone = forget_facts(customer.facts, before, open_subjects(customer))
+        customer.episodes = {k: e for k, e in customer.episodes.items() if e.subject not in gone}
         customer.assessed = {
             k: a for k, a in customer.assessed.items() if k.partition("|")[0] not in gone
         }

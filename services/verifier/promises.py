@@ -143,7 +143,7 @@ class Teller:
             self.course.problem = None
         if watch != self._watch:
             self._watch = watch
-            self._actor = self._actor if watch is None else watch.actor
+            self._actor = Actor.NOBODY if watch is None else watch.actor
             self._look(index)
 
     def follow(self, end: int) -> None:

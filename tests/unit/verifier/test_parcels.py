@@ -190,7 +190,7 @@ def test_without_a_limit_nothing_is_due_and_what_was_open_never_was() -> None:
     found = told({1: [limited], 5: [earlier]})
     assert found.lines(kind, "sh-1") == [(3, "opened", "overdue"), (5, "retracted", "overdue")]
     retracted = found.said(kind, "sh-1")[-1]
-    assert (ids(retracted), retracted["actor"]) == (["second"], "us")
+    assert (ids(retracted), retracted["actor"]) == (["second"], "nobody")
 
 
 # first_scan_missing

@@ -338,7 +338,7 @@ def test_6_a_watch_that_exists_no_longer_is_retracted_by_nothing(gone_at: int, h
 
     assert words(found) == [(2, "opened", "overdue"), (gone_at, how, "overdue")]
     assert evidence(found) == ["e-1"]
-    assert found.expected[-1].data["actor"] == "us"
+    assert found.expected[-1].data["actor"] == "nobody"
 
 
 def test_6_its_number_goes_on_where_it_comes_back() -> None:
