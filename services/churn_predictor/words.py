@@ -66,6 +66,17 @@ def _many(noun: str, template: str, one: str, many: str | None = None) -> Words:
     return Words(noun, lambda value: template.format(counted(value, one, many)))
 
 
+def _room(left: str, over: str) -> Words:
+    def says(value: float) -> str:
+        return (left if value >= 0 else over).format(days(value))
+
+    return Words("the time left to the promise", says)
+
+
+def _share(noun: str, clause: str) -> Words:
+    return Words(noun, lambda value: f"{value:.0%} {clause}")
+
+
 WORDS: Mapping[str, Words] = {
     # Of a parcel.
     "days_past_promise": Words(
@@ -100,6 +111,31 @@ WORDS: Mapping[str, Words] = {
     ),
     "contacts_about_order": _many(
         "what the customer asked", "the customer made {} about this order", "contact"
+    ),
+    "promise_days": _many("how far ahead it was promised", "it was promised for {} ahead", "day"),
+    "approval_days": Words("the approval", lambda value: f"approval took {days(value)}"),
+    "handling_days": Words(
+        "the time since approval", lambda value: f"from approval to hand-over: {days(value)} so far"
+    ),
+    "days_with_carrier": Words(
+        "the time with the carrier", lambda value: f"the carrier has had it for {days(value)}"
+    ),
+    "slack_days": _room("{} are left to the promise", "the promise has been passed by {}"),
+    "slack_after_transit_days": _room(
+        "{} would be left to the promise after the usual way", "the usual way takes {} too long"
+    ),
+    "seller_bad_rate": _share(
+        "the seller's bad answers", "of the seller's orders were answered badly"
+    ),
+    "product_bad_rate": _share(
+        "the product's bad answers", "of the product's orders were answered badly"
+    ),
+    "category_bad_rate": _share(
+        "the category's bad answers", "of orders of this category were answered badly"
+    ),
+    "shop_bad_rate": _share("all bad answers", "of all orders lately were answered badly"),
+    "seller_late_rate": _share(
+        "the seller's late hand-overs", "of the seller's parcels were handed over late"
     ),
     # Of a customer's rhythm.
     "purchases": _many("what was bought", "the customer bought on {}", "day"),

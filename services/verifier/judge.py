@@ -34,6 +34,7 @@ _BY_TICK = (
 _NEVER = (
     "the facts digest and the feature values inside an assessment: the model is the predictor's own",
     "next_due of a barrier",
+    "the experience ledger beside a problem",
     "at which tick approvals, hand-overs and deliveries were assessed, and whether each was",
     "whether and when a lapse was to be assessed, and the problem lapse_risk: both are the model's",
     "outreach's accounts of customers and consents: they are in its database only",

@@ -30,6 +30,9 @@ _WORDS = {
 NOT_RECOMPUTED = frozenset({ProblemKind.LAPSE_RISK})
 """Kinds that hang on the model alone; what is said of them is only counted."""
 
+_NOT_COMPARED = "experience"
+"""Beside a problem, the customer's experience ledger: nothing is decided by it."""
+
 Key = tuple[str, ...]
 
 
@@ -234,6 +237,8 @@ def _compare(record: Expected, event: Event[Any], timeline: Timeline, found: Fin
 
 
 def _differs(name: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    if name == _NOT_COMPARED:
+        return False
     if name == "complaint_risk" and ours.get(name) is None:
         # The assessment is missing, which is told there.
         return False

@@ -93,3 +93,16 @@ def test_only_what_lies_wholly_before_the_horizon_is_forgotten() -> None:
 
     assert forget_facts(facts, before=START + DAY) == {"old"}
     assert set(facts.shipments) == {"new"}
+
+
+@given(order=st.permutations(range(12)))
+def test_of_many_estimates_the_earliest_are_kept_whatever_came_first(order: list[int]) -> None:
+    told = [promised(by=START + n * DAY, at=START + n * HOUR, event_id=f"e-{n}") for n in range(12)]
+
+    shipment = learned([told[n] for n in order]).shipments["sh-1"]
+
+    assert shipment.first_promise is not None
+    assert shipment.first_promise.promised_by == START
+    assert [each.promised_by for each in shipment.estimates] == [
+        START + n * DAY for n in range(1, 9)
+    ]

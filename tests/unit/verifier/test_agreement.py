@@ -52,6 +52,7 @@ orders = st.sampled_from(["o-1", "o-2"])
 parcels = st.sampled_from(["sh-1", "sh-2"])
 carriers = st.sampled_from(["dhl", "ups"])
 names = st.sampled_from(["x-1", "x-2"])
+contacts = st.sampled_from(["x-1", "x-2", "x-3"])
 
 
 def moments(low: int, high: int) -> st.SearchStrategy[datetime]:
@@ -150,7 +151,7 @@ def happenings(draw: st.DrawFn) -> Event[Any]:
                     **envelope,
                 ),
                 lambda: delivered(**of_parcel, carrier=draw(st.none() | carriers), **envelope),
-                lambda: wrote(draw(names), draw(st.none() | orders), **envelope),
+                lambda: wrote(draw(contacts), draw(st.none() | orders), **envelope),
                 *[lambda: event(draw(others), **envelope)] * 8,
             ]
         )

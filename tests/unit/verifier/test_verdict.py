@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 
 from services.contracts import topics as t
+from services.contracts.ids import derive
+from services.contracts.tolerances import Tolerances
 from services.contracts.topics import Topic
 from services.verifier.accounting import partition_key
 from services.verifier.collect import Collector, collect
@@ -47,7 +49,8 @@ PROMISE = START + 3 * DAY
 
 
 def company() -> Company:
-    """Two late parcels, one in time, one cancelled; a duplicate, a letter, an event beyond the horizon."""
+    """Two late parcels, one in time, one cancelled, a contact nobody answers; a duplicate, a letter, an event
+    beyond the horizon."""
     told = Company()
     told.tick(START)
     for who in ("a-1", "a-3", "b-1", "b-3"):
@@ -95,8 +98,16 @@ def test_what_is_good_is_found_good_and_everything_was_looked_at() -> None:
     assert verdict.counts["customers"] == 5
     assert verdict.counts["problem_records"] >= 5
     assert verdict.counts["assessments"] >= 5
-    assert verdict.counts["mails"] == 2
+    assert verdict.counts["mails"] == 3
     assert not any("retention" in words or "clock" in words for words in verdict.not_checked)
+
+
+def test_who_tolerates_something_else_expects_something_else() -> None:
+    evidence = collect(good()[0], PARTITIONS)
+    patient = Tolerances(late_after_promise=2 * DAY)
+
+    assert "problems_wrong" in classes(verify(evidence, good()[1], tolerances=patient))
+    assert verify(evidence, good()[1], tolerances=Tolerances()).is_good
 
 
 # What the tests below need of the records.
@@ -118,6 +129,11 @@ def opened(records: Sequence[Record], customer: str = "a-1") -> Record:
 
 def changed(records: Sequence[Record]) -> Record:
     return of(records, t.PROBLEMS, "problem.changed")[0]
+
+
+def point_of(records: Sequence[Record], customer: str, point: str) -> Record:
+    said = of(records, t.ASSESSMENTS, f'"decision_point":"{point}"')
+    return next(r for r in said if r.key == customer.encode())
 
 
 def word(records: Sequence[Record], kind: str) -> Record:
@@ -265,7 +281,25 @@ SPOILED: dict[str, tuple[set[str], Spoil]] = {
     "an assessment under another name": ({"assessments"}, lambda rs: both(rs, id="other")),
     "an assessment that was never made": (
         {"assessments"},
-        lambda rs: without(rs, of(rs, t.ASSESSMENTS, '"a-3"')[1]),
+        lambda rs: without(rs, point_of(rs, "a-3", "promise")),
+    ),
+    "a hand-over assessed before it happened": (
+        {"assessments"},
+        lambda rs: instead(rs, point_of(rs, "b-1", "handover"), time=START.isoformat()),
+    ),
+    "a delivery assessed of a parcel that never came": (
+        {"assessments"},
+        lambda rs: assessed_too(rs, decision_point="delivery"),
+    ),
+    "a lapse assessed of a parcel": (
+        {"assessments"},
+        lambda rs: assessed_too(rs, kind="lapse", decision_point="silence"),
+    ),
+    "a lapse that is not the latest risk": (
+        {"assessments"},
+        lambda rs: assessed_too(
+            rs, kind="lapse", decision_point="silence", subject="customer", order_id=None
+        ),
     ),
     "a latest risk that is not the latest": (
         {"assessments"},
@@ -313,7 +347,7 @@ SPOILED: dict[str, tuple[set[str], Spoil]] = {
     "a problem nobody decided about": (
         {"outreach_wrong"},
         lambda rs: without(
-            rs, *[r for r in of(rs, t.OUTREACH) if r.key == word(rs, "sent").key]
+            rs, *[r for r in of(rs, t.OUTREACH) if r.key == opened(rs).key]
         ),
     ),
     "a contact deferred and forgotten": (
@@ -359,6 +393,15 @@ def both(records: Records, intercept: Any = None, **fields: Any) -> Records:
         fields["data__intercept_log_odds"] = intercept
     spoiled = instead(records, of(records, t.ASSESSMENTS, '"a-3"')[-1], **fields)
     return instead(spoiled, latest(spoiled, t.CUSTOMER_RISKS, "a-3"), **fields)
+
+
+def assessed_too(records: Records, **fields: Any) -> Records:
+    """One more assessment of b-1, between others; the latest risk stays the latest."""
+    old = point_of(records, "a-3", "before_promise")
+    event = json.loads(old.value or b"")
+    event["data"] |= fields
+    point = (event["partitionkey"], event["data"]["subject"], event["data"]["decision_point"])
+    return between(records, old, id=str(derive("risk", *point)), data=event["data"])
 
 
 def swap_customer(records: Records, old: Record) -> Records:
@@ -493,3 +536,30 @@ def test_no_finding_can_be_passed_over() -> None:
     for name in CLASSES:
         assert not Verdict.model_validate({name: ("something",)}).is_good
     assert Verdict(not_checked=("something",)).is_good
+
+
+def with_a_lapse(records: Records) -> Records:
+    """A lapse assessed and opened as a problem, as the predictor would, of a customer whose state knows."""
+    about = {"kind": "lapse", "decision_point": "silence", "subject": "customer", "order_id": None}
+    spoiled = assessed_too(records, **about)
+    said = next(r for r in spoiled if b'"kind": "lapse"' in (r.value or b""))
+    risk = latest(records, t.CUSTOMER_RISKS, "a-3")
+    place = [r.offset for r in records if (r.topic, r.partition) == (risk.topic, risk.partition)]
+    spoiled.append(replace(risk, key=b"a-3|lapse", value=said.value, offset=max(place) + 1))
+    episode = {"problem_id": str(UUID(int=7)), "tier": "at_risk", "is_open": True}
+    state = state_of(spoiled, "a-3")
+    spoiled = instead(spoiled, state, **{"episodes__lapse_risk|customer": episode})
+    problem = {"problem_id": str(UUID(int=7)), "kind": "lapse_risk", "subject": "customer"}
+    fields = {f"data__{name}": value for name, value in problem.items()}
+    return between(spoiled, opened(spoiled, "a-3"), id="lapse", **fields)
+
+
+def test_of_a_lapse_only_the_sum_the_latest_and_repetitions_are_looked_at() -> None:
+    lapsed = with_a_lapse(list(good()[0]))
+    said = next(r for r in lapsed if b'"id": "lapse"' in (r.value or b""))
+
+    assert judge(lapsed).is_good, judge(lapsed)
+    assert any("lapse" in words for words in judge(lapsed).not_checked)
+    assert "doubled" in classes(judge(again(lapsed, said)))
+    # Nor is one missed that was never said.
+    assert judge(without(lapsed, said)).is_good
