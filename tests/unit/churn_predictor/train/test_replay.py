@@ -117,3 +117,18 @@ def test_events_in_any_order_make_the_same_cases(data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(events))
 
     assert replay(shuffled, Tolerances()) == replay(events, Tolerances())
+
+
+@given(days=st.lists(st.integers(0, 20), min_size=1, max_size=6), cut=st.integers(0, 40))
+def test_what_came_after_an_instant_changes_no_snapshot_up_to_it(days: list[int], cut: int) -> None:
+    events = [e for n, day in enumerate(days) for e in order(n, 1 + n % 5, day, f"s-{n % 2}")]
+    until = START + cut * DAY
+
+    def seen(told: list[Event[Any]]) -> dict[str, Any]:
+        return {
+            each.shipment_id: [snapshot for snapshot in each.snapshots if snapshot.at <= until]
+            for each in replay(told, Tolerances())
+            if each.bought_at <= until
+        }
+
+    assert seen([each for each in events if each.time <= until]) == seen(events)
