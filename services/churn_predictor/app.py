@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import faust
@@ -11,6 +12,7 @@ from services.churn_predictor.partition import Partition
 from services.churn_predictor.rules import Rules
 from services.churn_predictor.scoring import UnusableModel, model_digest, read_scorecard
 from services.churn_predictor.settings import Settings
+from services.churn_predictor.silence import Listener
 from services.churn_predictor.telemetry import Telemetry
 from services.churn_predictor.ticker import Ticker
 from services.churn_predictor.vault import Deployment, TopicIds, Vault
@@ -23,6 +25,7 @@ from services.kit.exits import Unavailable
 from services.kit.faust_slices import SliceApp, create_app
 from services.kit.health import HealthServer
 from services.kit.kafka_admin import check_topics
+from services.kit.kafka_clients import partition_of
 from services.kit.logs import get
 from services.kit.records import read_event
 from services.kit.settings import ClockSource
@@ -34,6 +37,8 @@ _log = get(__name__)
 
 _OUTSIDE_SESSIONS = 6.0
 """How many session times this worker may be outside its group; a rebalance takes one or two."""
+_FEEDS_KNOWN = 10_000
+"""Feeds whose partition is not computed again at each tick."""
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
@@ -87,6 +92,16 @@ def find_topics(settings: Settings) -> TopicIds:
     return {name: topic.topic_id for name, topic in found.items()}
 
 
+def listener(number: int, partitions: int, rules: Rules) -> Listener:
+    """Return who reports silent feeds in this partition: those whose names belong to it."""
+
+    @lru_cache(_FEEDS_KNOWN)
+    def owns(feed: str) -> bool:
+        return partition_of(feed.encode(), partitions) == number
+
+    return Listener(number, owns, rules.tolerances)
+
+
 def open_vault(settings: Settings, rules: Rules) -> Vault:
     """Return the place where partitions come from, empty."""
     prefix, bootstrap = settings.topic_prefix, settings.kafka_bootstrap_servers
@@ -94,7 +109,9 @@ def open_vault(settings: Settings, rules: Rules) -> Vault:
     return Vault(
         Deployment(bootstrap, prefix, settings.partitions),
         f"{prefix}{GROUP}",
-        new_partition=lambda number, values: Partition(number, rules, read_event, values),
+        new_partition=lambda number, values: Partition(
+            number, rules, read_event, values, listener(number, settings.partitions, rules)
+        ),
         open_store=lambda number, topic_id: open_store(
             settings.store, stores / str(number), topic_id
         ),

@@ -7,6 +7,7 @@ writes its changes to the changelog, all in one transaction.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -16,17 +17,17 @@ from services.churn_predictor import state as st
 from services.churn_predictor.customers import PLAN, Customers, Plan, Values
 from services.churn_predictor.decide import Said, decide
 from services.churn_predictor.due import DueIndex, WaitIndex
-from services.churn_predictor.expectations.watch import carrier_feed, publisher_feed, scans_feed
-from services.churn_predictor.learning import IN_HAND, learn
+from services.churn_predictor.feeds import hear, marks
+from services.churn_predictor.learning import learn
 from services.churn_predictor.problems import Heard, Moment
 from services.churn_predictor.rules import Rules
-from services.churn_predictor.state import CustomerState, FeedState, PartitionState, SourceState
+from services.churn_predictor.silence import Listener
+from services.churn_predictor.state import CustomerState, PartitionState, SourceState
 from services.contracts import topics as t
-from services.contracts.deliveries import ShipmentCheckpoint, ShipmentDelivered
 from services.contracts.envelope import BARRIER, Event
 from services.contracts.events import TOPIC_OF, Fault, Unreadable
 from services.contracts.problems import RiskAssessed
-from services.contracts.stream import Account, Barrier, FeedMark, Tick, TickMark
+from services.contracts.stream import Account, Barrier, Tick
 from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
 
 _TICK_SKEW = timedelta(minutes=5)
@@ -104,7 +105,9 @@ class Moved(Exception):
 class Partition:
     """The predictor's state of one partition number over all its source topics."""
 
-    def __init__(self, number: int, rules: Rules, read: Read, values: Values) -> None:
+    def __init__(
+        self, number: int, rules: Rules, read: Read, values: Values, listener: Listener
+    ) -> None:
         """Know nothing yet.  `values` holds what `take_in` is told of; see `customers.Values`."""
         self.number = number
         self.state = PartitionState()
@@ -115,6 +118,7 @@ class Partition:
         """Rules that failed since the worker last emptied this."""
         self._rules = rules
         self._read = read
+        self._listener = listener
         self._topic_ids: Mapping[str, UUID] = {}
         self._touched: set[str] = set()
 
@@ -212,16 +216,27 @@ class Partition:
             return self.state.pending[0]
         return None
 
-    def advance(self, tick: Tick, heard: Heard) -> Iterator[Output]:
-        """Let `tick`, the one that is ready, take effect and yield what is to be published."""
+    def advance(self, tick: Tick, heard: Heard, known_at: datetime | None) -> Iterator[Output]:
+        """Let `tick`, the one that is ready, take effect and yield what is to be published.
+
+        Args:
+            tick: The one that is ready.
+            heard: Feed → when it was last heard in any partition, as of the tick before.
+            known_at: Up to when every partition had said that; None: not known.
+        """
         self.state.pending.remove(tick)
         self.state.number, self.state.at = tick.number, tick.at
         self.state.since = self.state.since or tick.at
         yield from self._look(Moment(tick.at, self.state.since, heard))
-        yield from self._feed_marks(tick)
+        yield from self._feeds(tick, heard, known_at)
         yield from self._accounts(tick)
         if tick.barrier is not None:
             yield self._barrier(tick, tick.barrier)
+
+    @property
+    def silent_feeds(self) -> frozenset[str]:
+        """The feeds that were reported here as silent and not heard since."""
+        return frozenset(name for name, known in self.state.rhythms.items() if known.is_silent)
 
     def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Yield key and value of all that changed since the last `settle`; the partition's own last."""
@@ -244,7 +259,7 @@ class Partition:
             raise Unreadable(
                 "future", (Fault("/time", "future", "more than 24 h ahead of the clock"),)
             )
-        self._hear(event)
+        hear(self.state.feeds, event)
         if now is not None and event.time < now - HORIZON:
             source.late += 1
         elif self._learn(event):
@@ -263,13 +278,6 @@ class Partition:
         customer.touched = True
         self._touched.add(event.customer_id)
         return True
-
-    def _hear(self, event: Event[Any]) -> None:
-        for name in _feeds_of(event):
-            feed = self.state.feeds.setdefault(name, FeedState(event.time))
-            feed.heard_at = max(feed.heard_at, event.time)
-            feed.events += 1
-            feed.changed = True
 
     def _wait_for(self, tick: Tick) -> None:
         pending = self.state.pending
@@ -322,23 +330,11 @@ class Partition:
         self.due.plan(customer_id, customer.due)
         self.waiting.plan(customer_id, customer.waits)
 
-    def _feed_marks(self, tick: Tick) -> Iterator[Output]:
-        for name, feed in sorted(self.state.feeds.items()):
-            if feed.heard_at < tick.at - HORIZON:
-                del self.state.feeds[name]
-            elif feed.changed:
-                # A date ahead of now was heard now: else one event would keep a dead feed alive.
-                feed.heard_at, feed.changed = min(feed.heard_at, tick.at), False
-                mark = FeedMark(
-                    feed=name,
-                    partition=self.number,
-                    tick=tick.number,
-                    heard_at=feed.heard_at,
-                    events=feed.events,
-                )
-                yield Output(t.FEEDS, mark.key.encode(), mark.model_dump_json().encode())
-        end = TickMark(partition=self.number, tick=tick.number, at=tick.at)
-        yield Output(t.FEEDS, end.key.encode(), end.model_dump_json().encode())
+    def _feeds(self, tick: Tick, heard: Heard, known_at: datetime | None) -> Iterator[Output]:
+        """What is to be said of silences, and then, the tick's mark last, what was heard here."""
+        notices = self._listener.listen(self.state.rhythms, heard, known_at, tick)
+        for record in chain(notices, marks(self.state.feeds, self.number, tick)):
+            yield Output(t.FEEDS, record.key.encode(), record.model_dump_json().encode())
 
     def _accounts(self, tick: Tick) -> Iterator[Output]:
         for name, source in sorted(self.state.sources.items()):
@@ -359,6 +355,10 @@ class Partition:
             )
             yield Output(t.ACCOUNTS, account.key.encode(), account.model_dump_json().encode())
 
+    def _next_due(self) -> datetime | None:
+        moments = (self.due.next(), self._listener.next_at(self.state.rhythms))
+        return min((moment for moment in moments if moment is not None), default=None)
+
     def _barrier(self, tick: Tick, barrier: str) -> Output:
         reached = Barrier(
             barrier=barrier,
@@ -366,19 +366,9 @@ class Partition:
             at=tick.at,
             partition=self.number,
             ends=tick.ends,
-            next_due=self.due.next(),
+            next_due=self._next_due(),
         )
         return Output(t.PROBLEMS, None, reached.encode(), BARRIER)
-
-
-def _feeds_of(event: Event[Any]) -> Iterator[str]:
-    """Yield who is heard through this event."""
-    yield publisher_feed(event.source)
-    fact = event.data
-    if isinstance(fact, ShipmentCheckpoint | ShipmentDelivered) and fact.carrier:
-        yield carrier_feed(fact.carrier)
-    if isinstance(fact, ShipmentCheckpoint) and fact.status in IN_HAND:
-        yield scans_feed(fact.carrier)
 
 
 def _read_tick(record: Record, now: datetime | None) -> Tick:

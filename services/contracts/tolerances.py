@@ -35,6 +35,11 @@ class Tolerances(Contract):
     """In which business days are counted where no promise names the recipient's zone."""
     feed_cap: Span = timedelta(hours=24)
     """How long an absence waits for a feed that may only be late."""
+    silence_odds: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
+    """A feed's silence is unusual where one as long comes about by chance once in so many times.  A
+    feed is silent some ten times a day: with so many, one of ten feeds is wrongly reported in a quarter."""
+    silence_learning: Span = timedelta(days=14)
+    """How much of a feed must be known before it is called silent: two of every hour of the week."""
 
     at_risk_before_promise: Span = timedelta(days=3)
     """Early enough to act, late enough to mean something (precision falls quickly before)."""

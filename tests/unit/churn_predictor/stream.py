@@ -11,6 +11,7 @@ import services.churn_predictor
 from services.churn_predictor.partition import Output, Partition, Refused
 from services.churn_predictor.rules import Rules
 from services.churn_predictor.scoring import model_digest, read_scorecard
+from services.churn_predictor.silence import Listener
 from services.contracts import events
 from services.contracts import topics as t
 from services.contracts.envelope import Event
@@ -45,7 +46,8 @@ def new_partition(committed: Mapping[bytes, bytes] | None = None) -> Partition:
     """Return partition 0 with the shipped scorecard, going on from what was committed."""
     store = MemoryStore()
     store.keep((committed or {}).items(), 0)
-    partition = Partition(0, RULES, read_event, store)
+    listener = Listener(0, lambda feed: True, RULES.tolerances)
+    partition = Partition(0, RULES, read_event, store, listener)
     partition.take_in(store.items())
     partition.trust(TOPIC_IDS)
     return partition
@@ -103,7 +105,8 @@ class Stream:
         """Let every tick that is ready take effect."""
         outputs: list[Output] = []
         while (tick := self.partition.ready()) is not None:
-            outputs += self.partition.advance(tick, self.heard)
+            known_at = self.partition.state.at
+            outputs += self.partition.advance(tick, self.heard, known_at)
         return outputs
 
     def tick_said(self, at: datetime) -> list[Event[Any]]:
