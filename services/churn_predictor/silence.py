@@ -44,7 +44,7 @@ class Listener:
         """
         if known_at is None:
             return
-        resumed = dict(self._learn(rhythms, heard, known_at, tick))
+        resumed = dict(self._learn(rhythms, heard, tick))
         silent = dict(self._judge(rhythms, known_at, tick))
         for feed in sorted(resumed.keys() | silent.keys()):
             yield from (said[feed] for said in (resumed, silent) if feed in said)
@@ -59,12 +59,12 @@ class Listener:
         return min(moments, default=None)
 
     def _learn(
-        self, rhythms: Rhythms, heard: Heard, known_at: datetime, tick: Tick
+        self, rhythms: Rhythms, heard: Heard, tick: Tick
     ) -> Iterator[tuple[str, FeedResumed]]:
         for feed, at in heard.items():
             rhythm = rhythms.get(feed)
             if rhythm is None:
-                if at >= known_at - HORIZON and self.owns(feed):
+                if self.owns(feed):
                     rhythms[feed] = Rhythm(at)
             elif at > rhythm.heard_at:
                 if rhythm.is_silent:

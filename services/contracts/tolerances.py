@@ -36,8 +36,8 @@ class Tolerances(Contract):
     feed_cap: Span = timedelta(hours=24)
     """How long an absence waits for a feed that may only be late."""
     silence_odds: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
-    """A feed's silence is unusual where one as long comes about by chance once in so many times.  A
-    feed is silent some ten times a day: with so many, one of ten feeds is wrongly reported in a quarter."""
+    """A feed's silence is unusual where one as long comes about by chance once in so many times.  With so
+    many, 3 of 105 feeds of the simulated shop are reported for nothing in 60 days."""
     silence_learning: Span = timedelta(days=14)
     """How much of a feed must be known before it is called silent: two of every hour of the week."""
 
