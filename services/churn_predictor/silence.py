@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.churn_predictor.feed_rhythm import Rhythm
 from services.churn_predictor.problems import Heard
-from services.churn_predictor.rhythm import Rhythm
 from services.contracts.stream import FeedResumed, FeedSilent, Tick
 from services.contracts.tolerances import Tolerances
 from services.contracts.topics import HORIZON

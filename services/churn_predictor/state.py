@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from services.churn_predictor.facts import Facts, Stamp, forget_facts
-from services.churn_predictor.rhythm import Rhythm
+from services.churn_predictor.feed_rhythm import Rhythm
 from services.contracts.problems import Band, FeedEvidence, ProblemKind, Tier
 from services.contracts.stream import Tick
 from services.contracts.topics import HORIZON

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.churn_predictor.rhythm import WEEKS, Rhythm
+from services.churn_predictor.feed_rhythm import WEEKS, Rhythm
 from services.churn_predictor.silence import Listener, Notice, Rhythms
 from services.churn_predictor.state import PARTITION, PartitionState
 from services.contracts.stream import FeedResumed, FeedSilent, Tick
