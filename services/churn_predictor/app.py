@@ -14,6 +14,7 @@ from services.churn_predictor.partition import Partition
 from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import UnusableModel, model_digest, read_scorecard
 from services.churn_predictor.settings import HistoriesUse, Settings
+from services.churn_predictor.silence import Listener
 from services.churn_predictor.telemetry import Telemetry
 from services.churn_predictor.ticker import Ticker
 from services.churn_predictor.vault import Deployment, TopicIds, Vault
@@ -41,6 +42,8 @@ _OUTSIDE_SESSIONS = 6.0
 """How many session times this worker may be outside its group; a rebalance takes one or two."""
 _KEYS_PLACED = 50_000
 """Keys of histories whose partition is remembered: computing it takes as long as counting it."""
+_FEEDS_KNOWN = 10_000
+"""Feeds whose partition is not computed again at each tick."""
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
@@ -106,6 +109,16 @@ def find_topics(settings: Settings) -> TopicIds:
     return {name: topic.topic_id for name, topic in found.items()}
 
 
+def listener(number: int, partitions: int, rules: Rules) -> Listener:
+    """Return who reports silent feeds in this partition: those whose names belong to it."""
+
+    @lru_cache(_FEEDS_KNOWN)
+    def owns(feed: str) -> bool:
+        return partition_of(feed.encode(), partitions) == number
+
+    return Listener(number, owns, rules.tolerances)
+
+
 def open_vault(settings: Settings, rules: Rules) -> Vault:
     """Return the place where partitions come from, empty."""
     prefix, bootstrap = settings.topic_prefix, settings.kafka_bootstrap_servers
@@ -113,7 +126,14 @@ def open_vault(settings: Settings, rules: Rules) -> Vault:
     return Vault(
         Deployment(bootstrap, prefix, settings.partitions),
         f"{prefix}{GROUP}",
-        new_partition=lambda number, values: Partition(number, rules, read_event, values, counting),
+        new_partition=lambda number, values: Partition(
+            number,
+            rules,
+            read_event,
+            values,
+            listener(number, settings.partitions, rules),
+            counting,
+        ),
         open_store=lambda number, topic_id: open_store(
             settings.store, stores / str(number), topic_id
         ),

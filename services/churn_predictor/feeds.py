@@ -1,12 +1,20 @@
-"""When every feed was last heard in any partition, exactly as known at a given tick."""
+"""When every feed was last heard: in one partition, and in any of them as known at a given tick."""
 
 from collections import deque
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
+from services.churn_predictor.expectations.watch import carrier_feed, publisher_feed, scans_feed
+from services.churn_predictor.learning import IN_HAND
 from services.churn_predictor.problems import Heard
-from services.contracts.stream import FEED_RECORD, FeedMark, TickMark
+from services.churn_predictor.state import FeedState
+from services.contracts.deliveries import ShipmentCheckpoint, ShipmentDelivered
+from services.contracts.envelope import Event
+from services.contracts.stream import FEED_RECORD, FeedMark, Tick, TickMark
+from services.contracts.topics import HORIZON
 
 _KEPT_TICKS = 8
 """How many marks of a feed are kept per partition: partitions are at most a few ticks apart."""
@@ -17,6 +25,9 @@ class HeardFeeds:
 
     def __init__(self, partitions: int) -> None:
         self._done: list[int] = [-1] * partitions
+        self._ticks: list[deque[tuple[int, datetime]]] = [
+            deque(maxlen=_KEPT_TICKS) for _ in range(partitions)
+        ]
         self._marks: dict[tuple[str, int], deque[tuple[int, datetime]]] = {}
 
     def keep(self, value: bytes) -> None:
@@ -29,7 +40,8 @@ class HeardFeeds:
             return
         if isinstance(record, TickMark):
             self._done[record.partition] = max(self._done[record.partition], record.tick)
-        else:
+            self._ticks[record.partition].append((record.tick, record.at))
+        elif isinstance(record, FeedMark):
             self._mark(record)
 
     def complete(self, tick: int) -> bool:
@@ -45,6 +57,51 @@ class HeardFeeds:
                     heard[feed] = heard_at
         return heard
 
+    def known_at(self, tick: int) -> datetime | None:
+        """Return up to when every partition had said what it heard, as of this tick; None: not known.
+
+        A partition that stands still holds this back: its feeds are not silent but unread.
+        """
+        said = [[at for said_at, at in ticks if said_at <= tick] for ticks in self._ticks]
+        return min(map(max, said)) if all(said) else None
+
     def _mark(self, mark: FeedMark) -> None:
         marks = self._marks.setdefault((mark.feed, mark.partition), deque(maxlen=_KEPT_TICKS))
         marks.append((mark.tick, mark.heard_at))
+
+
+def feeds_of(event: Event[Any]) -> Iterator[str]:
+    """Yield who is heard through this event."""
+    yield publisher_feed(event.source)
+    fact = event.data
+    if isinstance(fact, ShipmentCheckpoint | ShipmentDelivered) and fact.carrier:
+        yield carrier_feed(fact.carrier)
+    if isinstance(fact, ShipmentCheckpoint) and fact.status in IN_HAND:
+        yield scans_feed(fact.carrier)
+
+
+def hear(feeds: dict[str, FeedState], event: Event[Any]) -> None:
+    """Note who is heard through this event."""
+    for name in feeds_of(event):
+        feed = feeds.setdefault(name, FeedState(event.time))
+        feed.heard_at = max(feed.heard_at, event.time)
+        feed.events += 1
+        feed.changed = True
+
+
+def marks(feeds: dict[str, FeedState], partition: int, tick: Tick) -> Iterator[FeedMark | TickMark]:
+    """Yield what this partition has to say of its feeds at this tick, and forget those of long ago."""
+    for name, feed in sorted(feeds.items()):
+        if feed.heard_at < tick.at - HORIZON:
+            del feeds[name]
+        elif feed.changed:
+            # A date ahead of now was heard now: else one event would keep a dead feed alive.
+            feed.heard_at, feed.changed = min(feed.heard_at, tick.at), False
+            yield FeedMark(
+                feed=name,
+                partition=partition,
+                tick=tick.number,
+                heard_at=feed.heard_at,
+                events=feed.events,
+            )
+    yield TickMark(partition=partition, tick=tick.number, at=tick.at)

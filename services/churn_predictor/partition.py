@@ -7,6 +7,7 @@ writes its changes to the changelog, all in one transaction.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -16,19 +17,19 @@ from services.churn_predictor.customers import PLAN, Customers, Plan
 from services.churn_predictor.decide import Said, decide
 from services.churn_predictor.due import DueIndex, WaitIndex
 from services.churn_predictor.exchange import Exchange, Owners
-from services.churn_predictor.expectations.watch import carrier_feed, publisher_feed, scans_feed
+from services.churn_predictor.feeds import hear, marks
 from services.churn_predictor.keyed import Values
-from services.churn_predictor.learning import IN_HAND, learn
+from services.churn_predictor.learning import learn
 from services.churn_predictor.problems import Heard, Moment
 from services.churn_predictor.records import Read, Record, read_tick
 from services.churn_predictor.rules import Rules
-from services.churn_predictor.state import CustomerState, FeedState, PartitionState, SourceState
+from services.churn_predictor.silence import Listener
+from services.churn_predictor.state import CustomerState, PartitionState, SourceState
 from services.contracts import topics as t
-from services.contracts.deliveries import ShipmentCheckpoint, ShipmentDelivered
 from services.contracts.envelope import BARRIER, JSON, Event
 from services.contracts.events import TOPIC_OF, Fault, Unreadable
 from services.contracts.problems import RiskAssessed, RiskKind
-from services.contracts.stream import Answered, Barrier, FeedMark, Tick, TickMark
+from services.contracts.stream import Answered, Barrier, Tick
 from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
 
 LOOK_AGAIN = timedelta(hours=1)
@@ -74,7 +75,13 @@ class Partition:
     """The predictor's state of one partition number over all its source topics."""
 
     def __init__(
-        self, number: int, rules: Rules, read: Read, values: Values, owners: Owners | None = None
+        self,
+        number: int,
+        rules: Rules,
+        read: Read,
+        values: Values,
+        listener: Listener,
+        owners: Owners | None = None,
     ) -> None:
         """Know nothing yet.
 
@@ -83,6 +90,7 @@ class Partition:
             rules: What is decided by.
             read: Reads events.
             values: Holds what `take_in` is told of.
+            listener: Notices which feeds of its own are silent.
             owners: Of what is counted in histories; None: there are none.
         """
         self.number = number
@@ -95,6 +103,7 @@ class Partition:
         """Rules that failed since the worker last emptied this."""
         self._rules = rules
         self._read = read
+        self._listener = listener
         self._topic_ids: Mapping[str, UUID] = {}
         self._touched: set[str] = set()
 
@@ -194,18 +203,29 @@ class Partition:
             return self.state.pending[0]
         return None
 
-    def advance(self, tick: Tick, heard: Heard) -> Iterator[Output]:
-        """Let `tick`, the one that is ready, take effect and yield what is to be published."""
+    def advance(self, tick: Tick, heard: Heard, known_at: datetime | None) -> Iterator[Output]:
+        """Let `tick`, the one that is ready, take effect and yield what is to be published.
+
+        Args:
+            tick: The one that is ready.
+            heard: Feed → when it was last heard in any partition, as of the tick before.
+            known_at: Up to when every partition had said that; None: not known.
+        """
         self.state.pending.remove(tick)
         self.state.number, self.state.at = tick.number, tick.at
         self.state.since = self.state.since or tick.at
         self._collect(self.exchange.hear(tick))
         yield from self._look(Moment(tick.at, self.state.since, heard, tick.number))
         yield from self._letters(tick)
-        yield from self._feed_marks(tick)
+        yield from self._feeds(tick, heard, known_at)
         yield from self._accounts(tick)
         if tick.barrier is not None:
             yield self._barrier(tick, tick.barrier)
+
+    @property
+    def silent_feeds(self) -> frozenset[str]:
+        """The feeds that were reported here as silent and not heard since."""
+        return frozenset(name for name, known in self.state.rhythms.items() if known.is_silent)
 
     def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Yield key and value of all that changed since the last `settle`; the partition's own last."""
@@ -234,7 +254,7 @@ class Partition:
             raise Unreadable(
                 "future", (Fault("/time", "future", "more than 24 h ahead of the clock"),)
             )
-        self._hear(event)
+        hear(self.state.feeds, event)
         if now is not None and event.time < now - HORIZON:
             source.late += 1
         elif self._learn(event):
@@ -253,13 +273,6 @@ class Partition:
         customer.touched = True
         self._touched.add(event.customer_id)
         return True
-
-    def _hear(self, event: Event[Any]) -> None:
-        for name in _feeds_of(event):
-            feed = self.state.feeds.setdefault(name, FeedState(event.time))
-            feed.heard_at = max(feed.heard_at, event.time)
-            feed.events += 1
-            feed.changed = True
 
     def _wait_for(self, tick: Tick) -> None:
         pending = self.state.pending
@@ -313,23 +326,11 @@ class Partition:
         self.due.plan(customer_id, customer.due)
         self.waiting.plan(customer_id, customer.waits)
 
-    def _feed_marks(self, tick: Tick) -> Iterator[Output]:
-        for name, feed in sorted(self.state.feeds.items()):
-            if feed.heard_at < tick.at - HORIZON:
-                del self.state.feeds[name]
-            elif feed.changed:
-                # A date ahead of now was heard now: else one event would keep a dead feed alive.
-                feed.heard_at, feed.changed = min(feed.heard_at, tick.at), False
-                mark = FeedMark(
-                    feed=name,
-                    partition=self.number,
-                    tick=tick.number,
-                    heard_at=feed.heard_at,
-                    events=feed.events,
-                )
-                yield Output(t.FEEDS, mark.key.encode(), mark.model_dump_json().encode())
-        end = TickMark(partition=self.number, tick=tick.number, at=tick.at)
-        yield Output(t.FEEDS, end.key.encode(), end.model_dump_json().encode())
+    def _feeds(self, tick: Tick, heard: Heard, known_at: datetime | None) -> Iterator[Output]:
+        """What is to be said of silences, and then, the tick's mark last, what was heard here."""
+        notices = self._listener.listen(self.state.rhythms, heard, known_at, tick)
+        for record in chain(notices, marks(self.state.feeds, self.number, tick)):
+            yield Output(t.FEEDS, record.key.encode(), record.model_dump_json().encode())
 
     def _collect(self, answers: Iterable[Answered]) -> None:
         for answered in answers:
@@ -352,6 +353,12 @@ class Partition:
             account = source.account(name, self.number, tick)
             yield Output(t.ACCOUNTS, account.key.encode(), account.model_dump_json().encode())
 
+    def _next_due(self, tick: Tick) -> datetime | None:
+        if self.exchange.has_spoken:
+            # What was told now counts at the next tick: there must be one.
+            return tick.at
+        return _earliest(self.due.next(), self._listener.next_at(self.state.rhythms))
+
     def _barrier(self, tick: Tick, barrier: str) -> Output:
         reached = Barrier(
             barrier=barrier,
@@ -359,20 +366,9 @@ class Partition:
             at=tick.at,
             partition=self.number,
             ends=tick.ends,
-            # What was told now counts at the next tick: there must be one.
-            next_due=tick.at if self.exchange.has_spoken else self.due.next(),
+            next_due=self._next_due(tick),
         )
         return Output(t.PROBLEMS, None, reached.encode(), BARRIER)
-
-
-def _feeds_of(event: Event[Any]) -> Iterator[str]:
-    """Yield who is heard through this event."""
-    yield publisher_feed(event.source)
-    fact = event.data
-    if isinstance(fact, ShipmentCheckpoint | ShipmentDelivered) and fact.carrier:
-        yield carrier_feed(fact.carrier)
-    if isinstance(fact, ShipmentCheckpoint) and fact.status in IN_HAND:
-        yield scans_feed(fact.carrier)
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:

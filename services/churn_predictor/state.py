@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from services.churn_predictor.facts import Facts, Stamp, forget_facts
+from services.churn_predictor.feed_rhythm import Rhythm
 from services.contracts.problems import Band, FeedEvidence, ProblemKind, Tier
 from services.contracts.stream import Account, Tick
 from services.contracts.topics import HORIZON
@@ -137,6 +138,8 @@ class PartitionState:
     changelog_id: UUID | None = None
     """The changelog this was written to first: in another one there is only a part of it."""
     feeds: dict[str, FeedState] = field(default_factory=dict)
+    rhythms: dict[str, Rhythm] = field(default_factory=dict)
+    """Of the feeds whose silence is reported here, wherever they are heard."""
 
 
 CUSTOMER: TypeAdapter[CustomerState] = TypeAdapter(CustomerState)

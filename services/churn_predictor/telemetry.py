@@ -14,6 +14,10 @@ from services.kit.health import Verdict
 
 _OUTCOMES = ("applied", "duplicate", "late", "dead_lettered")
 
+SILENT_NAMED = 20
+"""Silent feeds with series of their own; those beyond share the label `other`: a publisher names itself,
+and a mistake in how must not make a series each time."""
+OTHER_FEED = "other"
 
 _SILENT_SECONDS = 120.0
 _STUCK_SECONDS = 300.0
@@ -37,6 +41,8 @@ class Telemetry:
         self._missed = telemetry.counter(m.PREDICTOR_MISSED, self.registry)
         self._keys = telemetry.gauge(m.PREDICTOR_HISTORY_KEYS, self.registry)
         self._crowded = telemetry.counter(m.PREDICTOR_CROWDED_OUT, self.registry)
+        self._silent_feeds = telemetry.gauge(m.PREDICTOR_SILENT, self.registry)
+        self._silent: dict[int, frozenset[str]] = {}
         self._seen: dict[_Key, int] = {}
         self._due: dict[int, int] = {}
         self._counting: dict[int, int] = {}
@@ -51,13 +57,16 @@ class Telemetry:
         self._seen.clear()
         self._due.clear()
         self._counting.clear()
+        self._silent.clear()
         self._owned = 0
         for partition in partitions:
             self._owned += 1
+            self._silent[partition.number] = partition.silent_feeds
             self._due[partition.number] = len(partition.due)
             self.counted(partition)
             for key, total in _totals(partition):
                 self._seen[key] = total
+        self._show_silent()
         self._ticked = monotonic()
 
     def disowned(self) -> None:
@@ -90,10 +99,20 @@ class Telemetry:
         """Count a rule that failed for one customer."""
         self._failures.inc()
 
-    def ticked(self, at: datetime) -> None:
-        """Note the time that took effect."""
+    def ticked(self, at: datetime, partition: Partition) -> None:
+        """Note the time that took effect, and which feeds are silent at it."""
         self._tick.set(at.timestamp())
         self._ticked = monotonic()
+        if self._silent.get(partition.number) != partition.silent_feeds:
+            self._silent[partition.number] = partition.silent_feeds
+            self._show_silent()
+
+    def _show_silent(self) -> None:
+        feeds = sorted(feed for feeds in self._silent.values() for feed in feeds)
+        self._silent_feeds.clear()
+        for feed in feeds[:SILENT_NAMED]:
+            self._silent_feeds.labels(feed).set(1)
+        self._silent_feeds.labels(OTHER_FEED).set(len(feeds[SILENT_NAMED:]))
 
     def turned(self) -> None:
         """Note that the ticker's loop still turns, whether or not the broker took its ticks."""

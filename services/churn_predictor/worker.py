@@ -153,11 +153,13 @@ class Worker:
     def _tick(self, owned: Owned) -> None:
         has_ticked = False
         while (tick := owned.partition.ready()) is not None and self._has_heard(tick):
-            for output in owned.partition.advance(tick, self._heard.as_of(tick.number - 1)):
+            before = tick.number - 1
+            heard, known_at = self._heard.as_of(before), self._heard.known_at(before)
+            for output in owned.partition.advance(tick, heard, known_at):
                 self._write(owned, output)
             self._tell_failures(owned.partition)
             self._telemetry.counted(owned.partition)
-            self._telemetry.ticked(tick.at)
+            self._telemetry.ticked(tick.at, owned.partition)
             has_ticked = owned.has_news = True
         if has_ticked:
             # What a tick brought should be seen at once; everything else can wait for the commit timer.

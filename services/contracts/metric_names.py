@@ -88,6 +88,12 @@ PREDICTOR_CROWDED_OUT = Metric(
 PREDICTOR_EXPECTATIONS = Metric(
     "care_churn_predictor_expectations", Kind.GAUGE, "Open expectations held by this worker."
 )
+PREDICTOR_SILENT = Metric(
+    "care_churn_predictor_silent_feeds",
+    Kind.GAUGE,
+    "Feeds that this worker reported as silent and that were not heard since, by feed.",
+    ("feed",),
+)
 
 OUTREACH_TICK = Metric(
     "care_outreach_decided_timestamp_seconds",

@@ -20,6 +20,8 @@ _PLAIN: Mapping[str, type[BaseModel]] = {
     "care.barrier": stream.Barrier,
     "care.feed-mark": stream.FeedMark,
     "care.tick-mark": stream.TickMark,
+    "care.feed-silent": stream.FeedSilent,
+    "care.feed-resumed": stream.FeedResumed,
     "care.account": stream.Account,
     "care.history-news": stream.HistoryNews,
 }

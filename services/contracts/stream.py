@@ -53,7 +53,7 @@ class FeedMark(Contract):
 
     kind: Literal["feed"] = "feed"
     feed: str
-    """`carrier:<slug>` or `publisher:<source>`."""
+    """`publisher:<source>`, `carrier:<slug>` or `scans:<slug>`."""
     partition: Annotated[int, Field(ge=0)]
     tick: Annotated[int, Field(ge=0)]
     heard_at: Instant
@@ -80,8 +80,46 @@ class TickMark(Contract):
         return f"tick|{self.partition}"
 
 
-FeedRecord = Annotated[FeedMark | TickMark, Field(discriminator="kind")]
-FEED_RECORD: TypeAdapter[FeedMark | TickMark] = TypeAdapter(FeedRecord)
+class _Notice(Contract):
+    """What is said once about a feed, by the owner of the partition of its name, at a tick."""
+
+    feed: str
+    partition: Annotated[int, Field(ge=0)]
+    """The owner's: murmur2 of the feed's name."""
+    tick: Annotated[int, Field(ge=0)]
+    at: Instant
+    """The tick's time; what was known then is what every partition had said at the tick before."""
+
+    @property
+    def key(self) -> str:
+        """The record's key: the latest state of a feed is kept."""
+        return f"state|{self.feed}"
+
+
+class FeedSilent(_Notice):
+    """A feed has been silent for longer than is usual at this time of the week."""
+
+    kind: Literal["silent"] = "silent"
+    heard_at: Instant
+    """When it was last heard in any partition."""
+    silent_from: Instant
+    """From when on its silence was unusual."""
+    usual_gap_seconds: Annotated[float, Field(ge=0)]
+    """How long a silence that began when it was last heard would have been usual."""
+
+
+class FeedResumed(_Notice):
+    """A feed that was silent is heard again."""
+
+    kind: Literal["resumed"] = "resumed"
+    heard_at: Instant
+    """When it was heard now."""
+    silent_since: Instant
+    """When it had last been heard before: `heard_at` of the notice that this one ends."""
+
+
+FeedRecord = Annotated[FeedMark | TickMark | FeedSilent | FeedResumed, Field(discriminator="kind")]
+FEED_RECORD: TypeAdapter[FeedMark | TickMark | FeedSilent | FeedResumed] = TypeAdapter(FeedRecord)
 
 
 class Account(Contract):

@@ -37,6 +37,11 @@ class Tolerances(Contract):
     """In which business days are counted where no promise names the recipient's zone."""
     feed_cap: Span = timedelta(hours=24)
     """How long an absence waits for a feed that may only be late."""
+    silence_odds: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
+    """A feed's silence is unusual where one as long comes about by chance once in so many times.  With so
+    many, 3 of 105 feeds of the simulated shop are reported for nothing in 60 days."""
+    silence_learning: Span = timedelta(days=14)
+    """How much of a feed must be known before it is called silent: two of every hour of the week."""
 
     at_risk_before_promise: Span = timedelta(days=3)
     """Early enough to act, late enough to mean something (precision falls quickly before)."""

@@ -26,7 +26,15 @@ from services.contracts.outreach import (
     OutreachWithdrawn,
 )
 from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened, Tier
-from services.contracts.stream import Account, Barrier, FeedMark, Tick, TickMark
+from services.contracts.stream import (
+    Account,
+    Barrier,
+    FeedMark,
+    FeedResumed,
+    FeedSilent,
+    Tick,
+    TickMark,
+)
 from services.contracts.topics import OUTREACH, Topic
 from services.metrics import kpis
 from services.metrics.facts import (
@@ -74,9 +82,8 @@ class Unread:
 
 ProblemFact: TypeAlias = ProblemOpened | ProblemChanged | ProblemCleared
 OutcomeFact: TypeAlias = OutreachSent | OutreachFailed | OutreachUnknown | OutreachWithdrawn
-Record: TypeAlias = (
-    Event[Any] | Barrier | Tick | FeedMark | TickMark | Account | DeadLetter | Unread
-)
+FeedRecord: TypeAlias = FeedMark | TickMark | FeedSilent | FeedResumed
+Record: TypeAlias = Event[Any] | Barrier | Tick | FeedRecord | Account | DeadLetter | Unread
 
 
 def fold(state: State, topic: Topic, partition: int, record: Record) -> State:
@@ -96,7 +103,7 @@ def fold(state: State, topic: Topic, partition: int, record: Record) -> State:
             _dead_letter(state, Place(topic.name, partition), record)
         case Unread():
             state.events[topic.name, UNREADABLE] += 1
-        case Barrier() | Tick() | FeedMark() | TickMark():
+        case Barrier() | Tick() | FeedMark() | TickMark() | FeedSilent() | FeedResumed():
             pass
     return state
 

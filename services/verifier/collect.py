@@ -14,7 +14,16 @@ from services.contracts.envelope import BARRIER, BINARY_PREFIX, CustomerId, Even
 from services.contracts.events import Unreadable
 from services.contracts.outreach import Mode, OutreachDecided
 from services.contracts.problems import RiskAssessed
-from services.contracts.stream import FEED_RECORD, Account, Barrier, FeedMark, HistoryNews, Tick
+from services.contracts.stream import (
+    FEED_RECORD,
+    Account,
+    Barrier,
+    FeedMark,
+    FeedResumed,
+    FeedSilent,
+    HistoryNews,
+    Tick,
+)
 from services.contracts.topics import Topic
 from services.verifier.evidence import (
     Assessment,
@@ -269,6 +278,8 @@ def _take_mark(kept: PartitionEvidence, record: Record) -> None:
         raise Unreadable("wrong_partition")
     if isinstance(mark, FeedMark):
         kept.feeds[mark.feed] = mark
+    elif isinstance(mark, FeedSilent | FeedResumed):
+        kept.notices.append(mark)
 
 
 def _take_account(kept: PartitionEvidence, record: Record) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from services.contracts.envelope import Event
 from services.contracts.problems import Band, DecisionPoint, RiskKind
-from services.contracts.stream import Account, Barrier, FeedMark, Tick
+from services.contracts.stream import Account, Barrier, FeedMark, FeedResumed, FeedSilent, Tick
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -144,6 +144,7 @@ class PartitionEvidence:
     """Key → digest of the latest risk: the customer, for lapse `customer|lapse`."""
     feeds: dict[str, FeedMark] = field(default_factory=dict)
     """Feed → its latest mark."""
+    notices: list[FeedSilent | FeedResumed] = field(default_factory=list)
     accounts: dict[str, Account] = field(default_factory=dict)
     """Topic → its latest account."""
     attempts: list[Attempted] = field(default_factory=list)

@@ -91,10 +91,21 @@ class Heard:
     def __init__(self, partitions: Iterable[Mapping[str, Iterable[Mark]]]) -> None:
         """Take the marks of every partition."""
         gathered: dict[str, list[Mark]] = {}
+        self.partitions = 0
         for found in partitions:
+            self.partitions += 1
             for feed, of_feed in found.items():
                 gathered.setdefault(feed, []).extend(of_feed)
         self._rises = {feed: _rises(of_feed) for feed, of_feed in gathered.items()}
+
+    @property
+    def feeds(self) -> Iterable[str]:
+        """Every feed that was ever heard."""
+        return self._rises
+
+    def latest(self, feed: str) -> list[tuple[int, datetime]]:
+        """Return each tick by which a feed was heard later than before, and when by then."""
+        return list(dict(zip(*self._rises[feed], strict=True)).items())
 
     def as_of(self, feed: str, number: int) -> datetime | None:
         """Return when this feed was last heard by all that was said up to this tick; None: never."""

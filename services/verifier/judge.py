@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.contracts import topics as t
 from services.contracts.problems import Band, DecisionPoint
 from services.contracts.tolerances import Tolerances
-from services.verifier import accounting, contacted, customers, sayings
+from services.verifier import accounting, contacted, customers, sayings, silences
 from services.verifier.accounting import INTERNAL
 from services.verifier.evidence import Evidence, PartitionEvidence
 from services.verifier.heard import Heard, Mark, marks
@@ -28,7 +28,7 @@ _BY_ID = (
 _BY_TICK = (
     "problems by id, tick and content",
     "decision points of a deadline assessed, by tick; of an event, that it had happened",
-    "feeds, by tick",
+    "feeds and their silences, by tick",
     "barriers, in order",
 )
 _NEVER = (
@@ -175,6 +175,9 @@ def _judge_customers(part: _Part, world: World, said: sayings.Findings, tally: T
         tally.counts["problem_records"] += len(found.expected)
         tally.counts["assessments"] += len(found.scored)
         tally.found["wrong"] += accounting.judge_feeds(part.number, evidence, part.marks)
+        tally.found["wrong"] += silences.judge(
+            part.number, evidence.notices, world.heard, part.timeline, world.tolerances
+        )
         sayings.judge_problems(evidence, found.expected, part.timeline, said)
         sayings.judge_assessments(evidence, found.scored, found.happened, part.timeline, said)
 

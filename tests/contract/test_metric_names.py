@@ -11,12 +11,12 @@ from services.contracts.metric_names import METRICS, Kind, Metric
 
 NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
-THINGS_COUNTED = ("open", "expectations", "keys")
+THINGS_COUNTED = ("open", "expectations", "feeds", "keys")
 """Gauges that count things, whose name is the thing."""
 
 LABELS = {
     *("topic", "type", "outcome", "reason", "status", "service"),
-    *("kind", "tier", "clearing", "playbook", "channel", "reached_first"),
+    *("kind", "tier", "clearing", "playbook", "channel", "reached_first", "feed"),
 }
 """Every label there may be: each has few values, and none names a customer or an event."""
 

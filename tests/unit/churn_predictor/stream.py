@@ -12,6 +12,7 @@ from services.churn_predictor.exchange import Owners
 from services.churn_predictor.partition import Output, Partition, Refused
 from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import model_digest, read_scorecard
+from services.churn_predictor.silence import Listener
 from services.contracts import events
 from services.contracts import topics as t
 from services.contracts.envelope import Event
@@ -54,7 +55,8 @@ def new_partition(
     """Return a partition with the shipped scorecard, going on from what was committed."""
     store = MemoryStore()
     store.keep((committed or {}).items(), 0)
-    partition = Partition(number, RULES, read_event, store, owners)
+    listener = Listener(number, lambda feed: True, RULES.tolerances)
+    partition = Partition(number, RULES, read_event, store, listener, owners)
     partition.take_in(store.items())
     partition.trust(TOPIC_IDS)
     return partition
@@ -112,7 +114,8 @@ class Stream:
         """Let every tick that is ready take effect."""
         outputs: list[Output] = []
         while (tick := self.partition.ready()) is not None:
-            outputs += self.partition.advance(tick, self.heard)
+            known_at = self.partition.state.at
+            outputs += self.partition.advance(tick, self.heard, known_at)
         return outputs
 
     def tick_said(self, at: datetime) -> list[Event[Any]]:

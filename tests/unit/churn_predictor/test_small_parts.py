@@ -12,7 +12,7 @@ from services.churn_predictor.features import features
 from services.churn_predictor.feeds import HeardFeeds
 from services.churn_predictor.learning import learn
 from services.churn_predictor.parcels import parcels
-from services.contracts.stream import FeedMark, TickMark
+from services.contracts.stream import FeedMark, FeedSilent, TickMark
 from tests.factories import DAY, HOUR, START, promised
 
 plans = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 20)), max_size=30)
@@ -61,6 +61,42 @@ def test_a_tick_is_complete_when_every_partition_has_spoken() -> None:
     assert not feeds.complete(4)
     feeds.keep(TickMark(partition=1, tick=4, at=START).model_dump_json().encode())
     assert feeds.complete(4)
+
+
+def _tick_mark(partition: int, tick: int, at: datetime) -> bytes:
+    return TickMark(partition=partition, tick=tick, at=at).model_dump_json().encode()
+
+
+def test_what_was_heard_is_known_up_to_where_the_slowest_partition_is() -> None:
+    feeds = HeardFeeds(2)
+    for tick in range(3, 20):
+        feeds.keep(_tick_mark(0, tick, START + tick * HOUR))
+    assert feeds.known_at(19) is None
+    feeds.keep(_tick_mark(1, 12, START + 12 * HOUR))
+
+    assert feeds.known_at(19) == START + 12 * HOUR
+    feeds.keep(_tick_mark(1, 19, START + 19 * HOUR))
+    assert feeds.known_at(19) == START + 19 * HOUR
+    assert feeds.known_at(13) == START + 12 * HOUR
+    # Of the first partition only the last few ticks are kept.
+    assert feeds.known_at(5) is None
+
+
+def test_a_notice_of_a_silence_is_no_mark_of_a_feed() -> None:
+    feeds = HeardFeeds(2)
+    silent = FeedSilent(
+        feed="carrier:dhl",
+        partition=0,
+        tick=3,
+        at=START,
+        heard_at=START,
+        silent_from=START,
+        usual_gap_seconds=0,
+    )
+
+    feeds.keep(silent.model_dump_json().encode())
+
+    assert (feeds.as_of(9), feeds.known_at(9)) == ({}, None)
 
 
 @pytest.mark.parametrize("record", [b"{", b"[]", _mark(7, 1, START)])

@@ -2,20 +2,31 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, STRUCTURED, Event
-from services.contracts.stream import Account, Barrier, FeedMark, Tick, TickMark
+from services.contracts.stream import (
+    Account,
+    Barrier,
+    FeedMark,
+    FeedResumed,
+    FeedSilent,
+    Tick,
+    TickMark,
+)
 from services.contracts.topics import Topic
 from services.kit import dead_letters
 from services.kit.records import KafkaHeaders
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, decode
-from services.metrics.fold import DeadLetter, Unread
+from services.metrics.facts import State
+from services.metrics.fold import DeadLetter, FeedRecord, Unread, fold
 from tests.unit.metrics.stories import CUSTOMER, complained
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NOTICE: dict[str, Any] = {"feed": "carrier:dhl", "partition": 0, "tick": 3, "at": NOON}
 BARRIER_HEADERS = [("content-type", BARRIER.encode())]
 BARRIER_JSON = Barrier(barrier="r-1", number=1, at=NOON, partition=0, ends={}).encode()
 
@@ -51,12 +62,24 @@ def test_an_event_is_read_as_one() -> None:
         (t.ACCOUNTS, Account(topic="contacts", partition=0, next_offset=4, applied=4)),
         (t.FEEDS, FeedMark(feed="carrier:dhl", partition=0, tick=3, heard_at=NOON, events=4)),
         (t.FEEDS, TickMark(partition=0, tick=3, at=NOON)),
+        (
+            t.FEEDS,
+            FeedSilent(**NOTICE, heard_at=NOON, silent_from=NOON, usual_gap_seconds=0),
+        ),
+        (t.FEEDS, FeedResumed(**NOTICE, heard_at=NOON, silent_since=NOON)),
     ],
 )
 def test_plain_records_are_read_by_their_topic(
-    topic: Topic, record: Tick | Account | FeedMark | TickMark
+    topic: Topic, record: Tick | Account | FeedRecord
 ) -> None:
     assert decode(topic, Raw(record.model_dump_json().encode())) == record
+
+
+def test_a_silent_feed_moves_no_count_of_ours() -> None:
+    """The predictor exports it itself."""
+    notice = FeedSilent(**NOTICE, heard_at=NOON, silent_from=NOON, usual_gap_seconds=0)
+
+    assert fold(State(), t.FEEDS, 0, notice) == State()
 
 
 @pytest.mark.parametrize("topic", [t.PROBLEMS, t.OUTREACH])

@@ -12,6 +12,7 @@ from typing import Any
 from services.churn_predictor.exchange import Owners
 from services.churn_predictor.feeds import HeardFeeds
 from services.churn_predictor.partition import Output, Partition, Refused
+from services.churn_predictor.silence import Listener
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, STRUCTURED, Event
 from services.contracts.events import TOPIC_OF, Unreadable
@@ -28,7 +29,7 @@ from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import Tier
 from services.contracts.stream import Barrier, Tick
 from services.contracts.topics import Topic
-from services.kit import dead_letters
+from services.kit import dead_letters, kafka_clients
 from services.kit.records import read_event
 from services.kit.stores import MemoryStore
 from services.verifier.evidence import Record
@@ -45,6 +46,13 @@ def partition_of(customer: str) -> int:
     return sum(customer.encode()) % PARTITIONS
 
 
+def _listener(number: int) -> Listener:
+    def owns(feed: str) -> bool:
+        return kafka_clients.partition_of(feed.encode(), PARTITIONS) == number
+
+    return Listener(number, owns, RULES.tolerances)
+
+
 @dataclass
 class Company:
     """Everything on the topics, and the predictor that put its part there."""
@@ -57,7 +65,14 @@ class Company:
     def __post_init__(self) -> None:
         self._stores = [MemoryStore() for _ in range(PARTITIONS)]
         self._partitions = [
-            Partition(n, RULES, read_event, self._stores[n], Owners(PARTITIONS, partition_of))
+            Partition(
+                n,
+                RULES,
+                read_event,
+                self._stores[n],
+                _listener(n),
+                Owners(PARTITIONS, partition_of),
+            )
             for n in range(PARTITIONS)
         ]
         for partition in self._partitions:
@@ -92,8 +107,9 @@ class Company:
             self._apply(t.TICKS, self._append(t.TICKS, number, None, tick.encode()))
             assert partition.ready() is not None
         self._put_aside(at)
+        before = self.number - 1
         outputs = [
-            list(partition.advance(ready, self._heard.as_of(self.number - 1)))
+            list(partition.advance(ready, self._heard.as_of(before), self._heard.known_at(before)))
             for partition in self._partitions
             if (ready := partition.ready()) is not None
         ]
