@@ -14,9 +14,10 @@ from services.contracts import topics as t
 from services.contracts.envelope import Event
 from services.contracts.problems import DecisionPoint
 from services.contracts.tolerances import Tolerances
+from services.kit.clock import SystemClock
 from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised
 from tests.support.service import running
-from tests.support.topics import Deployment, by_customer
+from tests.support.topics import Deployment, by_customer, wait_for
 from tests.unit.churn_predictor.happenings import answered, approved
 
 pytestmark = pytest.mark.connected
@@ -110,6 +111,35 @@ def test_orders_carry_what_training_sees_and_kills_change_nothing(
     assert streamed(calm["assessments"]) == trained()
     # Somebody's seller had a past by then.
     assert max(values["seller_bad_rate"] or 0.0 for values in trained().values()) > 0.2
+
+
+def test_by_the_machines_clock_an_order_is_scored_with_its_sellers_past_within_seconds(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    environment = {
+        **deployment.environment(CARE_CLOCK="system"),
+        "CARE_CHURN_PREDICTOR_FOLDER": str(tmp_path / "folder"),
+        "CARE_CHURN_PREDICTOR_MODEL": str(model(tmp_path)),
+    }
+    with running("churn_predictor", environment, tmp_path / "log"):
+        wait_for(lambda: deployment.values(t.FEEDS), "a first tick")
+        now = SystemClock().now()
+        for n in range(2):
+            who: dict[str, Any] = {"customer": f"c-{n}", "at": now}
+            deployment.publish(
+                placed(f"o-{n}", **who), promised(f"sh-{n}", f"o-{n}", by=now + 9 * DAY, **who)
+            )
+        deployment.publish(answered(1, survey="v-0", order="o-0", customer="c-0", at=now))
+        wait_for(lambda: deployment.records(t.HISTORIES), "the bad review to be told")
+        deployment.publish(approved("o-1", customer="c-1", at=SystemClock().now()))
+        wait_for(lambda: streamed(by_customer(deployment.values(t.ASSESSMENTS))), "the score")
+
+    ((name, values),) = streamed(by_customer(deployment.values(t.ASSESSMENTS))).items()
+    assert name == ("sh-1", "approval")
+    # One bad review of one, beside twenty usual ones; and of the shop, of which it is the only one too.
+    assert values["seller_bad_rate"] == pytest.approx(
+        (1 + 20 * (1 + 20 * 0.15) / 21) / 21, rel=1e-3
+    )
 
 
 def streamed(assessments: Mapping[str, list[dict[str, Any]]]) -> dict[tuple[str, str], Values]:
