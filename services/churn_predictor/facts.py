@@ -188,21 +188,23 @@ NO_ORDER = "help"
 """Stands for the order's id where a search was about none."""
 
 
-def forget_facts(facts: Facts, before: datetime, kept: Collection[str] = ()) -> set[str]:
-    """Drop everything whose last news lies before; return the names of what is gone.
+Named = tuple[str, str]
+"""A group of facts, as `Facts` calls it, and an id in it."""
+
+
+def forget_facts(facts: Facts, before: datetime, kept: Collection[Named] = ()) -> set[Named]:
+    """Drop everything whose last news lies before; return what is gone.
 
     What `kept` names stays whatever its age.
     """
-    gone: set[str] = set()
+    gone: set[Named] = set()
     for group in fields(facts):
-        gone |= _drop_older(getattr(facts, group.name), before, kept)
-    return gone
-
-
-def _drop_older(known: dict[str, object], before: datetime, kept: Collection[str]) -> set[str]:
-    gone = {name for name, fact in known.items() if name not in kept and _is_older(fact, before)}
-    for name in gone:
-        del known[name]
+        known = getattr(facts, group.name)
+        old = [name for name, fact in known.items() if _is_older(fact, before)]
+        for name in old:
+            if (group.name, name) not in kept:
+                del known[name]
+                gone.add((group.name, name))
     return gone
 
 

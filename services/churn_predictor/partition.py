@@ -318,7 +318,7 @@ class Partition:
     def _plan(self, customer_id: str, customer: CustomerState) -> None:
         """Keep the customer until there is something to look at again, or nothing left to keep."""
         expiry = st.expires_at(customer)
-        if expiry is None and not st.open_subjects(customer):
+        if expiry is None and not st.has_open_problem(customer):
             self.customers.drop(customer_id)
             customer.due, customer.waits = None, {}
         else:

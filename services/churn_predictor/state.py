@@ -1,5 +1,6 @@
 """What the predictor remembers: one value per customer, one per partition, and how they are written."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from services.churn_predictor.facts import Facts, Stamp, forget_facts
+from services.churn_predictor.facts import Facts, Named, Stamp, forget_facts
 from services.churn_predictor.feed_rhythm import Rhythm
 from services.contracts.problems import Band, FeedEvidence, ProblemKind, Tier
 from services.contracts.stream import Account, Tick
@@ -168,9 +169,32 @@ def expires_at(customer: CustomerState) -> datetime | None:
     return None if oldest is None else oldest + HORIZON + timedelta(seconds=1)
 
 
-def open_subjects(customer: CustomerState) -> set[str]:
+_GROUPS_OF: Mapping[ProblemKind, tuple[str, ...]] = {
+    ProblemKind.REFUND_OVERDUE: ("refunds",),
+    ProblemKind.PAYMENT_FAILED: ("orders", "carts"),
+    ProblemKind.CART_ABANDONED: ("carts",),
+    ProblemKind.CONTACT_UNANSWERED: ("contacts",),
+    ProblemKind.CONTACT_REOPENED: ("contacts",),
+    ProblemKind.CONTACT_REPEATED: ("orders",),
+    ProblemKind.HELP_NOT_FOUND: ("searches",),
+    ProblemKind.SURVEY_POOR: ("surveys",),
+    ProblemKind.LAPSE_RISK: (),
+}
+"""Among which facts the subject of a kind is found; of all others: the shipments."""
+
+
+def _about(episode: Episode) -> set[Named]:
+    return {(group, episode.subject) for group in _GROUPS_OF.get(episode.kind, ("shipments",))}
+
+
+def has_open_problem(customer: CustomerState) -> bool:
+    """Return whether anything is still wrong."""
+    return any(episode.is_open for episode in customer.episodes.values())
+
+
+def open_subjects(customer: CustomerState) -> set[Named]:
     """Return what there is an open problem about."""
-    return {episode.subject for episode in customer.episodes.values() if episode.is_open}
+    return {name for e in customer.episodes.values() if e.is_open for name in _about(e)}
 
 
 def forget(customer: CustomerState, before: datetime) -> None:
@@ -181,9 +205,11 @@ def forget(customer: CustomerState, before: datetime) -> None:
     if any(at < before for at in customer.seen.values()):
         customer.seen = {name: at for name, at in customer.seen.items() if at >= before}
         gone = forget_facts(customer.facts, before, open_subjects(customer))
-        customer.episodes = {k: e for k, e in customer.episodes.items() if e.subject not in gone}
+        customer.episodes = {k: e for k, e in customer.episodes.items() if not _about(e) & gone}
         customer.assessed = {
-            k: a for k, a in customer.assessed.items() if k.partition("|")[0] not in gone
+            k: a
+            for k, a in customer.assessed.items()
+            if ("shipments", k.partition("|")[0]) not in gone
         }
         facts = customer.facts
         known = facts.orders.keys() | facts.shipments.keys() | facts.surveys.keys()

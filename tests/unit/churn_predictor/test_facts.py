@@ -91,7 +91,7 @@ def test_only_what_lies_wholly_before_the_horizon_is_forgotten() -> None:
         ]
     )
 
-    assert forget_facts(facts, before=START + DAY) == {"old"}
+    assert forget_facts(facts, before=START + DAY) == {("shipments", "old")}
     assert set(facts.shipments) == {"new"}
 
 

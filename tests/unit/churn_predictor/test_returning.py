@@ -2,7 +2,7 @@
 
 from services.contracts.problems import Actor
 from tests.factories import DAY, HOUR, START, handed_over, placed, promised, scanned, wrote
-from tests.unit.churn_predictor.happenings import resolved
+from tests.unit.churn_predictor.happenings import refund_paid, reopened, resolved
 from tests.unit.churn_predictor.stream import Stream
 
 FAR = START + 300 * DAY
@@ -63,3 +63,18 @@ def test_scans_of_other_parcels_do_not_touch_this_one() -> None:
     stream.give(resolved("k-1", at=START))
 
     assert stream.tick_said(START + 2 * HOUR) == []
+
+
+def test_what_is_kept_for_an_open_problem_is_its_own_kind_of_thing() -> None:
+    """A refund called like the contact that waits is forgotten with its own age."""
+    stream = Stream()
+    stream.tick(START)
+    stream.give(refund_paid("same", at=START - 390 * DAY), reopened("same", at=START + HOUR))
+    stream.tick(START + 2 * HOUR)
+
+    stream.tick(START + 20 * DAY)
+
+    customer = stream.partition.customers.get("c-1")
+    assert customer is not None
+    assert customer.facts.refunds == {}
+    assert customer.episodes["contact_reopened|same"].is_open
