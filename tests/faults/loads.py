@@ -26,8 +26,8 @@ class Load:
 
 FULL = Load(
     name="full",
-    customers=2500,
-    days=20,
+    customers=1000,
+    days=14,
     step=timedelta(hours=6),
     freeze_seconds=20.0,
     long_freeze_seconds=60.0,
