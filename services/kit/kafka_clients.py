@@ -37,6 +37,22 @@ def reaching(bootstrap: str) -> Iterator[None]:
         ) from error
 
 
+class RejoiningConsumer(KafkaConsumer):  # type: ignore[misc]
+    """A consumer that takes up a join again which a short poll gave up waiting for.
+
+    The client forgets one that it began because metadata had changed: it stays without partitions and
+    heartbeats, outside its group, for ever.
+    """
+
+    def poll(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what `KafkaConsumer.poll` returns."""
+        polled = super().poll(*args, **kwargs)
+        coordinator = self._coordinator
+        if coordinator.rejoining and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
+        return polled
+
+
 def open_consumer(bootstrap: str, group: str | None = None, **changes: Any) -> KafkaConsumer:
     """Return a consumer that commits nothing by itself, skips nothing and reads no aborted record.
 
@@ -53,7 +69,7 @@ def open_consumer(bootstrap: str, group: str | None = None, **changes: Any) -> K
         "reconnect_backoff_max_ms": RECONNECT_MS,
     }
     with reaching(bootstrap):
-        return KafkaConsumer(**(settings | changes))
+        return RejoiningConsumer(**(settings | changes))
 
 
 def open_producer(bootstrap: str, **changes: Any) -> KafkaProducer:

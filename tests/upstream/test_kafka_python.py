@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from time import sleep
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from kafka.net.sasl.scram import SaslMechanismScram
 from kafka.producer.transaction_manager import TransactionManager, TransactionState
 
 from services.kit.clock import monotonic
+from services.kit.kafka_clients import RejoiningConsumer
 from tests.support.topics import wait_for
 from tests.upstream.conftest import MakeTopic
 
@@ -140,6 +142,42 @@ def test_what_a_listener_could_not_take_over_is_read_all_the_same(
 
         # Once, and without what was wrong.
         assert told == ["KafkaError: User rebalance callback throws an error"]
+
+
+def stands_in_the_door(consumer: KafkaConsumer) -> bool:
+    """Let the client find changed metadata, poll too shortly for the join, then poll in peace."""
+    wait_for(lambda: consumer.poll(timeout_ms=200) or consumer.assignment(), "the group", SECONDS)
+    coordinator = consumer._coordinator
+    wait_for(lambda: consumer.poll(timeout_ms=200) or not coordinator.rejoining, "calm", SECONDS)
+    coordinator._assignment_snapshot = {}
+
+    def has_given_up() -> bool:
+        consumer.poll(timeout_ms=1)
+        return coordinator._join_task is not None
+
+    wait_for(has_given_up, "a join that outlasts its poll", SECONDS)
+    sleep(1)  # meanwhile the client's own thread joins
+    for _ in range(20):
+        consumer.poll(timeout_ms=200)
+    return bool(coordinator.rejoining)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_forgotten"), [(KafkaConsumer, True), (RejoiningConsumer, False)]
+)
+def test_a_join_that_outlasts_a_poll_is_forgotten(
+    kind: Any, is_forgotten: bool, kafka_bootstrap: str, make_topic: MakeTopic, topic_prefix: str
+) -> None:
+    """Avoided: `kit.kafka_clients.RejoiningConsumer` asks for it again."""
+    topic = make_topic("joined")
+    consumer = kind(bootstrap_servers=kafka_bootstrap, group_id=f"{topic_prefix}{kind.__name__}")
+    try:
+        consumer.subscribe([topic])
+
+        assert stands_in_the_door(consumer) is is_forgotten
+    finally:
+        with suppress(KafkaTimeoutError):  # leaving takes a coordinator, too
+            consumer.close(autocommit=False, timeout_ms=2000)
 
 
 def test_a_batch_that_expired_takes_the_producer_id_along_for_ever() -> None:
