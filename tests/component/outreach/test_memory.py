@@ -39,6 +39,7 @@ from tests.component.outreach.desk import (
 from tests.factories import DAY, HOUR, START, wrote
 from tests.support.mail import Manner
 from tests.support.outreach import changed, cleared, consent, opened, profile, query, states, step
+from tests.support.topics import wait_for
 
 pytestmark = pytest.mark.connected
 
@@ -316,9 +317,13 @@ def test_who_is_slow_is_not_taken_for_dead_and_who_is_dead_is(desk: Desk, url: s
     with successor.engine.begin() as connection:
         assert ledger.doubt_ownerless(connection, OTHER, NOON) == 0
     presence.close()
-    with successor.engine.begin() as connection:
-        assert ledger.doubt_ownerless(connection, OTHER, NOON) == 1
 
+    def is_found_dead() -> bool:
+        with successor.engine.begin() as connection:
+            return ledger.doubt_ownerless(connection, OTHER, NOON) == 1
+
+    # The server frees the lock once it has noticed that the connection is gone.
+    wait_for(is_found_dead, "the lock of the dead", 10)
     assert states(url) == {"unknown": 1}
     successor.engine.dispose()
 
