@@ -3,7 +3,7 @@
 Each is assessed once, as of its own instant.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -37,8 +37,17 @@ def events_to_score(parcel: Parcel) -> Iterator[tuple[DecisionPoint, Stamp]]:
             yield point, stamp
 
 
+DigestOfFacts = Callable[[], str]
+"""Gives `facts_digest` of the customer: it is the same throughout one look, and costs the most there."""
+
+
 def assess(
-    state: CustomerState, parcel: Parcel, point: DecisionPoint, as_of: datetime, rules: Rules
+    state: CustomerState,
+    parcel: Parcel,
+    point: DecisionPoint,
+    as_of: datetime,
+    rules: Rules,
+    digest: DigestOfFacts,
 ) -> tuple[Assessed, RiskAssessed | None]:
     """Return the one assessment of this parcel at this point, and what to say where it is new."""
     key = f"{parcel.shipment_id}|{point}"
@@ -56,13 +65,13 @@ def assess(
         decision_point=point,
         as_of=as_of,
         **scored(rules.complaint, result, before),
-        facts_digest=facts_digest(state),
+        facts_digest=digest(),
     )
     return assessed, fact
 
 
 def assess_silence(
-    state: CustomerState, as_of: datetime, rules: Rules
+    state: CustomerState, as_of: datetime, rules: Rules, digest: DigestOfFacts
 ) -> tuple[Assessed, RiskAssessed | None]:
     """Return the one assessment of this customer's silence at a look, and what to say where it is new."""
     key = f"{SILENCE}{as_of.isoformat()}"
@@ -80,19 +89,16 @@ def assess_silence(
         as_of=as_of,
         **scored(rules.lapse, result, before),
         **expected(rules.lapse.card, values),
-        facts_digest=facts_digest(state),
+        facts_digest=digest(),
     )
     return assessed, fact
 
 
 def forget_silences(state: CustomerState, kept: Iterable[datetime]) -> None:
     """Drop the assessments of looks that a later purchase has made void."""
-    names = {f"{SILENCE}{at.isoformat()}" for at in kept}
-    state.assessed = {
-        name: assessed
-        for name, assessed in state.assessed.items()
-        if name in names or not name.startswith(SILENCE)
-    }
+    silences = {name for name in state.assessed if name.startswith(SILENCE)}
+    for name in silences.difference(f"{SILENCE}{at.isoformat()}" for at in kept):
+        del state.assessed[name]
 
 
 def experience_at(facts: Facts, now: datetime, tolerances: Tolerances) -> Experience:

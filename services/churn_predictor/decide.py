@@ -1,17 +1,20 @@
 """One customer at one tick: facts in; new episodes, assessments and what to publish out.  Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from services.churn_predictor import problems
 from services.churn_predictor.asking import waits_until
 from services.churn_predictor.assess import (
+    DigestOfFacts,
     assess,
     assess_silence,
     events_to_score,
     experience_at,
+    facts_digest,
     forget_silences,
 )
 from services.churn_predictor.expectations.every import watches
@@ -48,7 +51,15 @@ def decide(customer_id: str, state: CustomerState, moment: Moment, rules: Rules)
 
     Afterwards `state.due` and `state.waits` say when to look again if no event comes.
     """
-    look = _Look(customer_id, state, moment, rules)
+    # Facts do not change while they are looked at: what is made of all of them is made once.
+    look = _Look(
+        customer_id,
+        state,
+        moment,
+        rules,
+        cache(lambda: facts_digest(state)),
+        cache(lambda: _experience(state, moment, rules)),
+    )
     look.score_events()
     watched = set()
     for watch in _watches(state, rules):
@@ -75,6 +86,8 @@ class _Look:
     state: CustomerState
     moment: Moment
     rules: Rules
+    _digest: DigestOfFacts
+    _experience: Callable[[], Experience]
     said: Said = field(default_factory=list)
     due: datetime | None = None
     waits: dict[str, datetime] = field(default_factory=dict)
@@ -119,13 +132,14 @@ class _Look:
 
     def _score(self, watch: Watch, step: Step) -> Assessed | None:
         if step.point is DecisionPoint.SILENCE:
-            return self._heard(assess_silence(self.state, step.deadline, self.rules))
+            found = assess_silence(self.state, step.deadline, self.rules, self._digest)
+            return self._heard(found)
         if step.point is None or watch.parcel is None:
             return None
         return self._assess(watch.parcel, step.point, step.deadline)
 
     def _assess(self, parcel: Parcel, point: DecisionPoint, as_of: datetime) -> Assessed:
-        return self._heard(assess(self.state, parcel, point, as_of, self.rules))
+        return self._heard(assess(self.state, parcel, point, as_of, self.rules, self._digest))
 
     def _heard(self, found: tuple[Assessed, RiskAssessed | None]) -> Assessed:
         assessed, news = found
@@ -162,11 +176,12 @@ class _Look:
         identity = (*name, str(change.episode.problem_id))
         return _event(self.customer_id, data, self.moment.now, *identity)
 
-    def _experience(self) -> Experience:
-        found = experience_at(self.state.facts, self.moment.now, self.rules.tolerances)
-        return Experience(
-            balance=found.balance, unresolved=found.unresolved, strikes_left=found.strikes_left
-        )
+
+def _experience(state: CustomerState, moment: Moment, rules: Rules) -> Experience:
+    found = experience_at(state.facts, moment.now, rules.tolerances)
+    return Experience(
+        balance=found.balance, unresolved=found.unresolved, strikes_left=found.strikes_left
+    )
 
 
 def risk_event(customer_id: str, fact: RiskAssessed, at: datetime) -> Event[Any]:

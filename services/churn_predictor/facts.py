@@ -106,11 +106,6 @@ class ShipmentFacts:
         """When the carrier first showed that it has the parcel."""
         return min((seen.first for seen in self.scans.values()), default=None)
 
-    @property
-    def latest_scan(self) -> Stamp | None:
-        """When the carrier last showed it."""
-        return max((seen.last for seen in self.scans.values()), default=None)
-
 
 @dataclass(slots=True)
 class ContactFacts:

@@ -39,9 +39,6 @@ COLUMNS = {
     SELLERS: ("seller_id", "seller_state"),
 }
 
-OPTIONAL = frozenset({PRODUCTS, SELLERS})
-"""Files that only add to what is known of an order."""
-
 Row = dict[str, str]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from services.churn_predictor.expectations.watch import Step, Watch
-from services.churn_predictor.facts import Facts, Stamp
+from services.churn_predictor.facts import Basket, Facts
 from services.churn_predictor.parcels import last_of
 from services.churn_predictor.rhythm import Purchase, looks
 from services.contracts.problems import DecisionPoint, ProblemKind, Tier
@@ -14,16 +14,12 @@ THE_CUSTOMER = "customer"
 
 def purchases(facts: Facts) -> list[Purchase]:
     """Return every order that was not cancelled."""
-    return [
-        Purchase(order.basket.placed.at, float(order.basket.total_minor))
-        for order in facts.orders.values()
-        if order.basket is not None and order.cancelled is None
-    ]
+    return [Purchase(basket.placed.at, float(basket.total_minor)) for basket in _bought(facts)]
 
 
 def rhythm_watch(facts: Facts) -> Iterator[Watch]:
     """Yield the silence since the last purchase, looked at as often as the customer's own pace asks."""
-    last = _last_bought(facts)
+    last = last_of(*(basket.placed for basket in _bought(facts)))
     if last is None:
         return
     yield Watch(
@@ -36,10 +32,7 @@ def rhythm_watch(facts: Facts) -> Iterator[Watch]:
     )
 
 
-def _last_bought(facts: Facts) -> Stamp | None:
-    placed = (
-        order.basket.placed
-        for order in facts.orders.values()
-        if order.basket is not None and order.cancelled is None
-    )
-    return last_of(*placed)
+def _bought(facts: Facts) -> Iterator[Basket]:
+    for order in facts.orders.values():
+        if order.basket is not None and order.cancelled is None:
+            yield order.basket

@@ -1,6 +1,6 @@
 """When a parcel's risk is looked at."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ from services.churn_predictor.learning import learn
 from services.churn_predictor.parcels import parcels
 from services.contracts.envelope import Event
 from services.contracts.problems import DecisionPoint as Point
-from services.contracts.purchases import OrderApproved
 from services.contracts.tolerances import Tolerances
 from tests.factories import (
     DAY,
@@ -19,12 +18,12 @@ from tests.factories import (
     START,
     cancelled,
     delivered,
-    event,
     handed_over,
     placed,
     promised,
     scanned,
 )
+from tests.unit.churn_predictor.happenings import approved
 
 PROMISE = START + 10 * DAY
 LIMIT = START + 2 * DAY
@@ -36,10 +35,6 @@ TIMERS = [
 ]
 
 
-def approved(at: datetime) -> Event[Any]:
-    return event(OrderApproved(order_id="o-1"), at=at)
-
-
 def points(*events: Event[Any], tolerances: Tolerances | None = None) -> list[Any]:
     facts = Facts()
     for each in (placed(at=START), promised(by=PROMISE, ship_by=LIMIT, at=START), *events):
@@ -49,7 +44,7 @@ def points(*events: Event[Any], tolerances: Tolerances | None = None) -> list[An
 
 
 def test_a_parcel_that_never_leaves_is_looked_at_on_every_date() -> None:
-    assert points(approved(START + HOUR)) == [(Point.APPROVAL, START + HOUR), AT_LIMIT, *TIMERS]
+    assert points(approved(at=START + HOUR)) == [(Point.APPROVAL, START + HOUR), AT_LIMIT, *TIMERS]
 
 
 def test_a_parcel_in_time_is_looked_at_when_it_leaves_and_arrives() -> None:
@@ -91,9 +86,9 @@ def test_nothing_is_looked_at_once_the_order_is_cancelled() -> None:
     ]
 
 
-@pytest.mark.parametrize("what", [approved, lambda at: handed_over(at=at)])
+@pytest.mark.parametrize("what", [approved, handed_over])
 def test_what_came_before_the_promise_is_looked_at_with_it(what: Any) -> None:
-    assert points(what(START - DAY))[0][1] == START
+    assert points(what(at=START - DAY))[0][1] == START
 
 
 def test_a_date_that_had_passed_when_it_was_promised_is_no_point() -> None:

@@ -19,20 +19,16 @@ from tests.factories import (
     START,
     cancelled,
     delivered,
-    event,
     handed_over,
     placed,
     promised,
     scanned,
     wrote,
 )
+from tests.unit.churn_predictor.happenings import approved
 
 PROMISE = START + 10 * DAY
 LIMIT = START + 3 * DAY
-
-
-def approved(at: datetime) -> Event[Any]:
-    return event(OrderApproved(order_id="o-1"), at=at)
 
 
 def learned(*events: Event[Any]) -> Facts:
@@ -53,7 +49,7 @@ def seen(*events: Event[Any], at: datetime, histories: Any = None) -> Values:
 moments = st.integers(0, 400).map(lambda hours: START + hours * HOUR)
 any_event = st.one_of(
     st.builds(lambda at, n: placed(lines=n, sellers=n, at=at), moments, st.integers(1, 4)),
-    st.builds(approved, moments),
+    st.builds(lambda at: approved(at=at), moments),
     st.builds(lambda at, by: promised(by=by, ship_by=by - 5 * DAY, at=at), moments, moments),
     st.builds(lambda at: handed_over(at=at), moments),
     st.builds(lambda at: scanned(at=at), moments),
@@ -91,7 +87,7 @@ def test_every_feature_has_a_value_or_none() -> None:
 def test_an_order_on_its_way() -> None:
     found = seen(
         placed(lines=3, sellers=2, at=START - DAY),
-        approved(START),
+        approved(at=START),
         handed_over(at=START + 4 * DAY),
         at=START + 7 * DAY,
     )
@@ -118,9 +114,9 @@ def test_what_is_not_known_yet_has_no_value() -> None:
 
 
 def test_before_it_leaves_the_usual_handling_is_still_to_come() -> None:
-    fresh = seen(approved(START), at=START)
-    waiting = seen(approved(START), at=START + 2 * DAY)
-    overdue = seen(approved(START), at=START + 5 * DAY)
+    fresh = seen(approved(at=START), at=START)
+    waiting = seen(approved(at=START), at=START + 2 * DAY)
+    overdue = seen(approved(at=START), at=START + 5 * DAY)
 
     assert fresh["slack_after_transit_days"] == 11 - 10 - 3
     assert waiting["slack_after_transit_days"] == 9 - 10 - 1
@@ -129,14 +125,14 @@ def test_before_it_leaves_the_usual_handling_is_still_to_come() -> None:
 
 def test_the_histories_of_an_order_show_in_its_rates() -> None:
     known = {"shop_bad": (80.0, 40.0), "lane_transit": (95.0, 95 * 20 * 86400.0)}
-    found = seen(approved(START), at=START, histories=known)
+    found = seen(approved(at=START), at=START, histories=known)
 
     assert found["shop_bad_rate"] == found["seller_bad_rate"] == (40 + 20 * 0.15) / 100
     assert found["slack_after_transit_days"] == pytest.approx(11 - (95 * 20 + 5 * 10) / 100 - 3)
 
 
 def test_what_is_far_off_is_cut() -> None:
-    found = seen(approved(START), handed_over(at=START + DAY), at=START + 900 * DAY)
+    found = seen(approved(at=START), handed_over(at=START + DAY), at=START + 900 * DAY)
 
     assert found["days_past_promise"] == 60
     assert found["days_with_carrier"] == 90
