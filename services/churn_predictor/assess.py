@@ -3,6 +3,7 @@
 Each is assessed once, as of its own instant.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
@@ -148,10 +149,4 @@ def _latest_band(assessed: Iterable[Assessed]) -> Band | None:
 def facts_digest(state: CustomerState) -> str:
     """Return SHA-256 of the facts, the same whatever order they were learned in."""
     facts = CUSTOMER.dump_python(state, mode="json", include={"facts"})
-    return sha256(repr(_sorted(facts)).encode()).hexdigest()
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return [(key, _sorted(value[key])) for key in sorted(value)]
-    return value
+    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

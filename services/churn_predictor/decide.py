@@ -1,6 +1,7 @@
 """One customer at one tick: facts in; new episodes, assessments and what to publish out.  Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -61,18 +62,33 @@ def decide(customer_id: str, state: CustomerState, moment: Moment, rules: Rules)
         cache(lambda: _experience(state, moment, rules)),
     )
     look.score_events()
-    watched = set()
-    for watch in _watches(state, rules):
+    settled, watched = _settled(state, moment), set()
+    for watch in _watches(state, rules, settled):
         watched.add(watch.name)
         look.at(watch)
-    look.abandon_all_but(watched)
+    look.abandon_all_but(watched, settled)
     state.touched = False
     state.due, state.waits = look.due, look.waits
     return look.said
 
 
-def _watches(state: CustomerState, rules: Rules) -> Iterator[Watch]:
-    yield from watches(state.facts, rules.tolerances)
+def _settled(state: CustomerState, moment: Moment) -> set[str]:
+    """Return the shipments that are over and have no open problem: nothing can come of a look at them.
+
+    Most shipments of a good customer are such, and to work out their dates costs the most of a look.
+    """
+    troubled = {each.subject for each in state.episodes.values() if each.is_open}
+    return {
+        parcel.shipment_id
+        for parcel in parcels(state.facts)
+        if parcel.shipment_id not in troubled
+        and parcel.ended is not None
+        and parcel.ended.at <= moment.now
+    }
+
+
+def _watches(state: CustomerState, rules: Rules, settled: AbstractSet[str]) -> Iterator[Watch]:
+    yield from watches(state.facts, rules.tolerances, settled)
     for watch in rhythm_watch(state.facts):
         forget_silences(state, (step.deadline for step in watch.steps))
         yield watch
@@ -117,13 +133,15 @@ class _Look:
             self.state.episodes[watch.name] = change.episode
             self.said.append(self._problem(change, watch))
 
-    def abandon_all_but(self, watched: set[str]) -> None:
+    def abandon_all_but(self, watched: AbstractSet[str], settled: AbstractSet[str]) -> None:
         """Clear what is open of what no fact speaks of any more.
 
         A closed episode stays as long as facts could bring its watch back: no number is given twice.
         """
         for name in self.state.episodes.keys() - watched:
             episode = self.state.episodes[name]
+            if episode.subject in settled:
+                continue
             for change in problems.abandon(episode):
                 self.state.episodes[name] = change.episode
                 self.said.append(self._problem(change, None))

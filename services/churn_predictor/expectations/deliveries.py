@@ -1,6 +1,6 @@
 """What is expected of parcels: that they leave, are seen, move, arrive, and are brought again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from services.churn_predictor.expectations.business_days import (
@@ -30,10 +30,14 @@ ACTOR_OF_EXCEPTION = {
 _MOVING = (CheckpointStatus.IN_TRANSIT, CheckpointStatus.OUT_FOR_DELIVERY)
 
 
-def delivery_watches(facts: Facts, tolerances: Tolerances) -> Iterator[Watch]:
-    """Yield what every promised parcel owes its customer."""
+def delivery_watches(
+    facts: Facts, tolerances: Tolerances, settled: Container[str] = frozenset()
+) -> Iterator[Watch]:
+    """Yield what every promised parcel owes its customer; the `settled`, by id, are left out."""
     home = zone_of_customer(facts, tolerances.time_zone)
     for parcel in parcels(facts):
+        if parcel.shipment_id in settled:
+            continue
         yield _delivery(parcel, tolerances)
         yield from _hand_over(parcel)
         if parcel.shipment.carrier is not None:

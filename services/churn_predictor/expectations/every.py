@@ -1,6 +1,6 @@
 """Everything that is watched for one customer."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from services.churn_predictor.expectations.deliveries import delivery_watches
 from services.churn_predictor.expectations.desk import desk_watches
@@ -10,8 +10,10 @@ from services.churn_predictor.facts import Facts
 from services.contracts.tolerances import Tolerances
 
 
-def watches(facts: Facts, tolerances: Tolerances) -> Iterator[Watch]:
-    """Yield all of it: always in the same order for the same facts."""
-    yield from delivery_watches(facts, tolerances)
+def watches(
+    facts: Facts, tolerances: Tolerances, settled: Container[str] = frozenset()
+) -> Iterator[Watch]:
+    """Yield all of it, but for settled shipments: always in the same order for the same facts."""
+    yield from delivery_watches(facts, tolerances, settled)
     yield from money_watches(facts, tolerances)
     yield from desk_watches(facts, tolerances)
