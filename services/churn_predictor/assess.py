@@ -4,7 +4,7 @@ Each is assessed once, as of its own instant.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from services.churn_predictor import rhythm
 from services.churn_predictor.expectations.rhythm import THE_CUSTOMER, purchases
 from services.churn_predictor.experience import Experience, experience
-from services.churn_predictor.facts import Facts, Stamp
+from services.churn_predictor.facts import Facts
 from services.churn_predictor.features import Values, features
 from services.churn_predictor.ledger import entries
 from services.churn_predictor.parcels import Parcel
@@ -24,18 +24,6 @@ from services.contracts.tolerances import Tolerances
 
 SILENCE = f"{THE_CUSTOMER}|{DecisionPoint.SILENCE}|"
 """How the assessments of a customer's silence are named in the state; the look's instant follows."""
-
-
-def events_to_score(parcel: Parcel) -> Iterator[tuple[DecisionPoint, Stamp]]:
-    """Yield the decision points that an event brings, as far as they have come."""
-    found = (
-        (DecisionPoint.APPROVAL, parcel.order.approved),
-        (DecisionPoint.HANDOVER, parcel.shipment.handed_over),
-        (DecisionPoint.DELIVERY, parcel.shipment.delivered),
-    )
-    for point, stamp in found:
-        if stamp is not None:
-            yield point, stamp
 
 
 DigestOfFacts = Callable[[], str]

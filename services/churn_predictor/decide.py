@@ -13,11 +13,11 @@ from services.churn_predictor.assess import (
     DigestOfFacts,
     assess,
     assess_silence,
-    events_to_score,
     experience_at,
     facts_digest,
     forget_silences,
 )
+from services.churn_predictor.decision_points import event_points, looked_at
 from services.churn_predictor.expectations.every import watches
 from services.churn_predictor.expectations.rhythm import rhythm_watch
 from services.churn_predictor.expectations.watch import Step, Watch
@@ -112,15 +112,15 @@ class _Look:
         """Score each parcel at what happened to it, once what its order asked is answered."""
         for parcel in parcels(self.state.facts):
             waits = waits_until(self.state, parcel.shipment.order_id, self.moment)
-            for point, stamp in events_to_score(parcel):
-                if stamp.at > self.moment.now:
-                    self._look_again(LookAgain(at=stamp.at))
-                elif stamp.at < self.moment.since:
+            for point, at in event_points(parcel):
+                if at > self.moment.now:
+                    self._look_again(LookAgain(at=at))
+                elif at < self.moment.since:
                     continue
                 elif waits is not None:
                     self._look_again(LookAgain(at=waits))
                 else:
-                    self._assess(parcel, point, stamp.at)
+                    self._assess(parcel, point, at)
 
     def at(self, watch: Watch) -> None:
         """See what has become of one watch."""
@@ -154,7 +154,7 @@ class _Look:
             return self._heard(found)
         if step.point is None or watch.parcel is None:
             return None
-        return self._assess(watch.parcel, step.point, step.deadline)
+        return self._assess(watch.parcel, step.point, looked_at(watch.parcel, step.deadline))
 
     def _assess(self, parcel: Parcel, point: DecisionPoint, as_of: datetime) -> Assessed:
         return self._heard(assess(self.state, parcel, point, as_of, self.rules, self._digest))

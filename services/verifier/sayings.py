@@ -17,7 +17,7 @@ from services.contracts.problems import (
 )
 from services.contracts.stream import Barrier
 from services.verifier.evidence import Assessment, PartitionEvidence
-from services.verifier.happened import SLOT_OF, Happened
+from services.verifier.happened import AT_OF, Happened
 from services.verifier.promises import Expected, Scored
 from services.verifier.timeline import Timeline
 
@@ -112,7 +112,7 @@ def judge_assessments(
 def _can_be(one: Assessment, happened: Happened) -> bool:
     """Whether what brings this point had happened, and was known, when it was said."""
     moments = happened.get((one.customer, one.subject, one.point), ())
-    return one.point in SLOT_OF and any(moment <= one.at for moment in moments)
+    return one.point in AT_OF and any(moment <= one.at for moment in moments)
 
 
 def judge_sums(evidence: PartitionEvidence, found: Findings) -> None:
