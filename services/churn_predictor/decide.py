@@ -17,7 +17,7 @@ from services.churn_predictor.assess import (
     facts_digest,
     forget_silences,
 )
-from services.churn_predictor.decision_points import event_points, looked_at
+from services.churn_predictor.decision_points import event_points
 from services.churn_predictor.expectations.every import watches
 from services.churn_predictor.expectations.rhythm import rhythm_watch
 from services.churn_predictor.expectations.watch import Step, Watch
@@ -154,7 +154,7 @@ class _Look:
             return self._heard(found)
         if step.point is None or watch.parcel is None:
             return None
-        return self._assess(watch.parcel, step.point, looked_at(watch.parcel, step.deadline))
+        return self._assess(watch.parcel, step.point, step.deadline)
 
     def _assess(self, parcel: Parcel, point: DecisionPoint, as_of: datetime) -> Assessed:
         return self._heard(assess(self.state, parcel, point, as_of, self.rules, self._digest))

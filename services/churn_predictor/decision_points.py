@@ -1,8 +1,8 @@
 """The moments in a parcel's life at which its complaint risk is looked at.  Pure.
 
 A point is there once everything that makes it is known, and only while the parcel is still open
-just then: not delivered, not cancelled.  The delivery itself is a point too.  Nothing is looked at
-before the date was promised: what happened, or passed, before that is looked at as of the promise.
+just then: not delivered, not cancelled.  The delivery itself is a point too.  What happened before the
+date was promised is looked at as of the promise; a date that had passed by then says nothing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ def decision_points(parcel: Parcel, tolerances: Tolerances) -> tuple[Moment, ...
 
     Points in the future are as today's facts make them: what is told until then may undo them.
     """
-    found = (*event_points(parcel), *_open(parcel, _timers(parcel, tolerances)))
+    found = (*event_points(parcel), *_still_open(parcel, _timers(parcel, tolerances)))
     return tuple(sorted(found, key=lambda moment: (moment[1], _ORDER[moment[0]])))
 
 
@@ -32,12 +32,9 @@ def event_points(parcel: Parcel) -> Iterator[Moment]:
         (DecisionPoint.HANDOVER, first_of(shipment.handed_over, shipment.first_scan)),
         (DecisionPoint.DELIVERY, shipment.delivered),
     )
-    return _open(parcel, ((point, stamp.at) for point, stamp in events if stamp is not None))
-
-
-def looked_at(parcel: Parcel, at: datetime) -> datetime:
-    """Return as of when the parcel is looked at for what happens at this instant."""
-    return max(at, parcel.promise.told.at)
+    told = parcel.promise.told.at
+    known = ((point, max(stamp.at, told)) for point, stamp in events if stamp is not None)
+    return _still_open(parcel, known)
 
 
 _ORDER = {point: number for number, point in enumerate(DecisionPoint)}
@@ -45,18 +42,18 @@ _ORDER = {point: number for number, point in enumerate(DecisionPoint)}
 
 def _timers(parcel: Parcel, tolerances: Tolerances) -> Iterator[Moment]:
     promised_by = parcel.promise.promised_by
-    if parcel.promise.ship_by is not None:
-        yield DecisionPoint.HANDOVER_LIMIT, parcel.promise.ship_by
-    yield DecisionPoint.BEFORE_PROMISE, promised_by - tolerances.at_risk_before_promise
-    yield DecisionPoint.PROMISE, promised_by
-    yield DecisionPoint.AFTER_PROMISE, promised_by + tolerances.late_after_promise
-
-
-def _open(parcel: Parcel, moments: Iterable[Moment]) -> Iterator[Moment]:
-    for point, moment in moments:
-        at = looked_at(parcel, moment)
-        if not _is_over(parcel, point, at):
+    for point, at in (
+        (DecisionPoint.HANDOVER_LIMIT, parcel.promise.ship_by),
+        (DecisionPoint.BEFORE_PROMISE, promised_by - tolerances.at_risk_before_promise),
+        (DecisionPoint.PROMISE, promised_by),
+        (DecisionPoint.AFTER_PROMISE, promised_by + tolerances.late_after_promise),
+    ):
+        if at is not None and at > parcel.promise.told.at:
             yield point, at
+
+
+def _still_open(parcel: Parcel, moments: Iterable[Moment]) -> Iterator[Moment]:
+    return ((point, at) for point, at in moments if not _is_over(parcel, point, at))
 
 
 def _is_over(parcel: Parcel, point: DecisionPoint, at: datetime) -> bool:

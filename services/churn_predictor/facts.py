@@ -41,6 +41,14 @@ class ZoneTold:
 
 
 @dataclass(frozen=True, slots=True)
+class CarrierTold:
+    """A carrier, and the event that named it."""
+
+    told: Stamp
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Basket:
     """What was bought, as far as risk needs it; product, seller and category of the dearest line."""
 
@@ -96,10 +104,16 @@ class ShipmentFacts:
     first_zone: ZoneTold | None = None
     last_zone: ZoneTold | None = None
     handed_over: Stamp | None = None
-    carrier: str | None = None
+    carrier_told: CarrierTold | None = None
+    """The last: whoever has the parcel now is the one to be heard."""
     scans: dict[str, Sighting] = field(default_factory=dict)
     """`status` or `status/sub-status` → when it was seen; only where the carrier had it in hand."""
     delivered: Stamp | None = None
+
+    @property
+    def carrier(self) -> str | None:
+        """Who has it, as far as known."""
+        return None if self.carrier_told is None else self.carrier_told.name
 
     @property
     def first_scan(self) -> Stamp | None:

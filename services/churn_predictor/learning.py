@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from services.churn_predictor.facts import (
     NO_ORDER,
     Basket,
+    CarrierTold,
     CartFacts,
     ContactFacts,
     Facts,
@@ -150,14 +151,20 @@ def _cart_abandoned(facts: Facts, stamp: Stamp, data: CartAbandoned) -> None:
     cart.abandoned = earliest(cart.abandoned, stamp)
 
 
-def _shipment(
-    facts: Facts, shipment_id: str, order_id: str, carrier: str | None = None
-) -> ShipmentFacts:
+def _shipment(facts: Facts, shipment_id: str, order_id: str) -> ShipmentFacts:
     shipment = facts.shipments.setdefault(shipment_id, ShipmentFacts(order_id))
     # Two orders for one parcel is a publisher's mistake; the least id, so that order cannot matter.
     shipment.order_id = min(shipment.order_id, order_id)
-    if carrier is not None:
-        shipment.carrier = earliest(shipment.carrier, carrier)
+    return shipment
+
+
+def _carried(
+    facts: Facts, stamp: Stamp, data: ShipmentHandedOver | ShipmentCheckpoint | ShipmentDelivered
+) -> ShipmentFacts:
+    shipment = _shipment(facts, data.shipment_id, data.order_id)
+    last = shipment.carrier_told
+    if data.carrier is not None and (last is None or stamp > last.told):
+        shipment.carrier_told = CarrierTold(stamp, data.carrier)
     return shipment
 
 
@@ -196,12 +203,12 @@ def _zone_told(shipment: ShipmentFacts, zone: ZoneTold) -> None:
 
 
 def _handed_over(facts: Facts, stamp: Stamp, data: ShipmentHandedOver) -> None:
-    shipment = _shipment(facts, data.shipment_id, data.order_id, data.carrier)
+    shipment = _carried(facts, stamp, data)
     shipment.handed_over = earliest(shipment.handed_over, stamp)
 
 
 def _scanned(facts: Facts, stamp: Stamp, data: ShipmentCheckpoint) -> None:
-    shipment = _shipment(facts, data.shipment_id, data.order_id, data.carrier)
+    shipment = _carried(facts, stamp, data)
     if data.status in IN_HAND:
         name = data.status.value if data.substatus is None else f"{data.status}/{data.substatus}"
         seen = shipment.scans.get(name, Sighting(stamp, stamp))
@@ -211,7 +218,7 @@ def _scanned(facts: Facts, stamp: Stamp, data: ShipmentCheckpoint) -> None:
 
 
 def _delivered(facts: Facts, stamp: Stamp, data: ShipmentDelivered) -> None:
-    shipment = _shipment(facts, data.shipment_id, data.order_id, data.carrier)
+    shipment = _carried(facts, stamp, data)
     shipment.delivered = earliest(shipment.delivered, stamp)
 
 

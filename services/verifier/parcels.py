@@ -87,8 +87,8 @@ class Parcel:
     @property
     def carrier(self) -> str | None:
         """Who carries it."""
-        found: str | None = self.slots.get("carrier")
-        return found
+        told = self.slots.get("carrier_told")
+        return None if told is None else told["name"]
 
     def is_in(self, *statuses: CheckpointStatus) -> bool:
         """Whether the current checkpoint is one of these."""
@@ -151,6 +151,7 @@ def _handover_overdue(parcel: Parcel) -> Watch | None:
 
 def _over_promise(parcel: Parcel, steps: Iterable[Step], *ends: Stamp | None) -> Watch:
     anchor, handed_over = _promised(parcel), parcel.handed_over
+    steps = [step for step in steps if step.at > anchor.at]
     rests_on = (anchor,) if handed_over is None else (anchor, handed_over)
     actor = Actor.NOBODY if parcel.is_with_carrier else Actor.US
     return parcel.watch(anchor, steps, actor, *ends, rests_on=rests_on)

@@ -39,7 +39,7 @@ FORM: Mapping[str, tuple[str, ...]] = {
         "first_zone",
         "last_zone",
         "handed_over",
-        "carrier",
+        "carrier_told",
         "scans",
         "delivered",
     ),
@@ -221,6 +221,9 @@ def _shipment(said: Sequence[Entry]) -> Slots:
         for stamp, says in _of(said, "promised")
         if says[6] is not None
     ]
+    carriers = [
+        {"told": _stamp(stamp), "name": says[4]} for stamp, says in said if says[4] is not None
+    ]
     scanned = _of(said, "scanned")
     arrived = [entry for entry in scanned if entry[1][5].partition("/")[0] == _DELIVERED]
     return {
@@ -230,7 +233,7 @@ def _shipment(said: Sequence[Entry]) -> Slots:
         "first_zone": zones[0] if zones else None,
         "last_zone": zones[-1] if zones else None,
         "handed_over": _first(said, "handed_over"),
-        "carrier": _least(said, 4),
+        "carrier_told": carriers[-1] if carriers else None,
         "scans": _scans(scanned),
         "delivered": min(
             (_stamp(stamp) for stamp, _ in [*arrived, *_of(said, "delivered")]),

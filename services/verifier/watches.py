@@ -130,10 +130,10 @@ def cart_unpaid(cart: Slots, bought: Sequence[Stamp], measure: Measure) -> Watch
 
 def cart_abandoned(cart: Slots, bought: Sequence[Stamp]) -> Watch | None:
     """Return the watch over a cart that was given up after money had failed."""
-    anchor = stamp(cart.get("abandoned"))
-    if anchor is None or all(stamp_of(failure) > anchor for failure in cart.get("failures", ())):
+    anchor, failed = stamp(cart.get("abandoned")), cart.get("failures", ())
+    if anchor is None or all(stamp_of(failure) > anchor for failure in failed):
         return None
-    return Watch(anchor, at_once(anchor), _next(bought, anchor), Actor.CUSTOMER)
+    return Watch(anchor, at_once(anchor), _next(bought, stamp_of(failed[0])), Actor.CUSTOMER)
 
 
 def _next(stamps: Iterable[Stamp], after: Stamp) -> Stamp | None:

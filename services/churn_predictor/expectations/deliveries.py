@@ -58,7 +58,8 @@ def _delivery(parcel: Parcel, tolerances: Tolerances) -> Watch:
         parcel,
         ProblemKind.DELIVERY_DELAY,
         anchor=parcel.promise.told,
-        steps=(
+        steps=_ahead(
+            parcel,
             Step(Tier.AT_RISK, before, feed, DecisionPoint.BEFORE_PROMISE),
             Step(Tier.OVERDUE, promised_by, feed, DecisionPoint.PROMISE),
             Step(Tier.LATE, after, feed, DecisionPoint.AFTER_PROMISE),
@@ -77,11 +78,16 @@ def _hand_over(parcel: Parcel) -> Iterator[Watch]:
         parcel,
         ProblemKind.HANDOVER_OVERDUE,
         anchor=parcel.promise.told,
-        steps=(Step(Tier.OVERDUE, limit, feed, DecisionPoint.HANDOVER_LIMIT),),
+        steps=_ahead(parcel, Step(Tier.OVERDUE, limit, feed, DecisionPoint.HANDOVER_LIMIT)),
         ended=first_of(parcel.ended, parcel.shipment.handed_over, parcel.shipment.first_scan),
         actor=Actor.NOBODY if parcel.is_with_carrier else Actor.US,
         grounds=(parcel.promise.told, parcel.shipment.handed_over),
     )
+
+
+def _ahead(parcel: Parcel, *steps: Step) -> tuple[Step, ...]:
+    """A date that had passed when it was promised is none: who buys for tomorrow is not at risk today."""
+    return tuple(step for step in steps if step.deadline > parcel.promise.told.at)
 
 
 def _feed(parcel: Parcel) -> str:

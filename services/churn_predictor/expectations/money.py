@@ -76,12 +76,14 @@ def _given_up(cart_id: str, cart: CartFacts, placed: list[Stamp]) -> Iterator[Wa
     if abandoned is None:
         return
     has_failed = bool(cart.failures) and cart.failures[0] < abandoned
+    # Whoever bought after the trouble got over it, however late the shop gives the cart up.
+    since = cart.failures[0] if has_failed else abandoned
     yield Watch(
         kind=ProblemKind.CART_ABANDONED,
         subject=cart_id,
         anchor=abandoned,
         steps=(Step(Tier.OVERDUE, abandoned.at),) if has_failed else (),
-        ended=_next(placed, abandoned),
+        ended=_next(placed, since),
         actor=Actor.CUSTOMER,
     )
 

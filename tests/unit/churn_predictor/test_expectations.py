@@ -124,6 +124,16 @@ def test_a_parcel_that_stopped_moving_stalls_and_a_scan_ends_it() -> None:
     assert (opened.data.kind, opened.data.episode) == (ProblemKind.SCAN_STALLED, 2)
 
 
+def test_who_took_a_parcel_over_is_the_one_to_be_heard() -> None:
+    stream = started(*parcel(), scanned(carrier="zeta", at=START + 2 * HOUR))
+    due = START + 6 * DAY + 2 * HOUR
+    stream.heard["scans:zeta"] = START + 2 * HOUR
+
+    assert told(stream, due) == []
+    stream.heard["scans:zeta"] = due
+    assert told(stream, due + HOUR) == [("scan_stalled", "opened", "overdue")]
+
+
 def test_a_scan_that_came_late_shows_that_it_never_stalled() -> None:
     stream = started(*parcel(), scanned(at=START + 2 * HOUR))
     due = START + 6 * DAY + 2 * HOUR
@@ -226,6 +236,13 @@ def test_failed_payments_for_a_cart_end_with_the_next_order_or_expire() -> None:
 
     assert told(bought, START + 3 * HOUR) == [("payment_failed", "cleared", "solved")]
     assert told(waits, START + 7 * DAY + HOUR) == [("payment_failed", "cleared", "expired")]
+
+
+def test_who_bought_after_the_error_did_not_give_up() -> None:
+    stream = started(payment_failed(None, "cart-1", at=START), abandoned(at=START + 2 * HOUR))
+    stream.give(placed(at=START + HOUR))
+
+    assert told(stream, START + 3 * HOUR) == []
 
 
 def test_a_cart_given_up_matters_only_after_an_error() -> None:

@@ -56,6 +56,13 @@ def test_a_parcel_on_its_way_is_not_at_risk_but_becomes_overdue() -> None:
     assert said(stream.tick_said(PROMISE)) == [("opened", "delivery_delay", "overdue")]
 
 
+def test_who_buys_for_tomorrow_is_not_at_risk_today() -> None:
+    stream = started(placed(), promised(by=START + DAY, ship_by=START))
+
+    assert stream.tick_said(START + HOUR) == []
+    assert said(stream.tick_said(START + DAY)) == [("opened", "delivery_delay", "overdue")]
+
+
 def test_a_missed_shipping_limit_opens_and_the_hand_over_solves_it() -> None:
     stream = started(placed(), promised(by=PROMISE, ship_by=START + 2 * DAY))
 

@@ -102,7 +102,7 @@ def test_an_order_keeps_its_first_telling() -> None:
     }
 
 
-def test_a_parcel_keeps_both_promises_and_the_least_of_what_should_be_one() -> None:
+def test_a_parcel_keeps_both_promises_its_last_carrier_and_the_least_order() -> None:
     found = things(
         promised(order="o-2", by=START + 2 * DAY, at=START + HOUR, event_id="s-2"),
         promised(order="o-1", by=START + DAY, at=START, event_id="s-1"),
@@ -119,7 +119,7 @@ def test_a_parcel_keeps_both_promises_and_the_least_of_what_should_be_one() -> N
         "first_promise": {"told": stamp(START, "s-1"), "promised_by": START + DAY},
         "latest_promise": {"told": stamp(START + HOUR, "s-2"), "promised_by": START + 2 * DAY},
         "handed_over": stamp(START + DAY, "h"),
-        "carrier": "dhl",
+        "carrier_told": {"told": stamp(START + 2 * DAY, "c-3"), "name": "dhl"},
         "scans": {
             "in_transit": {
                 "first": stamp(START + 2 * HOUR, "c-1"),

@@ -57,7 +57,7 @@ def company() -> Company:
         names: dict[str, Any] = {"order": f"o-{who}", "customer": who}
         parcel = {**names, "shipment": f"sh-{who}"}
         told.tell(placed(**names, at=START + HOUR, event_id=f"p-{who}"))
-        told.tell(promised(**parcel, by=PROMISE, at=START + HOUR, event_id=f"s-{who}"))
+        told.tell(promised(**parcel, by=PROMISE, at=START - HOUR, event_id=f"s-{who}"))
         told.tell(handed_over(**parcel, at=START + DAY, event_id=f"h-{who}"))
     told.tell(placed("o-a-1", customer="a-1", at=START + HOUR, event_id="p-a-1"))
     told.tell(wrote("k-1", "o-b-1", customer="b-1", at=START + HOUR, event_id="k-1"))
@@ -196,7 +196,7 @@ SPOILED: dict[str, tuple[set[str], Spoil]] = {
     "a slot of other facts": (
         {"wrong"},
         lambda rs: instead(
-            rs, state_of(rs, "a-3"), **{"facts__shipments__sh-a-3__carrier": "ups"}
+            rs, state_of(rs, "a-3"), **{"facts__shipments__sh-a-3__carrier_told__name": "ups"}
         ),
     ),
     "a state nobody can read": (

@@ -178,7 +178,8 @@ def test_a_cart_that_cannot_be_paid_is_saved_by_the_next_order_only() -> None:
     ("failure", "lines"),
     [
         (failed(3, "f", cart="b-1"), [(5, "opened", "overdue"), (9, "solved", "overdue")]),
-        # After the giving up, or of an order: another story.
+        # After the giving up, of an order, or got over by buying: another story.
+        (failed(2, "f", cart="b-1"), []),
         (failed(4.8, "f", cart="b-1"), []),
         (failed(3, "f", "o-1", "b-1"), []),
     ],
@@ -188,7 +189,7 @@ def test_a_cart_is_a_problem_where_money_failed_before_it_was_given_up(
 ) -> None:
     found = told(
         {
-            5: [failure, given_up(4.5, "gone"), placed("o-6", at=day(4), event_id="o-6")],
+            5: [failure, given_up(4.5, "gone"), placed("o-6", at=day(2.5), event_id="o-6")],
             9: [placed("o-9", at=day(8.5), event_id="o-9")],
         }
     )
