@@ -1,10 +1,11 @@
 """The complaint risk of parcels at their decision points, and the lapse risk of the silent.  Pure.
 
-Each is assessed once, as of its own instant.
+Each as of its own instant, and again only where something that counts was told late.
 """
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -37,26 +38,50 @@ def assess(
     as_of: datetime,
     rules: Rules,
     digest: DigestOfFacts,
+    *,
+    anew: bool = True,
 ) -> tuple[Assessed, RiskAssessed | None]:
-    """Return the one assessment of this parcel at this point, and what to say where it is new."""
+    """Return the assessment of this parcel at this point, and what to say where it is new or another.
+
+    Args:
+        state: The customer's.
+        parcel: The one to assess.
+        point: Where.
+        as_of: Its instant, not that of the look at it: the result is the same whenever the tick came.
+        rules: The model's.
+        digest: Of the facts.
+        anew: Whether facts may have come since it was assessed last.
+    """
     key = f"{parcel.shipment_id}|{point}"
-    if key in state.assessed:
-        return state.assessed[key], None
-    # As of the deadline, not of the look at it: the same whenever the tick came.
+    known = state.assessed.get(key)
+    if known is not None and not anew:
+        return known, None
     values = features(parcel, state.facts, as_of)
     before = _band_before(state, parcel, as_of)
     result = score(rules.complaint.card, point, values, before)
-    assessed = state.assessed[key] = Assessed(result.probability, result.band, as_of)
+    assessed = _revised(known, Assessed(result.probability, result.band, as_of))
+    if assessed == known:
+        return assessed, None
+    state.assessed[key] = assessed
     fact = RiskAssessed(
         kind=RiskKind.COMPLAINT,
         order_id=parcel.shipment.order_id,
         subject=parcel.shipment_id,
         decision_point=point,
         as_of=as_of,
+        revision=assessed.revision,
         **scored(rules.complaint, result, before),
         facts_digest=digest(),
     )
     return assessed, fact
+
+
+def _revised(known: Assessed | None, fresh: Assessed) -> Assessed:
+    """Return the known one where the fresh one says the same, else the fresh one with its number."""
+    if known is None:
+        return fresh
+    same = replace(fresh, revision=known.revision)
+    return known if same == known else replace(fresh, revision=known.revision + 1)
 
 
 def assess_silence(
@@ -81,6 +106,17 @@ def assess_silence(
         facts_digest=digest(),
     )
     return assessed, fact
+
+
+def is_latest(state: CustomerState, fact: RiskAssessed) -> bool:
+    """Return whether no parcel was scored as of a later instant: what is said last may be older.
+
+    Of a silence the last word is the latest: a look that a later purchase made void is gone.
+    """
+    if fact.kind is RiskKind.LAPSE or fact.as_of is None:
+        return True
+    of_parcels = (a for name, a in state.assessed.items() if not name.startswith(SILENCE))
+    return all(assessed.as_of <= fact.as_of for assessed in of_parcels)
 
 
 def forget_silences(state: CustomerState, kept: Iterable[datetime]) -> None:

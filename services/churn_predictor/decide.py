@@ -58,15 +58,16 @@ def decide(customer_id: str, state: CustomerState, moment: Moment, rules: Rules)
         state,
         moment,
         rules,
+        _settled(state, moment),
         cache(lambda: facts_digest(state)),
         cache(lambda: _experience(state, moment, rules)),
     )
     look.score_events()
-    settled, watched = _settled(state, moment), set()
-    for watch in _watches(state, rules, settled):
+    watched = set()
+    for watch in _watches(state, rules, look.settled):
         watched.add(watch.name)
         look.at(watch)
-    look.abandon_all_but(watched, settled)
+    look.abandon_all_but(watched)
     state.touched = False
     state.due, state.waits = look.due, look.waits
     return look.said
@@ -102,6 +103,7 @@ class _Look:
     state: CustomerState
     moment: Moment
     rules: Rules
+    settled: AbstractSet[str]
     _digest: DigestOfFacts
     _experience: Callable[[], Experience]
     said: Said = field(default_factory=list)
@@ -133,14 +135,14 @@ class _Look:
             self.state.episodes[watch.name] = change.episode
             self.said.append(self._problem(change, watch))
 
-    def abandon_all_but(self, watched: AbstractSet[str], settled: AbstractSet[str]) -> None:
+    def abandon_all_but(self, watched: AbstractSet[str]) -> None:
         """Clear what is open of what no fact speaks of any more.
 
         A closed episode stays as long as facts could bring its watch back: no number is given twice.
         """
         for name in self.state.episodes.keys() - watched:
             episode = self.state.episodes[name]
-            if episode.subject in settled:
+            if episode.subject in self.settled:
                 continue
             for change in problems.abandon(episode):
                 self.state.episodes[name] = change.episode
@@ -157,7 +159,9 @@ class _Look:
         return self._assess(watch.parcel, step.point, step.deadline)
 
     def _assess(self, parcel: Parcel, point: DecisionPoint, as_of: datetime) -> Assessed:
-        return self._heard(assess(self.state, parcel, point, as_of, self.rules, self._digest))
+        anew = self.state.touched and parcel.shipment_id not in self.settled
+        found = assess(self.state, parcel, point, as_of, self.rules, self._digest, anew=anew)
+        return self._heard(found)
 
     def _heard(self, found: tuple[Assessed, RiskAssessed | None]) -> Assessed:
         assessed, news = found
@@ -208,6 +212,8 @@ def risk_event(customer_id: str, fact: RiskAssessed, at: datetime) -> Event[Any]
     if fact.kind is RiskKind.LAPSE and fact.as_of is not None:
         # The same point comes again after each purchase.
         names = (*names, fact.as_of.isoformat())
+    if fact.revision:
+        names = (*names, str(fact.revision))
     return _event(customer_id, fact, at, *names)
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from services.churn_predictor import state as st
 from services.churn_predictor.asking import collect
+from services.churn_predictor.assess import is_latest
 from services.churn_predictor.customers import PLAN, Customers, Plan
 from services.churn_predictor.decide import Said, decide
 from services.churn_predictor.due import DueIndex, WaitIndex
@@ -296,7 +297,7 @@ class Partition:
             st.forget(customer, moment.now - HORIZON)
             said = self._decide(customer_id, customer, moment)
             self._plan(customer_id, customer)
-            yield from _published(customer_id, said)
+            yield from _published(customer_id, customer, said)
         self._touched.clear()
 
     def _decide(self, customer_id: str, customer: CustomerState, moment: Moment) -> Said:
@@ -375,12 +376,14 @@ def _earliest(*moments: datetime | None) -> datetime | None:
     return min((at for at in moments if at is not None), default=None)
 
 
-def _published(customer_id: str, said: Sequence[Event[Any]]) -> Iterator[Output]:
+def _published(
+    customer_id: str, customer: CustomerState, said: Sequence[Event[Any]]
+) -> Iterator[Output]:
     key = customer_id.encode()
     latest: dict[bytes, Event[Any]] = {}
     for event in said:
         yield Output(TOPIC_OF[type(event.data)], key, event.encode())
-        if isinstance(event.data, RiskAssessed):
+        if isinstance(event.data, RiskAssessed) and is_latest(customer, event.data):
             latest[_risk_key(customer_id, event.data)] = event
     for name, event in latest.items():
         yield Output(t.CUSTOMER_RISKS, name, event.encode())

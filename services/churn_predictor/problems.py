@@ -84,25 +84,29 @@ class Standing:
     again: LookAgain
     has_come: bool
     """Whether any deadline has come at all, believed or not."""
+    is_calm: bool = False
+    """Whether a deadline has passed at which there was no risk to speak of."""
 
 
 def standing(watch: Watch, moment: Moment, tolerances: Tolerances, assess: Assess) -> Standing:
     """Return the worst tier reached by a watch that has not ended, and when to look again."""
-    worst, has_come = None, False
+    worst, has_come, is_calm = None, False, False
     for step in watch.steps:
         if step.deadline > moment.now:
-            return Standing(worst, LookAgain(at=step.deadline), has_come)
+            return Standing(worst, LookAgain(at=step.deadline), has_come, is_calm)
         has_come = True
         if step.deadline < moment.since:
             continue
         evidence = _confirm(step, moment, tolerances)
         if evidence is None and step.feed is not None:
-            return Standing(worst, _wait(step, step.feed, moment, tolerances), has_come)
+            again = _wait(step, step.feed, moment, tolerances)
+            return Standing(worst, again, has_come, is_calm)
         assessed = assess(watch, step)
-        is_calm = assessed is not None and assessed.band is Band.LOW
-        if step.tier is not Tier.AT_RISK or not is_calm:
+        if step.tier is Tier.AT_RISK and assessed is not None and assessed.band is Band.LOW:
+            is_calm = True
+        else:
             worst = (step, evidence, assessed)
-    return Standing(worst, NEVER, has_come)
+    return Standing(worst, NEVER, has_come, is_calm)
 
 
 def _confirm(step: Step, moment: Moment, tolerances: Tolerances) -> FeedEvidence | None:
@@ -156,12 +160,18 @@ def advance(
     if expiry is not None and now >= expiry:
         # Nobody was told in time, or long ago: now it is no news.
         changes += _close(current, Clearing.EXPIRED, None)
-    elif is_open and not stands.has_come:
+    elif is_open and (not stands.has_come or _is_over(current, stands)):
         changes += _close(current, Clearing.RETRACTED, watch.anchor)
     elif change := _worsen(customer_id, watch, current, moment, stands):
         changes.append(change)
     current = changes[-1].episode if changes else current
     return Outcome(tuple(changes), _look_again(watch, current, stands.again, expiry))
+
+
+def _is_over(episode: Episode | None, stands: Standing) -> bool:
+    """Whether it was opened for a risk that something told late shows never was."""
+    is_only_at_risk = episode is not None and episode.tier is Tier.AT_RISK
+    return is_only_at_risk and stands.is_calm and stands.worst is None
 
 
 def _expiry(

@@ -42,6 +42,8 @@ class Assessed:
     probability: float
     band: Band
     as_of: datetime
+    revision: int = 0
+    """How often that became another score."""
 
 
 @dataclass(slots=True)

@@ -237,6 +237,8 @@ def _take_assessment(kept: PartitionEvidence, record: Record) -> None:
             order_id=fact.order_id and intern(fact.order_id),
             point=fact.decision_point,
             at=event.time,
+            as_of=fact.as_of,
+            revision=fact.revision,
             probability=fact.probability,
             band=fact.band,
             adds_up=_adds_up(fact),

@@ -77,6 +77,8 @@ class Assessment(NamedTuple):
     order_id: str | None
     point: DecisionPoint
     at: datetime
+    as_of: datetime | None
+    revision: int
     probability: float
     band: Band
     adds_up: bool

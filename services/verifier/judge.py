@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.contracts import topics as t
-from services.contracts.problems import Band, DecisionPoint
 from services.contracts.tolerances import Tolerances
 from services.verifier import accounting, contacted, customers, sayings, silences
 from services.verifier.accounting import INTERNAL
@@ -12,6 +11,7 @@ from services.verifier.evidence import Evidence, PartitionEvidence
 from services.verifier.heard import Heard, Mark, marks
 from services.verifier.outcomes import Outcomes, outcomes
 from services.verifier.promises import World
+from services.verifier.scores import by_parcel
 from services.verifier.tally import Tally
 from services.verifier.timeline import Timeline
 from services.verifier.verdict import Verdict
@@ -147,12 +147,7 @@ def _judge_part(part: _Part, world: World, tally: Tally) -> None:
 
 def _judge_customers(part: _Part, world: World, said: sayings.Findings, tally: Tally) -> None:
     evidence, found = part.evidence, customers.Findings(part.number)
-    points = sayings.by_point(evidence.assessments)
-
-    def model(customer: str, subject: str, point: DecisionPoint) -> tuple[float, Band] | None:
-        one = points.get((customer, subject, point))
-        return None if one is None else (one.probability, one.band)
-
+    scores = by_parcel(evidence.assessments)
     stored = {k.decode("utf-8", "replace") for k in evidence.changelog if k[:1] != INTERNAL}
     for customer in sorted((stored | part.outcomes.customers.keys()) - part.outcomes.twins):
         customers.judge_customer(
@@ -160,7 +155,7 @@ def _judge_customers(part: _Part, world: World, said: sayings.Findings, tally: T
             evidence.changelog.get(customer.encode()),
             part.outcomes.customers.get(customer, ()),
             world,
-            model,
+            scores,
             found,
             is_by_tick=tally.is_by_tick,
         )

@@ -5,7 +5,7 @@ deadline has passed, where its silence was believed, where it ended, where it wa
 looked at, in their order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -27,11 +27,9 @@ from services.contracts.problems import (
 from services.contracts.tolerances import Tolerances
 from services.verifier.evidence import Stamp
 from services.verifier.heard import Heard, is_scans_feed
+from services.verifier.scores import Score, Scores
 from services.verifier.timeline import Timeline
 from services.verifier.watches import Step, Watch
-
-ByDecisionPoint = Callable[[DecisionPoint], tuple[float, Band] | None]
-"""What the model said of a parcel there; None: it is on no topic."""
 
 
 @dataclass(slots=True)
@@ -122,7 +120,7 @@ class Teller:
     subject: str
     kind: ProblemKind
     world: World
-    model: ByDecisionPoint
+    scores: Scores
     course: Course = field(default_factory=Course)
     _watch: Watch | None = None
     _actor: Actor = Actor.NOBODY
@@ -161,6 +159,7 @@ class Teller:
         if problem is not None:
             deadlines = (problem.deadline, *(step.at for step in steps))
             turns += [first_from(self._expires(deadline)) for deadline in deadlines]
+        turns += [first_from(at) for at in self.scores.revised]
         turns = [turn for turn in turns if turn > self._looked_at]
         return min(turns, default=len(self.world.timeline))
 
@@ -203,7 +202,10 @@ class Teller:
         if deadline is not None and now >= self._expires(deadline):
             if problem is not None:
                 self._clear(index, Clearing.EXPIRED, None)
-        elif problem is not None and all(step.at > now for step in watch.steps):
+        elif problem is not None and (
+            all(step.at > now for step in watch.steps)
+            or (standing is None and self._never_was(problem, watch, index))
+        ):
             self._clear(index, Clearing.RETRACTED, watch.anchor)
         elif standing is not None:
             self._worsen(watch, index, standing)
@@ -222,15 +224,33 @@ class Teller:
                 break
             if step.point is not None:
                 self._score(watch, index, step.point)
-            if self._counts(step) and (worst is None or step.tier.rank > worst.tier.rank):
+            if self._counts(step, index) and (worst is None or step.tier.rank > worst.tier.rank):
                 worst = step
         return worst
 
-    def _counts(self, step: Step) -> bool:
+    def _counts(self, step: Step, index: int) -> bool:
         if step.point is None or step.tier is not Tier.AT_RISK:
             return True
-        said = self.model(step.point)
-        return said is not None and said[1] is not Band.LOW
+        said = self._said(step, index)
+        return said is not None and said.band is not Band.LOW
+
+    def _said(self, step: Step, index: int) -> Score | None:
+        if step.point is None:
+            return None
+        return self.scores.at(step.point, self.world.timeline.ats[index])
+
+    def _never_was(self, problem: Problem, watch: Watch, index: int) -> bool:
+        """Whether there was only a risk, and its score, made again, is low."""
+        if problem.tier is not Tier.AT_RISK:
+            return False
+        scores = [
+            self._said(step, index)
+            for step in watch.steps
+            if step.tier is Tier.AT_RISK
+            and step.at >= self.world.since
+            and self.world.believed_from(step) <= index
+        ]
+        return any(score is not None and score.band is Band.LOW for score in scores)
 
     def _score(self, watch: Watch, index: int, point: DecisionPoint) -> None:
         if point not in self._scored:
@@ -244,7 +264,7 @@ class Teller:
             self._open(watch, index, step, 1 if problem is None else problem.number + 1)
         elif step.tier.rank > problem.tier.rank:
             before, problem.tier, problem.deadline = problem.tier, step.tier, step.at
-            problem.feed, problem.risk = self._silence(index, step), self._risk(step)
+            problem.feed, problem.risk = self._silence(index, step), self._risk(step, index)
             more = {"previous_tier": before}
             self._say(index, ProblemChanged, more, None, "problem.changed", step.tier)
 
@@ -257,7 +277,7 @@ class Teller:
             watch.promised_by,
             watch.order_id,
             self._silence(index, step),
-            self._risk(step),
+            self._risk(step, index),
         )
         self._say(index, ProblemOpened, {}, None, "problem.opened")
 
@@ -268,9 +288,9 @@ class Teller:
         is_silent = heard_at is None or heard_at < step.at
         return FeedEvidence(feed=step.feed, silent=is_silent, heard_at=heard_at)
 
-    def _risk(self, step: Step) -> float | None:
-        said = None if step.point is None else self.model(step.point)
-        return None if said is None else said[0]
+    def _risk(self, step: Step, index: int) -> float | None:
+        said = self._said(step, index)
+        return None if said is None else said.probability
 
     def _clear(self, index: int, clearing: Clearing, ended: Stamp | None) -> None:
         if (problem := self.course.problem) is not None:

@@ -3,6 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from services.contracts.envelope import Event
@@ -117,25 +119,69 @@ def _can_be(one: Assessment, happened: Happened) -> bool:
 
 def judge_sums(evidence: PartitionEvidence, found: Findings) -> None:
     """Add assessments that do not add up, are named otherwise, come twice, or are not the latest risk."""
-    latest: dict[str, str] = {}
-    firsts: dict[Key, str] = {}
+    before: dict[Key, Assessment] = {}
     for one in evidence.assessments:
-        is_lapse = one.kind is RiskKind.LAPSE
-        latest[f"{one.customer}|{one.kind}" if is_lapse else one.customer] = one.digest
         name = f"customer {one.customer} {one.subject} {one.point}"
         if not one.adds_up:
             found.assessments.append(f"{name}: the parts do not give the probability ({one.id})")
-        if is_lapse:
+        if one.kind is RiskKind.LAPSE:
             found.assessments += _strange(name, one)
-        elif one.id != str(derive("risk", one.customer, one.subject, one.point)):
-            found.assessments.append(f"{name}: has the id {one.id}")
-        elif firsts.setdefault((one.customer, one.subject, one.point), one.id) != one.id:
-            found.assessments.append(f"{name}: assessed again as {one.id}")
+        else:
+            place = (one.customer, one.subject, one.point)
+            found.assessments += _misnamed(name, one, before.get(place))
+            before[place] = one
+    latest = _latest(evidence.assessments)
     found.assessments += [
         f"customer {name}: the latest risk is not the latest assessment"
         for name in sorted(latest.keys() | evidence.risks.keys())
-        if latest.get(name) != evidence.risks.get(name)
+        if _digest(latest.get(name)) != evidence.risks.get(name)
     ]
+
+
+def _latest(assessments: Iterable[Assessment]) -> dict[str, Assessment]:
+    """Return what should be on `customer-risks`, by key.
+
+    Of a lapse the last; of a complaint that of the latest instant as each look leaves them, for a score
+    that is made again may be of an earlier instant than before.
+    """
+    latest: dict[str, Assessment] = {}
+    instants: dict[str, dict[tuple[str, str], datetime]] = defaultdict(dict)
+    for (customer, _), said in groupby(assessments, lambda one: (one.customer, one.at)):
+        look, known = list(said), instants[customer]
+        complaints = [one for one in look if one.kind is RiskKind.COMPLAINT]
+        latest.update({f"{customer}|{one.kind}": one for one in look if one not in complaints})
+        known.update({(one.subject, one.point): _as_of(one) for one in complaints})
+        newest = max(known.values(), default=None)
+        for one in complaints:
+            if _as_of(one) == newest:
+                latest[customer] = one
+    return latest
+
+
+def _as_of(one: Assessment) -> datetime:
+    return one.as_of or one.at
+
+
+def _digest(one: Assessment | None) -> str | None:
+    return None if one is None else one.digest
+
+
+def _misnamed(name: str, one: Assessment, before: Assessment | None) -> list[str]:
+    """Return a finding where an assessment is no first one, and not the next that says another thing."""
+    number = (str(one.revision),) if one.revision else ()
+    if one.id != str(derive("risk", one.customer, one.subject, one.point, *number)):
+        return [f"{name}: has the id {one.id}"]
+    is_same = before is not None and before.id == one.id
+    expected = 0 if before is None else before.revision + 1
+    if not is_same and one.revision != expected:
+        return [f"{name}: is revision {one.revision}, after {expected - 1}"]
+    if before is not None and not is_same and _what(one) == _what(before):
+        return [f"{name}: assessed again as {one.id}, and nothing is new"]
+    return []
+
+
+def _what(one: Assessment) -> tuple[float, str, datetime | None]:
+    return one.probability, one.band, one.as_of
 
 
 def _strange(name: str, lapse: Assessment) -> list[str]:

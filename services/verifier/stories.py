@@ -1,10 +1,10 @@
 """One customer's watches through the ticks: which facts change which of them.  Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from services.contracts.problems import Band, DecisionPoint, ProblemKind
+from services.contracts.problems import ProblemKind
 from services.verifier import parcels
 from services.verifier import watches as w
 from services.verifier.evidence import Stamp
@@ -20,14 +20,15 @@ from services.verifier.says import (
     SHIPMENTS,
     SURVEYS,
 )
+from services.verifier.scores import Scores, Whose
 from services.verifier.slots import Slots, Thing, stamp_of
 from services.verifier.watches import Measure, Watch
 
 Name = tuple[ProblemKind, str]
 """Kind and subject."""
 
-Model = Callable[[str, str, DecisionPoint], tuple[float, Band] | None]
-"""What was said of a customer's parcel at a decision point, or None."""
+Model = Mapping[Whose, Scores]
+"""What was said of each parcel's risk."""
 
 Found = Iterator[tuple[Name, Watch | None]]
 
@@ -86,7 +87,7 @@ def courses(
 
 def _teller(customer: str, name: Name, world: World, model: Model) -> Teller:
     kind, subject = name
-    return Teller(customer, subject, kind, world, lambda point: model(customer, subject, point))
+    return Teller(customer, subject, kind, world, model[customer, subject])
 
 
 def _by_index(life: Lives) -> dict[int, dict[Thing, Slots | None]]:

@@ -80,6 +80,8 @@ class Stream:
     heard: dict[str, datetime] = field(default_factory=lambda: dict(EVERYTHING_HEARD))
     ends: dict[str, int] = field(default_factory=dict)
     number: int = -1
+    outputs: list[Output] = field(default_factory=list)
+    """Everything that ticks brought."""
 
     def __post_init__(self) -> None:
         for topic in (*t.TICKED, t.TICKS):
@@ -116,7 +118,12 @@ class Stream:
         while (tick := self.partition.ready()) is not None:
             known_at = self.partition.state.at
             outputs += self.partition.advance(tick, self.heard, known_at)
+        self.outputs += outputs
         return outputs
+
+    def said_on(self, topic: Topic) -> list[Event[Any]]:
+        """Return every event so far on a topic of risks."""
+        return [events.read(each.value) for each in self.outputs if each.topic is topic]
 
     def tick_said(self, at: datetime) -> list[Event[Any]]:
         """Tell the time; return the problem events it brought."""

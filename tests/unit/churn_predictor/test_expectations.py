@@ -449,6 +449,8 @@ def _maker(
     return st.builds(lambda at, given: make(*given, at=at, **more), _moments(), st.tuples(*args))
 
 
+_dates = st.integers(0, 20 * 24).map(lambda hours: START + hours * HOUR)
+"""Some before, some after the end: of those the risk is all there is."""
 _orders = st.sampled_from(["o-1", "o-2"])
 _contacts = st.sampled_from(["k-1", "k-2", "k-3"])
 _happening = st.one_of(
@@ -458,7 +460,7 @@ _happening = st.one_of(
     _maker(payment_failed, _orders),
     _maker(payment_failed, cart="cart-1", order=None),
     _maker(abandoned),
-    _maker(promised, st.sampled_from(["sh-1", "sh-2"]), _orders, _moments(), _moments()),
+    _maker(promised, st.sampled_from(["sh-1", "sh-2"]), _orders, _dates, _moments()),
     _maker(handed_over),
     _maker(delivered),
     _maker(

@@ -56,6 +56,46 @@ def test_a_parcel_on_its_way_is_not_at_risk_but_becomes_overdue() -> None:
     assert said(stream.tick_said(PROMISE)) == [("opened", "delivery_delay", "overdue")]
 
 
+def test_a_hand_over_told_late_takes_back_the_risk_it_would_have_prevented() -> None:
+    stream = started(placed(), promised(by=PROMISE))
+    stream.tick(PROMISE - 3 * DAY)
+    stream.give(handed_over(at=START + DAY))
+
+    told = stream.tick_said(PROMISE - 2 * DAY)
+
+    assert said(told) == [("cleared", "delivery_delay", "at_risk")]
+    assert told[0].data.clearing is Clearing.RETRACTED
+    first, again = [
+        each
+        for each in stream.said_on(t.ASSESSMENTS)
+        if each.data.decision_point == "before_promise"
+    ]
+    assert (first.data.revision, again.data.revision) == (0, 1)
+    assert first.data.as_of == again.data.as_of == PROMISE - 3 * DAY
+    assert first.id != again.id
+    assert again.data.probability < first.data.probability
+
+
+def test_what_is_told_in_time_or_changes_nothing_is_not_scored_again() -> None:
+    stream = started(placed(), promised(by=PROMISE), handed_over(at=START + HOUR))
+    stream.tick(PROMISE - 3 * DAY)
+    before = len(stream.said_on(t.ASSESSMENTS))
+
+    stream.give(scanned(at=PROMISE - 2 * DAY), handed_over(at=START + HOUR, event_id="once-more"))
+    stream.tick(PROMISE - DAY)
+
+    assert len(stream.said_on(t.ASSESSMENTS)) == before
+
+
+def test_the_latest_risk_is_that_of_the_latest_instant_not_of_the_latest_word() -> None:
+    stream = started(placed(), promised(by=PROMISE, ship_by=START + 2 * DAY))
+    stream.tick(PROMISE + 2 * DAY)
+
+    assert [each.data.decision_point for each in stream.said_on(t.CUSTOMER_RISKS)] == [
+        "after_promise"
+    ]
+
+
 def test_who_buys_for_tomorrow_is_not_at_risk_today() -> None:
     stream = started(placed(), promised(by=START + DAY, ship_by=START))
 

@@ -1,8 +1,9 @@
 """A customer's events at chosen ticks, and what the verifier makes of them: no predictor here."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.contracts.envelope import Event
@@ -17,6 +18,7 @@ from services.verifier.heard import Heard, Mark, marks
 from services.verifier.lives import Lives, lives
 from services.verifier.outcomes import outcomes
 from services.verifier.promises import Course, World
+from services.verifier.scores import Score, Scores, Whose
 from services.verifier.stories import Name, courses
 from services.verifier.timeline import Timeline
 from tests.factories import CUSTOMER, DAY, START
@@ -104,8 +106,15 @@ def tell(
         timeline, Heard([marks(became.heard, timeline), besides]), tolerances or Tolerances()
     )
     life = lives(became.customers[CUSTOMER], timeline)
+    return Telling(life, world, dict(courses(CUSTOMER, life, world, of_all(constant(band)))))
 
-    def model(customer: str, subject: str, point: DecisionPoint) -> tuple[float, Band]:
-        return 0.5, band
 
-    return Telling(life, world, dict(courses(CUSTOMER, life, world, model)))
+def constant(band: Band) -> Scores:
+    """Return scores that were this band from the beginning, at every point."""
+    score = Score(datetime.min.replace(tzinfo=UTC), 0.5, band)
+    return Scores({point: [score] for point in DecisionPoint})
+
+
+def of_all(scores: Scores) -> Mapping[Whose, Scores]:
+    """Return these scores for everybody."""
+    return defaultdict(lambda: scores)

@@ -12,9 +12,11 @@ from services.contracts.tolerances import Tolerances
 from services.verifier.evidence import Stamp
 from services.verifier.heard import Heard, Mark
 from services.verifier.promises import Course, Teller, World
+from services.verifier.scores import Score, Scores
 from services.verifier.timeline import Timeline
 from services.verifier.watches import Step, Watch
 from tests.factories import DAY, HOUR, SHOP, START
+from tests.unit.verifier.telling import constant
 
 DAYS = 80
 SCANS, PUBLISHER = "scans:dhl", f"publisher:{SHOP}"
@@ -52,7 +54,7 @@ def told(
     **tolerances: Any,
 ) -> Course:
     feeds = {PUBLISHER: list(range(DAYS))} if heard is None else heard
-    teller = Teller("c-1", "x", kind, world(feeds, **tolerances), lambda point: (0.5, band))
+    teller = Teller("c-1", "x", kind, world(feeds, **tolerances), constant(band))
     for index, each in story:
         teller.learn(index, each)
     teller.follow(DAYS)
@@ -167,6 +169,22 @@ def test_a_point_is_scored_once_it_has_passed_and_a_low_risk_does_not_count() ->
     assert risky.scored == calm.scored
     assert risky.expected[1].data["previous_tier"] == "at_risk"
     assert risky.expected[1].data["complaint_risk"] == 0.5
+
+
+def test_a_risk_that_something_told_late_shows_never_was_is_taken_back() -> None:
+    point = DecisionPoint.BEFORE_PROMISE
+    steps = (Step(day(2), Tier.AT_RISK, None, point), Step(day(9), Tier.OVERDUE, None))
+    told_late = Scores({point: [Score(day(2), 0.6, Band.HIGH), Score(day(4), 0.1, Band.LOW)]})
+    teller = Teller("c-1", "x", KIND, world({PUBLISHER: list(range(DAYS))}), told_late)
+
+    teller.learn(1, watch(*steps))
+    teller.follow(DAYS)
+
+    assert words(teller.course)[:3] == [
+        (2, "opened", "at_risk"),
+        (4, "retracted", "at_risk"),
+        (9, "opened", "overdue"),
+    ]
 
 
 # What becomes of an episode: the rules, in their order.
@@ -349,7 +367,7 @@ def test_6_its_number_goes_on_where_it_comes_back() -> None:
 
 
 def test_what_the_horizon_took_takes_its_closed_episode_along() -> None:
-    teller = Teller("c-1", "x", KIND, world({}), lambda point: None)
+    teller = Teller("c-1", "x", KIND, world({}), Scores())
     teller.learn(1, watch(step(2)))
     teller.learn(3, watch(step(2), end=stamp(3)))
     teller.learn(5, None, is_forgotten=True)
@@ -359,7 +377,7 @@ def test_what_the_horizon_took_takes_its_closed_episode_along() -> None:
 
 
 def test_ticks_behind_the_last_are_never_looked_at() -> None:
-    teller = Teller("c-1", "x", KIND, world({}), lambda point: None)
+    teller = Teller("c-1", "x", KIND, world({}), Scores())
     teller.learn(DAYS, watch(step(2)))
     teller.follow(DAYS)
 

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from services.contracts.deliveries import ShipmentPromised
 from services.contracts.envelope import Event
-from services.contracts.problems import Band, DecisionPoint, ProblemKind
+from services.contracts.problems import Band, ProblemKind
 from services.verifier.lives import Lives
 from services.verifier.promises import Course, Teller, World
-from services.verifier.stories import Name, _Story, courses
+from services.verifier.scores import Score, Scores
+from services.verifier.stories import Model, Name, _Story, courses
 from tests.factories import CUSTOMER, DAY, HOUR, START, cancelled, event, promised, scanned
-from tests.unit.verifier.telling import daily, tell
+from tests.unit.verifier.telling import constant, daily, of_all, tell
 from tests.unit.verifier.test_agreement import happenings
 
 bands = st.sampled_from(Band)
@@ -35,7 +36,7 @@ def arrivals(draw: st.DrawFn) -> tuple[dict[int, list[Event[Any]]], list[datetim
     return arriving, ats
 
 
-def every_tick(life: Lives, world: World, model: Any) -> dict[Name, Course]:
+def every_tick(life: Lives, world: World, model: Model) -> dict[Name, Course]:
     """Compute every watch anew at every tick, and look at it."""
     tellers: dict[Name, Teller] = {}
     for index in range(len(world.timeline)):
@@ -46,8 +47,8 @@ def every_tick(life: Lives, world: World, model: Any) -> dict[Name, Course]:
         }
         for name, watch in _Story(world).turn(views):
             kind, subject = name
-            said = lambda point, subject=subject: model(CUSTOMER, subject, point)  # noqa: E731
-            teller = tellers.setdefault(name, Teller(CUSTOMER, subject, kind, world, said))
+            fresh = Teller(CUSTOMER, subject, kind, world, model[CUSTOMER, subject])
+            teller = tellers.setdefault(name, fresh)
             teller._watch = watch
             teller._actor = teller._actor if watch is None else watch.actor
             teller._look(index)
@@ -55,15 +56,19 @@ def every_tick(life: Lives, world: World, model: Any) -> dict[Name, Course]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(story=arrivals(), band=bands)
+@given(story=arrivals(), band=bands, later=bands, revised=st.integers(0, 20))
 def test_from_turn_to_turn_is_as_good_as_every_tick(
-    story: tuple[dict[int, list[Event[Any]]], list[datetime]], band: Band
+    story: tuple[dict[int, list[Event[Any]]], list[datetime]],
+    band: Band,
+    later: Band,
+    revised: int,
 ) -> None:
     arriving, ats = story
     found = tell({**arriving, 0: [*arriving.get(0, ()), scanned("sh-9")]}, ats)
 
-    def model(customer: str, subject: str, point: DecisionPoint) -> tuple[float, Band]:
-        return 0.5, band
+    again = Score(ats[revised % len(ats)], 0.4, later)
+    said = constant(band).said
+    model = of_all(Scores({point: [*said[point], again] for point in said}))
 
     jumped = {
         name: course

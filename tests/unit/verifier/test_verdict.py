@@ -291,6 +291,14 @@ SPOILED: dict[str, tuple[set[str], Spoil]] = {
         {"assessments"},
         lambda rs: assessed_too(rs, decision_point="delivery"),
     ),
+    "a score made again that says the same": (
+        {"assessments"},
+        lambda rs: assessed_again(rs, revision=1),
+    ),
+    "a score made again out of turn": (
+        {"assessments"},
+        lambda rs: assessed_again(rs, revision=2, band="high"),
+    ),
     "a lapse assessed of a parcel": (
         {"assessments"},
         lambda rs: assessed_too(rs, kind="lapse", decision_point="silence"),
@@ -402,6 +410,16 @@ def assessed_too(records: Records, **fields: Any) -> Records:
     event["data"] |= fields
     point = (event["partitionkey"], event["data"]["subject"], event["data"]["decision_point"])
     return between(records, old, id=str(derive("risk", *point)), data=event["data"])
+
+
+def assessed_again(records: Records, **fields: Any) -> Records:
+    """The score of a-3 at its first deadline once more, before later ones; the latest risk stays."""
+    old = point_of(records, "a-3", "before_promise")
+    event = json.loads(old.value or b"")
+    event["data"] |= fields
+    point = (event["partitionkey"], event["data"]["subject"], event["data"]["decision_point"])
+    name = str(derive("risk", *point, str(fields["revision"])))
+    return between(records, old, id=name, data=event["data"])
 
 
 def swap_customer(records: Records, old: Record) -> Records:
