@@ -54,10 +54,11 @@ def reported(parameters: ShopParameters, seed: int, odds: int) -> tuple[list[Sil
             if not publication.refusable:
                 hear(feeds, events.read(publication.body))
         tick = Tick(number=number, at=at, ends={})
-        known = heard.as_of(number - 1), heard.known_at(number - 1)
+        known, known_at = heard.as_of(number - 1), heard.known_at(number - 1)
+        relays = heard.relays(number - 1, known)
         found += [
             Silence(notice.feed, at)
-            for notice in listener.listen(rhythms, *known, tick)
+            for notice in listener.listen(rhythms, known, known_at, tick, relays=relays)
             if isinstance(notice, FeedSilent)
         ]
         for mark in marks(feeds, 0, tick):

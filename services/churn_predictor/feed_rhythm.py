@@ -40,6 +40,8 @@ class Rhythm:
     """When its silence begins to be unusual if nothing is heard; None: never, as far as is known."""
     is_silent: bool = False
     """Whether that was said."""
+    is_relay: bool = False
+    """Whether it said nothing, as far as is known, that its carrier's own name does not."""
 
     @property
     def known(self) -> int:

@@ -1,6 +1,6 @@
 """When every feed was last heard: in one partition, and in any of them as known at a given tick."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -10,14 +10,24 @@ from pydantic import ValidationError
 from services.churn_predictor.expectations.watch import carrier_feed, publisher_feed, scans_feed
 from services.churn_predictor.learning import IN_HAND
 from services.churn_predictor.problems import Heard
+from services.churn_predictor.silence import Relays
 from services.churn_predictor.state import FeedState
-from services.contracts.deliveries import ShipmentCheckpoint, ShipmentDelivered
+from services.contracts.deliveries import (
+    PromiseSource,
+    ShipmentCheckpoint,
+    ShipmentDelivered,
+    ShipmentHandedOver,
+    ShipmentPromised,
+)
 from services.contracts.envelope import Event
 from services.contracts.stream import FEED_RECORD, FeedMark, Tick, TickMark
 from services.contracts.topics import HORIZON
 
 _KEPT_TICKS = 8
 """How many marks of a feed are kept per partition: partitions are at most a few ticks apart."""
+
+_ITSELF = ""
+"""The voice of a publisher that does not speak for a carrier."""
 
 
 class HeardFeeds:
@@ -28,7 +38,7 @@ class HeardFeeds:
         self._ticks: list[deque[tuple[int, datetime]]] = [
             deque(maxlen=_KEPT_TICKS) for _ in range(partitions)
         ]
-        self._marks: dict[tuple[str, int], deque[tuple[int, datetime]]] = {}
+        self._marks: dict[tuple[str, int], deque[FeedMark]] = {}
 
     def keep(self, value: bytes) -> None:
         """Take in one record of the feeds topic; one that nobody can read is passed over."""
@@ -52,10 +62,26 @@ class HeardFeeds:
         """Return feed → when it was last heard, by what was said up to and including this tick."""
         heard: dict[str, datetime] = {}
         for (feed, _), marks in self._marks.items():
-            for said_at, heard_at in marks:
-                if said_at <= tick and (feed not in heard or heard_at > heard[feed]):
-                    heard[feed] = heard_at
+            for mark in marks:
+                if mark.tick <= tick and (feed not in heard or mark.heard_at > heard[feed]):
+                    heard[feed] = mark.heard_at
         return heard
+
+    def relays(self, tick: int, heard: Heard) -> Relays:
+        """Return the publishers that only pass on what one carrier says, as far as is known.
+
+        None of which the carrier was heard later through somebody else: there it is not silent as well.
+
+        Args:
+            tick: By what was said up to and including this one.
+            heard: What `as_of` returns for it.
+        """
+        voices: dict[str, set[str]] = defaultdict(set)
+        for (feed, _), marks in self._marks.items():
+            voices[feed].update(next((m.voices for m in reversed(marks) if m.tick <= tick), ()))
+        return frozenset(
+            feed for feed, of_feed in voices.items() if _is_relay(feed, of_feed, heard)
+        )
 
     def known_at(self, tick: int) -> datetime | None:
         """Return up to when every partition had said what it heard, as of this tick; None: not known.
@@ -67,7 +93,14 @@ class HeardFeeds:
 
     def _mark(self, mark: FeedMark) -> None:
         marks = self._marks.setdefault((mark.feed, mark.partition), deque(maxlen=_KEPT_TICKS))
-        marks.append((mark.tick, mark.heard_at))
+        marks.append(mark)
+
+
+def _is_relay(feed: str, voices: set[str], heard: Heard) -> bool:
+    if len(voices) != 1 or _ITSELF in voices:
+        return False
+    (carrier,) = voices
+    return heard.get(carrier_feed(carrier), heard[feed]) <= heard[feed]
 
 
 def feeds_of(event: Event[Any]) -> Iterator[str]:
@@ -80,13 +113,28 @@ def feeds_of(event: Event[Any]) -> Iterator[str]:
         yield scans_feed(fact.carrier)
 
 
+def voice_of(event: Event[Any]) -> str | None:
+    """Return for whom its publisher speaks: a carrier's slug, "" for itself; None: it does not show.
+
+    Hand-overs are told by either side, and a carrier's date is the carrier's whoever passes it on.
+    """
+    fact = event.data
+    if isinstance(fact, ShipmentCheckpoint | ShipmentDelivered):
+        return fact.carrier or _ITSELF
+    if isinstance(fact, ShipmentPromised) and fact.promise_source is PromiseSource.CARRIER:
+        return None
+    return None if isinstance(fact, ShipmentHandedOver) else _ITSELF
+
+
 def hear(feeds: dict[str, FeedState], event: Event[Any]) -> None:
-    """Note who is heard through this event."""
+    """Note who is heard through this event, and for whom its publisher speaks."""
     for name in feeds_of(event):
         feed = feeds.setdefault(name, FeedState(event.time))
         feed.heard_at = max(feed.heard_at, event.time)
         feed.events += 1
         feed.changed = True
+    if (voice := voice_of(event)) is not None:
+        feeds[publisher_feed(event.source)].speak_for(voice)
 
 
 def marks(feeds: dict[str, FeedState], partition: int, tick: Tick) -> Iterator[FeedMark | TickMark]:
@@ -103,5 +151,6 @@ def marks(feeds: dict[str, FeedState], partition: int, tick: Tick) -> Iterator[F
                 tick=tick.number,
                 heard_at=feed.heard_at,
                 events=feed.events,
+                voices=feed.voices,
             )
     yield TickMark(partition=partition, tick=tick.number, at=tick.at)

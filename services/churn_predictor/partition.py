@@ -24,7 +24,7 @@ from services.churn_predictor.learning import learn
 from services.churn_predictor.problems import Heard, Moment
 from services.churn_predictor.records import Read, Record, read_tick
 from services.churn_predictor.rules import Rules
-from services.churn_predictor.silence import Listener
+from services.churn_predictor.silence import Listener, Notice, Relays
 from services.churn_predictor.state import CustomerState, PartitionState, SourceState
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, JSON, Event
@@ -204,13 +204,16 @@ class Partition:
             return self.state.pending[0]
         return None
 
-    def advance(self, tick: Tick, heard: Heard, known_at: datetime | None) -> Iterator[Output]:
+    def advance(
+        self, tick: Tick, heard: Heard, known_at: datetime | None, *, relays: Relays = frozenset()
+    ) -> Iterator[Output]:
         """Let `tick`, the one that is ready, take effect and yield what is to be published.
 
         Args:
             tick: The one that is ready.
             heard: Feed → when it was last heard in any partition, as of the tick before.
             known_at: Up to when every partition had said that; None: not known.
+            relays: Whose silence is not reported, as of the tick before.
         """
         self.state.pending.remove(tick)
         self.state.number, self.state.at = tick.number, tick.at
@@ -218,7 +221,8 @@ class Partition:
         self._collect(self.exchange.hear(tick))
         yield from self._look(Moment(tick.at, self.state.since, heard, tick.number))
         yield from self._letters(tick)
-        yield from self._feeds(tick, heard, known_at)
+        notices = self._listener.listen(self.state.rhythms, heard, known_at, tick, relays=relays)
+        yield from self._feeds(tick, notices)
         yield from self._accounts(tick)
         if tick.barrier is not None:
             yield self._barrier(tick, tick.barrier)
@@ -327,9 +331,8 @@ class Partition:
         self.due.plan(customer_id, customer.due)
         self.waiting.plan(customer_id, customer.waits)
 
-    def _feeds(self, tick: Tick, heard: Heard, known_at: datetime | None) -> Iterator[Output]:
+    def _feeds(self, tick: Tick, notices: Iterable[Notice]) -> Iterator[Output]:
         """What is to be said of silences, and then, the tick's mark last, what was heard here."""
-        notices = self._listener.listen(self.state.rhythms, heard, known_at, tick)
         for record in chain(notices, marks(self.state.feeds, self.number, tick)):
             yield Output(t.FEEDS, record.key.encode(), record.model_dump_json().encode())
 

@@ -20,6 +20,9 @@ Notice = FeedSilent | FeedResumed
 Rhythms = dict[str, Rhythm]
 """Of the feeds whose names belong to one partition."""
 
+Relays = frozenset[str]
+"""The publishers whose silence says nothing that one carrier's own name does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listener:
@@ -31,7 +34,13 @@ class Listener:
     tolerances: Tolerances
 
     def listen(
-        self, rhythms: Rhythms, heard: Heard, known_at: datetime | None, tick: Tick
+        self,
+        rhythms: Rhythms,
+        heard: Heard,
+        known_at: datetime | None,
+        tick: Tick,
+        *,
+        relays: Relays = frozenset(),
     ) -> Iterator[Notice]:
         """Learn what was heard and yield what has to be said now, by feed.
 
@@ -41,10 +50,13 @@ class Listener:
             known_at: Up to when every partition had said what it heard; None: not known, so that
                 nothing is learned or said.
             tick: The one that takes effect.
+            relays: Whose silence is not reported as long as they are in here, as of the tick before.
         """
         if known_at is None:
             return
         resumed = dict(self._learn(rhythms, heard, tick))
+        for feed, rhythm in rhythms.items():
+            rhythm.is_relay = feed in relays
         silent = dict(self._judge(rhythms, known_at, tick))
         for feed in sorted(resumed.keys() | silent.keys()):
             yield from (said[feed] for said in (resumed, silent) if feed in said)
@@ -88,6 +100,7 @@ class Listener:
     def _may_report(self, feed: str, rhythm: Rhythm) -> bool:
         return (
             not rhythm.is_silent
+            and not rhythm.is_relay
             and feed.startswith(_TOLD)
             and not feed.startswith(_OWN)
             and rhythm.has_learned(self.tolerances.silence_learning)

@@ -125,6 +125,13 @@ class FeedState:
     heard_at: datetime
     events: int = 0
     changed: bool = True
+    voices: tuple[str, ...] = ()
+    """For whom a publisher spoke here: carriers' slugs, "" for itself; of several the least two."""
+
+    def speak_for(self, voice: str) -> None:
+        """Note that it spoke for this one, too.  With two it is a relay of nobody: more say no more."""
+        if voice not in self.voices:
+            self.voices = tuple(sorted((*self.voices, voice))[:2])
 
 
 @dataclass(slots=True)

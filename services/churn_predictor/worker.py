@@ -155,7 +155,8 @@ class Worker:
         while (tick := owned.partition.ready()) is not None and self._has_heard(tick):
             before = tick.number - 1
             heard, known_at = self._heard.as_of(before), self._heard.known_at(before)
-            for output in owned.partition.advance(tick, heard, known_at):
+            relays = self._heard.relays(before, heard)
+            for output in owned.partition.advance(tick, heard, known_at, relays=relays):
                 self._write(owned, output)
             self._tell_failures(owned.partition)
             self._telemetry.counted(owned.partition)

@@ -59,6 +59,8 @@ class FeedMark(Contract):
     heard_at: Instant
     events: Annotated[int, Field(ge=0)]
     """Cumulative count in this partition."""
+    voices: Annotated[tuple[str, ...], Field(max_length=2)] = ()
+    """For whom a publisher spoke here: carriers' slugs, "" for itself; of several the least two."""
 
     @property
     def key(self) -> str:

@@ -85,7 +85,7 @@ def judge_feeds(
 ) -> list[str]:
     """Return the feeds whose latest mark on the topic differs from the recomputed one."""
     ours = {feed: of_feed[-1] for feed, of_feed in marks.items()}
-    theirs = {f: Mark(m.tick, m.heard_at, m.events) for f, m in evidence.feeds.items()}
+    theirs = {f: Mark(m.tick, m.heard_at, m.events, m.voices) for f, m in evidence.feeds.items()}
     return [
         f"feed {feed} in partition {number}: topic {_shown(theirs.get(feed))}, "
         f"recomputed {_shown(ours.get(feed))}"
@@ -97,7 +97,8 @@ def judge_feeds(
 def _shown(mark: Mark | None) -> str:
     if mark is None:
         return "nothing"
-    return f"{mark.events} events until {_iso(mark.heard_at)} at tick {mark.number}"
+    said = f"{mark.events} events until {_iso(mark.heard_at)} at tick {mark.number}"
+    return f"{said} of {', '.join(map(repr, mark.voices))}" if mark.voices else said
 
 
 def _iso(at: datetime) -> str:

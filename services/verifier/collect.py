@@ -39,7 +39,7 @@ from services.verifier.evidence import (
     Told,
     Unread,
 )
-from services.verifier.says import carrier_heard, is_scan, says
+from services.verifier.says import carrier_heard, is_scan, says, voice
 
 SOURCES = (*t.OUTSIDE, t.TICKS, t.HISTORIES)
 """Topics whose every record must be accounted for."""
@@ -168,6 +168,7 @@ def _take_event(kept: PartitionEvidence, record: Record) -> None:
             says(event.data),
             carrier_heard(event.data),
             is_scan(event.data),
+            voice(event.data),
         )
     )
 

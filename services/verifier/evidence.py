@@ -48,6 +48,8 @@ class Told(NamedTuple):
     """Whose feed was heard, besides the publisher's."""
     is_scan: bool = False
     """Whether that carrier had the parcel in its hands: its scans' feed was heard, too."""
+    voice: str | None = None
+    """For whom the publisher spoke: a carrier, "" for itself; None: it does not show."""
 
 
 class Unread(NamedTuple):

@@ -41,6 +41,17 @@ def carrier_heard(fact: Fact) -> str | None:
     return None
 
 
+def voice(fact: Fact) -> str | None:
+    """Return for whom the publisher of this fact spoke: a carrier, "" for itself; None: unknown."""
+    match fact:
+        case deliveries.ShipmentHandedOver():
+            return None
+        case deliveries.ShipmentPromised(promise_source=deliveries.PromiseSource.CARRIER):
+            return None
+        case _:
+            return carrier_heard(fact) or ""
+
+
 def is_scan(fact: Fact) -> bool:
     """Return whether a carrier with the parcel in its hands said this."""
     return isinstance(fact, deliveries.ShipmentCheckpoint) and fact.status in IN_HAND

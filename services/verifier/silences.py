@@ -85,8 +85,10 @@ def notices(
                     **about, **_when(timeline, index), heard_at=moment, silent_since=known.heard_at
                 )
             known = _after(known, moment, tolerances.silence_odds)
-        step = _silent_at(known, index, timeline, tolerances.silence_learning)
-        if step is not None and step < end and known.unusual_from is not None:
+        silent = _silent_in(range(index, end), known, timeline, tolerances.silence_learning)
+        says_own = (s for s in silent if not heard.is_relay(feed, timeline.numbers[s] - 1))
+        step = next(says_own, None)
+        if step is not None and known.unusual_from is not None:
             known.is_silent = True
             yield FeedSilent(
                 **about,
@@ -147,12 +149,13 @@ def _unusual_from(hours: Mapping[int, bool], last: int, odds: int) -> datetime |
     return None
 
 
-def _silent_at(known: _Known, index: int, timeline: Timeline, learning: timedelta) -> int | None:
-    """Return the index of the tick, not before this one, at which it is silent if not heard by then."""
+def _silent_in(turn: range, known: _Known, timeline: Timeline, learning: timedelta) -> range:
+    """Return at which ticks of a turn, in which it is not heard later, it is silent; by index."""
     if known.unusual_from is None or len(known.hours) * _HOUR < learning:
-        return None
-    step = max(index, timeline.first_from(known.unusual_from) + 1)
-    return step if step < _first_after(timeline, known.forgotten_after()) else None
+        return range(0)
+    begins = timeline.first_from(known.unusual_from) + 1
+    ends = _first_after(timeline, known.forgotten_after())
+    return range(max(turn.start, begins), min(turn.stop, ends))
 
 
 def _first_after(timeline: Timeline, moment: datetime) -> int:

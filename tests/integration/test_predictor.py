@@ -13,7 +13,7 @@ from services.kit.clock import SystemClock
 from services.kit.dead_letters import REASON, read_header
 from services.kit.kafka_admin import apply_topics, delete_topics
 from services.kit.transactions import TransactionalWriter
-from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised
+from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised, scanned
 from tests.support.service import Service, run_to_end, running
 from tests.support.topics import Deployment, by_customer, wait_for
 
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.connected
 
 CUSTOMERS = 40
 PROMISE = START + 5 * DAY
+SYSTEM = "/carriers/dhl"
 
 
 @pytest.fixture
@@ -89,6 +90,31 @@ def test_kills_change_nothing_of_what_is_said(
     assert killed == calm
     events = [a for a in calm["accounts"].values() if a["topic"] in ("purchases", "deliveries")]
     assert sum(a["applied"] for a in events) == sum(len(story(step)) for step in range(1, 20))
+
+
+def test_an_outage_of_a_carriers_system_is_one_notice_also_across_a_kill(
+    deployment: Deployment, predictor: Service
+) -> None:
+    """Scanned once a day for five weeks, in all partitions, and never again."""
+    deployment.await_barrier(deployment.tick(START))
+    for day in range(1, 46):
+        at = START + day * DAY
+        if day < 36:
+            deployment.publish(
+                *(
+                    scanned(f"sh-{n}", f"o-{n}", customer=f"c-{n}", source=SYSTEM, at=at - HOUR)
+                    for n in range(8)
+                )
+            )
+        number = deployment.tick(at)
+        if day == 37:
+            predictor.kill()
+            predictor.restart()
+        deployment.await_barrier(number)
+
+    marks = {(v["kind"], v["feed"]) for v in deployment.values(t.FEEDS) if "feed" in v}
+    assert ("feed", f"publisher:{SYSTEM}") in marks
+    assert {feed for kind, feed in marks if kind == "silent"} == {"carrier:dhl"}
 
 
 def test_a_backlog_raises_no_false_alarm_by_the_machines_clock(

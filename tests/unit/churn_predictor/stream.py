@@ -12,7 +12,7 @@ from services.churn_predictor.exchange import Owners
 from services.churn_predictor.partition import Output, Partition, Refused
 from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import model_digest, read_scorecard
-from services.churn_predictor.silence import Listener
+from services.churn_predictor.silence import Listener, Relays
 from services.contracts import events
 from services.contracts import topics as t
 from services.contracts.envelope import Event
@@ -78,6 +78,7 @@ class Stream:
 
     partition: Partition = field(default_factory=new_partition)
     heard: dict[str, datetime] = field(default_factory=lambda: dict(EVERYTHING_HEARD))
+    relays: Relays = frozenset()
     ends: dict[str, int] = field(default_factory=dict)
     number: int = -1
     outputs: list[Output] = field(default_factory=list)
@@ -117,7 +118,7 @@ class Stream:
         outputs: list[Output] = []
         while (tick := self.partition.ready()) is not None:
             known_at = self.partition.state.at
-            outputs += self.partition.advance(tick, self.heard, known_at)
+            outputs += self.partition.advance(tick, self.heard, known_at, relays=self.relays)
         self.outputs += outputs
         return outputs
 

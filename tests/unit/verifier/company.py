@@ -108,8 +108,10 @@ class Company:
             assert partition.ready() is not None
         self._put_aside(at)
         before = self.number - 1
+        heard, known_at = self._heard.as_of(before), self._heard.known_at(before)
+        relays = self._heard.relays(before, heard)
         outputs = [
-            list(partition.advance(ready, self._heard.as_of(before), self._heard.known_at(before)))
+            list(partition.advance(ready, heard, known_at, relays=relays))
             for partition in self._partitions
             if (ready := partition.ready()) is not None
         ]

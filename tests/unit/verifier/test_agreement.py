@@ -18,7 +18,12 @@ from services.contracts.contacts import (
     SurveyKind,
     SurveySent,
 )
-from services.contracts.deliveries import CheckpointStatus, ShipmentCheckpoint, ShipmentPromised
+from services.contracts.deliveries import (
+    CheckpointStatus,
+    PromiseSource,
+    ShipmentCheckpoint,
+    ShipmentPromised,
+)
 from services.contracts.envelope import Event, Fact
 from services.contracts.purchases import (
     CartAbandoned,
@@ -119,7 +124,13 @@ DELIVERIES = (
         status=st.sampled_from(CheckpointStatus),
         substatus=st.none() | st.sampled_from(["002", "009"]),
     ),
-    facts(ShipmentPromised, **parcel, promised_by=moments(0, 6), time_zone=zones),
+    facts(
+        ShipmentPromised,
+        **parcel,
+        promised_by=moments(0, 6),
+        promise_source=st.sampled_from(PromiseSource),
+        time_zone=zones,
+    ),
 )
 others = st.one_of(*CONTACTS, *PURCHASES, *DELIVERIES)
 

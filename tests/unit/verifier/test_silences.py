@@ -21,6 +21,7 @@ from tests.unit.verifier.company import PARTITIONS, Company, again, instead, of,
 CARRIERS = ("dhl", "ups")
 SURVEY = SurveySent(survey_id="v-1", kind=SurveyKind.CSAT)
 CUSTOMERS = ("c-1", "c-2", "c-3")
+ELSEWHERE, ITSELF = "ups through /parcels", "ups itself"
 STEADY_DAYS = 16
 """Longer than nothing is said of a feed."""
 
@@ -40,11 +41,11 @@ def said(company: Company) -> list[FeedSilent | FeedResumed]:
     return [one for one in found if isinstance(one, FeedSilent | FeedResumed)]
 
 
-def hear(company: Company, carrier: str, at: datetime) -> None:
+def hear(company: Company, carrier: str, at: datetime, source: str | None = None) -> None:
     """Let one customer's parcel of a carrier be seen, and our own survey of another go out."""
     number = int(at.timestamp())
     customer = CUSTOMERS[number // 3600 % len(CUSTOMERS)]
-    source = f"/carriers/{carrier}"
+    source = source or f"/carriers/{carrier}"
     name = f"sh-{carrier}"
     company.tell(
         scanned(name, f"o-{carrier}", carrier=carrier, at=at, source=source, customer=customer),
@@ -80,14 +81,12 @@ def told(*silences: int) -> Company:
     return company
 
 
-def test_each_feed_of_a_carrier_that_stops_is_reported_once_and_once_more_when_it_is_back() -> None:
+def test_a_carrier_that_stops_is_reported_once_and_once_more_when_it_is_back() -> None:
     company = told(60)
 
     assert sorted((one.feed, one.kind) for one in said(company)) == [
         ("carrier:ups", "resumed"),
         ("carrier:ups", "silent"),
-        ("publisher:/carriers/ups", "resumed"),
-        ("publisher:/carriers/ups", "silent"),
     ]
     assert about_silences(company.records) == []
 
@@ -95,7 +94,11 @@ def test_each_feed_of_a_carrier_that_stops_is_reported_once_and_once_more_when_i
 @settings(max_examples=10, deadline=None)
 @given(
     steps=st.lists(
-        st.tuples(st.sets(st.sampled_from(CARRIERS)), st.integers(0, 300), st.integers(1, 60)),
+        st.tuples(
+            st.sets(st.sampled_from([*CARRIERS, ELSEWHERE, ITSELF])),
+            st.integers(0, 300),
+            st.integers(1, 60),
+        ),
         max_size=14,
     ),
     away=st.sampled_from([0, 0, 70, 399, 401]),
@@ -103,13 +106,19 @@ def test_each_feed_of_a_carrier_that_stops_is_reported_once_and_once_more_when_i
 def test_predictor_and_verifier_agree_about_any_silence(
     steps: list[tuple[set[str], int, int]], away: int
 ) -> None:
-    """Heard late or ahead of time, between ticks that are close or far apart, and after the horizon."""
+    """Heard late or ahead of time, between ticks that are close or far apart, and after the horizon;
+    through the carrier's own system, which may say something of its own, or through another."""
     company, at = steady()
     steps = [*steps, ({"ups"}, 0, 1), (set(), 0, away * 24 + 1), ({"ups"}, 0, 2), (set(), 0, 1)]
     for heard, minutes_ago, hours in steps:
         at += hours * HOUR
-        for carrier in sorted(heard):
-            hear(company, carrier, at - timedelta(minutes=minutes_ago - 60))
+        for who in sorted(heard):
+            told_at = at - timedelta(minutes=minutes_ago - 60)
+            if who == ITSELF:
+                company.tell(event(SURVEY, at=told_at, source="/carriers/ups"))
+            else:
+                carrier, _, source = who.partition(" through ")
+                hear(company, carrier, told_at, source or None)
         company.tick(at)
 
     assert about_silences(company.records) == []

@@ -225,6 +225,10 @@ SPOILED: dict[str, tuple[set[str], Spoil]] = {
             heard_at=(START + DAY).isoformat(),
         ),
     ),
+    "a publisher that spoke for another": (
+        {"wrong"},
+        lambda rs: instead(rs, latest(rs, t.FEEDS, f"publisher:{SHOP}|0"), voices=["ups"]),
+    ),
     "records nobody counted": ({"accounts"}, lambda rs: counted_wrong(rs, duplicate=-1)),
     "news of histories that were counted and are not there": (
         {"accounts"},
