@@ -110,6 +110,25 @@ def test_a_spoiled_event_that_is_taken_stops_the_demo() -> None:
         publishing([item(1, refusable=True)], [takes_all])
 
 
+def test_an_offer_tells_what_was_refused_and_repeats_only_what_has_no_known_outcome() -> None:
+    fault = {"pointer": "", "code": "x", "detail": "wrong"}
+    first = [{"status": s, "reason": "invalid", "errors": [fault]} for s in ("rejected", "unknown")]
+    asked: list[list[str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        events = json.loads(request.content)
+        asked.append([event["id"] for event in events])
+        return (
+            httpx.Response(207, json={"results": first}) if len(asked) == 1 else takes_all(events)
+        )
+
+    door = Door("http://ingest", transport=httpx.MockTransport(answer))
+    refused = door.offer([item(1), item(2)])
+
+    assert [(each.item.event_id, each.why) for each in refused] == [("e1", "invalid: /: wrong")]
+    assert asked == [["e1", "e2"], ["e2"]]
+
+
 def test_an_answer_for_another_number_of_items_stops_the_demo() -> None:
     def short(_: list[dict[str, Any]]) -> httpx.Response:
         return httpx.Response(202, json=results("accepted"))
