@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from services.demo import door as subject
-from services.demo.door import Door, DoorClosed, batches
+from services.demo.door import Door, DoorClosed, batches, check_open
+from services.kit.exits import Unavailable
 from services.shop.timeline import Publication
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -164,3 +165,9 @@ def test_large_events_make_small_batches() -> None:
     for batch in cut:
         assert len(b",".join(p.body for p in batch)) + 2 <= subject.MAX_BYTES
     assert len(cut) == 3
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "no address"])
+def test_a_door_that_is_not_there_is_told_with_what_to_do(address: str) -> None:
+    with pytest.raises(Unavailable, match=f"ingest does not answer at {address} .*--ingest"):
+        check_open(address)
