@@ -16,6 +16,7 @@ COMMANDS = {
         "Play a shop of up to a million customers.",
         "demo",
     ),
+    "backfill": Entry("services.cli.backfill:backfill", "Load the past into a deployment.", "demo"),
     "train": Entry("services.cli.train:train_command", "Fit a model to records.", "train"),
     "evaluate": Entry(
         "services.cli.evaluate:evaluate", "Say how good a model would have been.", "train"

@@ -15,7 +15,6 @@ from services.cli.progress import Reached, showing
 from services.demo.barriers import NoEcho
 from services.demo.door import DoorClosed
 from services.demo.figures import Report
-from services.demo.gather import Incomplete
 from services.demo.run import Audience, Options, Sight, run
 from services.demo.stage import Stage
 from services.demo.summary import addresses, summarise
@@ -25,7 +24,7 @@ from services.recorded.olist_files import UnusableFiles
 from services.shop.parameters import ShopParameters
 
 _EXIT_INTERRUPTED = 130
-_EXPECTED = (ServiceLost, DoorClosed, NoEcho, Incomplete)
+_EXPECTED = (ServiceLost, DoorClosed, NoEcho)
 """Failures that need a line, not a traceback."""
 
 

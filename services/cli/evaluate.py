@@ -13,7 +13,8 @@ from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scor
 from services.churn_predictor.train.measures import by, evaluation, judge
 from services.cli import lapse, options
 from services.cli.progress import telling
-from services.cli.records import Day, midnight, olist, read_cases
+from services.cli.records import Day
+from services.cli.sources import Source, source
 from services.contracts.problems import RiskKind
 from services.kit.exits import EXIT_USAGE, leave
 
@@ -24,27 +25,28 @@ from services.kit.exits import EXIT_USAGE, leave
         "Score records with a model and say how good that would have been.\n\n"
         "An order counts with what was known before its delivery and before the customer was "
         "asked; of several scores the latest counts, or the first that reached a threshold. "
-        "Histories run over everything in the folder, each order knowing what came before it. "
+        "Histories run over everything there is, each order knowing what came before it. "
         "Beside the model stands the rule to beat: the promised day is over, nothing was delivered."
         "\n\n"
-        "With --purchases everybody who had bought before --from is scored for lapse risk, and held "
-        "against the model's horizon. Beside it stand the number of purchases, recency, and the "
-        "pace carried forward."
+        "With --purchases or --topics lapse everybody who had bought before --from is scored for "
+        "lapse risk, and held against the model's horizon. Beside it stand the number of purchases, "
+        "recency, and the pace carried forward."
     ),
     epilog=(
         "\b\nExamples:\n"
         "  care evaluate --olist ~/olist --model build/complaint-risk.json --from 2018-03-01\n"
         "  care evaluate --olist ~/olist --model m.json --from 2018-01-01 --until 2018-03-01 --json\n"
         "  care evaluate --purchases purchases.csv.gz --model lapse.json --from 2011-07-07 --json\n"
+        "  care evaluate --topics complaint --model m.json --from 2026-03-01\n"
         "\n"
-        "Exit codes: 0 evaluated, 2 wrong usage, no model, or no orders to evaluate."
+        "Exit codes: 0 evaluated, 2 wrong usage, no model, or no orders to evaluate, 75 Kafka or a "
+        "topic is not there."
     ),
 )
-@olist
-@lapse.purchases
+@source
 @click.option(
     "--model", type=click.Path(path_type=Path), required=True, metavar="FILE",
-    help="A model of complaint risk, or with --purchases of lapse risk.",
+    help="A model of the risk that is looked at.",
 )  # fmt: skip
 @click.option(
     "--from", "start", type=Day(), required=True,
@@ -54,32 +56,31 @@ from services.kit.exits import EXIT_USAGE, leave
 @options.as_json
 def evaluate(
     *,
-    folder: Path | None,
-    bought: Path | None,
+    source: Source,
     model: Path,
     start: date,
     until: date | None,
     as_json: bool,
 ) -> None:
     """Evaluate and print the figures."""
-    lapse.one_of(folder, bought)
-    card = _card(model.expanduser(), RiskKind.COMPLAINT if bought is None else RiskKind.LAPSE)
+    card = _card(model.expanduser(), source.kind)
     with telling(Console(stderr=True)) as tell:
-        if bought is not None:
-            figures, in_words = lapse.evaluated(card, bought, start, until, tell), lapse.in_words
+        if source.kind is RiskKind.LAPSE:
+            purchases = source.purchases(tell)
+            figures, in_words = lapse.evaluated(card, purchases, start, until), lapse.in_words
         else:
-            assert folder is not None
-            figures, in_words = _of_complaints(card, folder, start, until, tell), _in_words
+            figures, in_words = _of_complaints(card, source, start, until, tell), _in_words
     click.echo(json.dumps(figures, indent=2) if as_json else in_words(figures))
 
 
 def _of_complaints(
-    card: Scorecard, folder: Path, start: date, until: date | None, tell: Callable[[str], None]
+    card: Scorecard, source: Source, start: date, until: date | None, tell: Callable[[str], None]
 ) -> Mapping[str, Any]:
+    begin, end = source.midnight(start), None if until is None else source.midnight(until)
     chosen = [
         case
-        for case in read_cases(folder, tell)
-        if midnight(start) <= case.bought_at and (until is None or case.bought_at < midnight(until))
+        for case in source.cases(tell)
+        if begin <= case.bought_at and (end is None or case.bought_at < end)
     ]
     tell(f"scoring {len(chosen):,} orders")
     try:

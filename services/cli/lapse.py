@@ -1,4 +1,4 @@
-"""The half of `care train` and `care evaluate` that learns from purchases: lapse risk."""
+"""The half of `care train` and `care evaluate` that is about lapse risk, learned from purchases."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from services.churn_predictor.scoring import Scorecard, read_scorecard
-from services.churn_predictor.train.lapse import HORIZON_DAYS, TooFewPurchases, train_lapse
+from services.churn_predictor.train.lapse import HORIZON_DAYS, train_lapse
 from services.churn_predictor.train.lapse_evaluation import SeenBefore, TooShort, evaluate_lapse
 from services.churn_predictor.train.purchases import (
     Purchases,
@@ -21,43 +21,30 @@ from services.kit.exits import EXIT_USAGE, leave
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Tell = Callable[[str], None]
 
-purchases: Decorator = click.option(
-    "--purchases", "bought", type=click.Path(path_type=Path), metavar="FILE",
-    help="CSV (or .csv.gz) with the columns customer, date and amount.",
-)  # fmt: skip
 horizon: Decorator = click.option(
     "--horizon", "horizon_days", type=click.IntRange(7, 365), default=HORIZON_DAYS,
     show_default=True, metavar="DAYS",
-    help="With --purchases: nothing bought for so long is a lapse.",
+    help="Of lapse risk: nothing bought for so long is a lapse.",
 )  # fmt: skip
 
 
-def one_of(folder: Path | None, bought: Path | None) -> None:
-    """Refuse a command line that names both records, or none.
+def trained(purchases: Purchases, until: date | None, horizon_days: int, tell: Tell) -> Scorecard:
+    """Return a model of lapse risk.
 
     Raises:
-        click.UsageError: it does.
+        TooFewPurchases: there is not enough to learn from.
     """
-    if (folder is None) == (bought is None):
-        raise click.UsageError("name one of --olist and --purchases")
-
-
-def trained(bought: Path, until: date | None, horizon_days: int, tell: Tell) -> Scorecard:
-    """Return a model of lapse risk; leaves with one line where there is nothing to learn from."""
     shipped = files("services.churn_predictor") / "models" / "lapse-risk.json"
     judged = read_scorecard(shipped.read_bytes())
-    try:
-        return train_lapse(_read(bought, tell), judged, until, horizon_days, tell)
-    except TooFewPurchases as error:
-        leave(f"{bought}: {error}", EXIT_USAGE)
+    return train_lapse(purchases, judged, until, horizon_days, tell)
 
 
 def evaluated(
-    card: Scorecard, bought: Path, start: date, until: date | None, tell: Tell
+    card: Scorecard, purchases: Purchases, start: date, until: date | None
 ) -> Mapping[str, Any]:
     """Return the figures of a model of lapse risk; leaves with one line where there are none."""
     try:
-        return evaluate_lapse(card, _read(bought, tell), start, until).as_json()
+        return evaluate_lapse(card, purchases, start, until).as_json()
     except (SeenBefore, TooShort) as error:
         leave(str(error), EXIT_USAGE)
 
@@ -76,7 +63,8 @@ def in_words(figures: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _read(bought: Path, tell: Tell) -> Purchases:
+def read_file(bought: Path, tell: Tell) -> Purchases:
+    """Return the purchases in this file; leaves with one line where it holds none."""
     try:
         found = read_purchases(bought.expanduser())
     except UnreadablePurchases as error:

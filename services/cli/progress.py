@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from services.kit.clock import monotonic
 
 _PLAIN_LINE_SECONDS = 5.0
+_SELDOM_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,19 @@ def telling(console: Console) -> Iterator[Callable[[str], None]]:
         return
     with console.status("starting") as status:
         yield status.update
+
+
+def seldom(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a place to tell what changes all the time: the first and then one every two seconds."""
+    told = float("-inf")
+
+    def perhaps(text: str) -> None:
+        nonlocal told
+        if monotonic() - told > _SELDOM_SECONDS:
+            told = monotonic()
+            tell(text)
+
+    return perhaps
 
 
 @contextmanager

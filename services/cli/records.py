@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,13 +11,6 @@ from services.contracts.tolerances import Tolerances
 from services.kit.exits import EXIT_USAGE, leave
 from services.recorded.olist import SAO_PAULO, read_orders, told_about
 from services.recorded.olist_files import UnusableFiles
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-olist: Decorator = click.option(
-    "--olist", "folder", type=click.Path(path_type=Path), metavar="DIR",
-    help="Folder with the Olist files (.csv or .csv.gz).",
-)  # fmt: skip
 
 
 class Day(click.ParamType):
@@ -43,11 +35,15 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), SAO_PAULO)
 
 
-def read_cases(folder: Path, tell: Callable[[str], None]) -> Sequence[Case]:
+def read_cases(
+    folder: Path, tell: Callable[[str], None], tolerances: Tolerances | None = None
+) -> Sequence[Case]:
     """Return a case for every recorded order; leaves with one line where the files are unusable."""
     try:
         orders = read_orders(folder.expanduser(), in_full=True)
     except UnusableFiles as error:
         leave(str(error), EXIT_USAGE)
     tell(f"{len(orders):,} orders read; replaying them")
-    return replay((event for order in orders for event in told_about(order)), Tolerances())
+    return replay(
+        (event for order in orders for event in told_about(order)), tolerances or Tolerances()
+    )

@@ -5,33 +5,43 @@ import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
 
 from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
 from services.churn_predictor.train.fitting import Effort
+from services.churn_predictor.train.lapse import TooFewPurchases
 from services.churn_predictor.train.training import TooLittle, to_text, train
 from services.cli import lapse, options
+from services.cli.on_topics import RETENTION
 from services.cli.progress import telling
-from services.cli.records import Day, midnight, olist, read_cases
+from services.cli.records import Day
+from services.cli.sources import Source, source
+from services.contracts.problems import RiskKind
 from services.kit.exits import EXIT_USAGE, leave
 
-_PROVENANCE = (
+_OLIST = (
     "Fitted by `care train` to the recorded orders of a Brazilian marketplace (Olist, CC BY-NC-SA "
     "4.0: not for commercial use) that were bought and answered before {until}."
 )
+_TOPICS = "Fitted by `care train` to the events on a deployment's own topics"
+_ORDERS = f"{_TOPICS}: orders that were bought and answered before {{until}}."
 
 
 @click.command(
     name="train",
     help=(
         "Fit a model to records and write it to a file: of complaint risk to recorded orders "
-        "(--olist), of lapse risk to purchases (--purchases).\n\n"
+        "(--olist), of lapse risk to purchases (--purchases), of either to the events on a "
+        "deployment's own topics (--topics).\n\n"
         "Events are replayed through the facts and features of the stream, and an additive model "
         "is fitted at each decision point to the orders that were bought and answered before "
         "--until. From purchases, what was known of each customer at cut-offs in the past is held "
         "against what they bought in the --horizon after it; nothing from --until on is looked at. "
+        "On topics every event counts once, and what the predictor could not read is passed over; "
+        "purchases are orders that were placed and not cancelled. "
         "The file is what CARE_CHURN_PREDICTOR_MODEL names; a model that was there "
         "before is kept beside it, under its version."
     ),
@@ -40,15 +50,17 @@ _PROVENANCE = (
         "  care train --olist ~/olist --until 2018-03-01 --out build/complaint-risk.json\n"
         "  care evaluate --olist ~/olist --model build/complaint-risk.json --from 2018-03-01\n"
         "  care train --purchases purchases.csv.gz --out build/lapse-risk.json\n"
+        "  care train --topics complaint --until 2026-03-01 --out build/complaint-risk.json\n"
+        "  care train --topics lapse --horizon 28 --out build/lapse-risk.json\n"
         "\n"
-        "Exit codes: 0 written, 2 wrong usage or records that cannot be learned from."
+        "Exit codes: 0 written, 2 wrong usage or records that cannot be learned from, 75 Kafka or a "
+        "topic is not there."
     ),
 )
-@olist
-@lapse.purchases
+@source
 @click.option(
     "--until", type=Day(), default=None,
-    help="Bought, and with --olist answered, before this day; needed with --olist.",
+    help="Bought, and of complaint risk answered, before this day; that risk needs it.",
 )  # fmt: skip
 @lapse.horizon
 @click.option(
@@ -62,8 +74,7 @@ _PROVENANCE = (
 @options.as_json
 def train_command(
     *,
-    folder: Path | None,
-    bought: Path | None,
+    source: Source,
     until: date | None,
     horizon_days: int,
     out: Path,
@@ -71,13 +82,11 @@ def train_command(
     as_json: bool,
 ) -> None:
     """Train, write the file, print what it holds."""
-    lapse.one_of(folder, bought)
     with telling(Console(stderr=True)) as tell:
-        if bought is not None:
-            card = lapse.trained(bought, until, horizon_days, tell)
+        if source.kind is RiskKind.LAPSE:
+            card = _of_lapses(source, until, horizon_days, tell)
         else:
-            assert folder is not None
-            card = _of_complaints(folder, until, Effort(max_rounds=rounds), tell)
+            card = _of_complaints(source, until, Effort(max_rounds=rounds), tell)
     _keep_old(out, card)
     _write(out, to_text(card))
     summary = {"model": str(out), "version": card.version, **card.metrics}
@@ -85,15 +94,33 @@ def train_command(
 
 
 def _of_complaints(
-    folder: Path, until: date | None, effort: Effort, tell: Callable[[str], None]
+    source: Source, until: date | None, effort: Effort, tell: Callable[[str], None]
 ) -> Scorecard:
     if until is None:
-        raise click.UsageError("--olist needs --until")
-    cases = read_cases(folder, tell)
+        raise click.UsageError(f"{source.option} needs --until")
+    cases = source.cases(tell)
+    provenance = (_ORDERS if source.is_topics else _OLIST).format(until=until)
     try:
-        return train(cases, midnight(until), _PROVENANCE.format(until=until), effort, tell)
+        return train(cases, source.midnight(until), provenance, effort, tell)
     except TooLittle as error:
-        leave(str(error), EXIT_USAGE)
+        _leave(str(error), source)
+
+
+def _of_lapses(
+    source: Source, until: date | None, horizon_days: int, tell: Callable[[str], None]
+) -> Scorecard:
+    purchases = source.purchases(tell)
+    try:
+        card = lapse.trained(purchases, until, horizon_days, tell)
+    except TooFewPurchases as error:
+        _leave(f"{source.bought}: {error}" if source.bought else str(error), source)
+    if not source.is_topics:
+        return card
+    return card.model_copy(update={"provenance": f"{_TOPICS}. {card.provenance}"})
+
+
+def _leave(why: str, source: Source) -> NoReturn:
+    leave(f"{why}; {RETENTION}" if source.is_topics else why, EXIT_USAGE)
 
 
 def _keep_old(out: Path, card: Scorecard) -> None:

@@ -1,26 +1,52 @@
 """Events through ingest's front door, in batches, until each one has its answer."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_base
 
 from services.contracts.envelope import BATCH
+from services.kit.exits import Unavailable
 from services.shop.timeline import Publication
 
 MAX_ITEMS = 500
 MAX_BYTES = 1024 * 1024
 PATIENCE_SECONDS = 120.0
 _LONGEST_WAIT_SECONDS = 5.0
+_LOOK_SECONDS = 5.0
 
 _BUSY = httpx.codes.SERVICE_UNAVAILABLE
 _AHEAD_OF_ITS_CLOCK = "too_far_ahead"
 
 
+class Item(Protocol):
+    """What is sent."""
+
+    @property
+    def body(self) -> bytes:
+        """A structured CloudEvent, JSON."""
+
+
+P = TypeVar("P", bound=Item)
+
+Answers = Sequence[Mapping[str, Any]]
+"""What ingest says about each item of a batch."""
+
+
 class DoorClosed(Exception):
     """Ingest gave no answer that helps; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Generic[P]):
+    """One item that ingest does not take, however often it comes."""
+
+    item: P
+    why: str
+    """Reason and faults, without a value of the event."""
 
 
 class _TryAgain(Exception):
@@ -61,9 +87,30 @@ class Door:
             DoorClosed: no answer within the patience, or a refusal nobody expected.
         """
         for batch in batches(publications):
-            self._publish_batch(batch)
+            self._settle(batch, unsettled)
 
-    def _publish_batch(self, batch: Sequence[Publication]) -> None:
+    def offer(self, batch: Sequence[P]) -> list[Refusal[P]]:
+        """Return what of one of `batches` was refused, when every item was accepted or refused.
+
+        Raises:
+            DoorClosed: no answer within the patience.
+        """
+        refused: list[Refusal[P]] = []
+
+        def judge(batch: Sequence[P], answers: Answers) -> Iterator[P]:
+            for item, answer in _paired(batch, answers):
+                if answer["status"] == "unknown":
+                    yield item
+                elif answer["status"] != "accepted":
+                    refused.append(Refusal(item, _why(answer)))
+
+        self._settle(batch, judge)
+        return refused
+
+    def _settle(
+        self, batch: Sequence[P], judge: Callable[[Sequence[P], Answers], Iterator[P]]
+    ) -> None:
+        """Send, and send again what `judge` yields, until it yields nothing."""
         waiting = list(batch)
         attempts = Retrying(
             retry=retry_if_exception_type(_TryAgain),
@@ -73,7 +120,7 @@ class Door:
         )
 
         def attempt() -> None:
-            waiting[:] = self._send(waiting)
+            waiting[:] = list(judge(waiting, self._send(waiting)))
             if waiting:
                 raise _TryAgain(f"{len(waiting)} events were not acknowledged", 0.2)
 
@@ -84,8 +131,8 @@ class Door:
                 f"ingest did not take the events within {self._patience_seconds:.0f} s: {error}"
             ) from error
 
-    def _send(self, batch: Sequence[Publication]) -> list[Publication]:
-        """Send once and return what must be sent again."""
+    def _send(self, batch: Sequence[Item]) -> Answers:
+        """Send once and return the answers."""
         body = b"[" + b",".join(item.body for item in batch) + b"]"
         try:
             response = self._client.post(
@@ -97,20 +144,32 @@ class Door:
             raise _TryAgain("it answers 503", _retry_after(response))
         if response.status_code not in (httpx.codes.ACCEPTED, httpx.codes.MULTI_STATUS):
             raise DoorClosed(f"ingest answers {response.status_code}: {response.text[:300]}")
-        return list(unsettled(batch, response.json()["results"]))
+        results: Answers = response.json()["results"]
+        return results
 
 
-def unsettled(
-    batch: Sequence[Publication], answers: Sequence[Mapping[str, Any]]
-) -> Iterator[Publication]:
+def check_open(address: str) -> None:
+    """Return if a door answers there.
+
+    Raises:
+        Unavailable: none does.
+    """
+    try:
+        httpx.get(f"{address}/livez", timeout=_LOOK_SECONDS).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unavailable(
+            f"ingest does not answer at {address} ({type(error).__name__}): start it, or name its "
+            "address with --ingest"
+        ) from error
+
+
+def unsettled(batch: Sequence[Publication], answers: Answers) -> Iterator[Publication]:
     """Yield the items to send again.
 
     Raises:
         DoorClosed: the answer does not fit the batch, or refuses what is right, or takes what is wrong.
     """
-    if len(answers) != len(batch):
-        raise DoorClosed(f"ingest answered {len(answers)} of {len(batch)} items")
-    for item, answer in zip(batch, answers, strict=True):
+    for item, answer in _paired(batch, answers):
         status = answer["status"]
         # The door reads the time from the ticks, and after an outage it takes a while to catch up.
         is_early = answer.get("reason") == _AHEAD_OF_ITS_CLOCK and not item.refusable
@@ -120,9 +179,20 @@ def unsettled(
             raise DoorClosed(f"ingest {status} {item.event_id}, which was not meant: {answer}")
 
 
-def batches(publications: Sequence[Publication]) -> Iterator[list[Publication]]:
+def _paired(batch: Sequence[P], answers: Answers) -> Iterator[tuple[P, Mapping[str, Any]]]:
+    if len(answers) != len(batch):
+        raise DoorClosed(f"ingest answered {len(answers)} of {len(batch)} items")
+    return zip(batch, answers, strict=True)
+
+
+def _why(answer: Mapping[str, Any]) -> str:
+    faults = "; ".join(f"{each['pointer'] or '/'}: {each['detail']}" for each in answer["errors"])
+    return f"{answer['reason']}: {faults}"
+
+
+def batches(publications: Iterable[P]) -> Iterator[list[P]]:
     """Yield them in order, in as few requests as ingest's limits allow."""
-    batch: list[Publication] = []
+    batch: list[P] = []
     size = 0
     for item in publications:
         weight = len(item.body) + 1

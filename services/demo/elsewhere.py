@@ -11,11 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, TextIO
 
-import httpx
-
 from services.contracts.topics import TICKS, TOPICS
 from services.demo.barriers import PATIENCE_SECONDS, Barriers
-from services.demo.door import Door
+from services.demo.door import Door, check_open
 from services.demo.mail_sink import MailSink
 from services.demo.replay import Replayer
 from services.demo.steps import next_tick
@@ -25,8 +23,6 @@ from services.kit.kafka_clients import end_offsets, open_consumer
 from services.shop.shop import Shop
 from services.shop.timeline import Batch, Mail, Publication
 from services.shop.truth import Truth, line
-
-_LOOK_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -148,13 +144,7 @@ class Deployment:
                 f"time has already begun on {ticks}: a shop needs a deployment that had no tick "
                 "yet (another CARE_TOPIC_PREFIX and database, CARE_CLOCK=ticks)"
             )
-        try:
-            httpx.get(f"{self.ingest}/livez", timeout=_LOOK_SECONDS).raise_for_status()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(
-                f"ingest does not answer at {self.ingest} ({type(error).__name__}): start it, or "
-                "name its address with --ingest"
-            ) from error
+        check_open(self.ingest)
 
 
 def play_into(deployment: Deployment, world: Observed, step: timedelta) -> int:

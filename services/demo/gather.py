@@ -1,11 +1,9 @@
 """Collects the evidence for the report: topics, ledger, the door's metrics.  No arithmetic here."""
 
-from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import httpx
 import psycopg
-from kafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.contracts import topics
@@ -13,13 +11,12 @@ from services.contracts.envelope import BARRIER, Event
 from services.contracts.events import Unreadable
 from services.contracts.metric_names import INGEST_EVENTS, INGEST_REJECTED
 from services.contracts.stream import Account
-from services.contracts.topics import OUTSIDE, PERSONAL, Topic
+from services.contracts.topics import OUTSIDE, PERSONAL
 from services.demo.report import Evidence
 from services.demo.tally import Tally
-from services.kit.clock import monotonic
 from services.kit.dead_letters import read_header
-from services.kit.kafka_clients import begin_offsets, end_offsets, open_consumer
 from services.kit.records import read_event
+from services.kit.topic_reader import TopicReader
 
 _FACT_TOPICS = (
     topics.PURCHASES,
@@ -28,8 +25,6 @@ _FACT_TOPICS = (
     topics.PROBLEMS,
     topics.OUTREACH,
 )
-_PATIENCE_SECONDS = 120.0
-"""Without a single record."""
 
 SENT_AGAIN = frozenset({"overloaded", "no_time_yet", "too_slow"})
 """Reasons of ingest that turn a whole request away for now; the publisher comes back with it."""
@@ -39,54 +34,6 @@ _PROFILE_POSITIONS = (
     "SELECT topic, partition, next_offset, applied, duplicate, late, dead_lettered"
     " FROM source_positions WHERE topic = ANY(%s)"
 )
-
-
-class Incomplete(Exception):
-    """A topic could not be read to its end."""
-
-
-class TopicReader:
-    """Reads whole topics of one deployment, committed records only."""
-
-    def __init__(self, bootstrap: str, *, prefix: str, partitions: int) -> None:
-        self._consumer = open_consumer(bootstrap, fetch_max_wait_ms=100)
-        self._prefix = prefix
-        self._partitions = partitions
-
-    def close(self) -> None:
-        """Close the consumer."""
-        self._consumer.close()
-
-    def records(self, wanted: Iterable[Topic]) -> Iterator[tuple[Topic, Any]]:
-        """Yield every record that lies on these topics now, with its topic.
-
-        Raises:
-            Incomplete: the broker stopped answering on the way.
-        """
-        by_name = topics.physical_names(wanted, self._prefix)
-        places = [TopicPartition(name, p) for name in by_name for p in range(self._partitions)]
-        self._consumer.assign(places)
-        self._consumer.seek_to_beginning()
-        found = end_offsets(self._consumer, by_name, self._partitions)
-        ends = {place: found[place.topic][place.partition] for place in places}
-        deadline = monotonic() + _PATIENCE_SECONDS
-        while any(self._consumer.position(place) < ends[place] for place in places):
-            batch = self._consumer.poll(timeout_ms=200, max_records=5000)
-            if batch:
-                deadline = monotonic() + _PATIENCE_SECONDS
-            for place, records in batch.items():
-                for record in records:
-                    if record.offset < ends[place]:
-                        yield by_name[place.topic], record
-            if monotonic() > deadline:
-                raise Incomplete(f"the topics {', '.join(by_name)} could not be read to their end")
-
-    def lengths(self, wanted: Sequence[Topic]) -> dict[str, int]:
-        """Return logical topic → records on it; only right where no transactions write."""
-        by_name = topics.physical_names(wanted, self._prefix)
-        begins = begin_offsets(self._consumer, by_name, self._partitions)
-        ends = end_offsets(self._consumer, by_name, self._partitions)
-        return {topic.name: sum(ends[n]) - sum(begins[n]) for n, topic in by_name.items()}
 
 
 def facts(reader: TopicReader) -> tuple[Event[Any], ...]:

@@ -18,6 +18,7 @@ from services.demo.stage import Cast, Say, Stage, standing
 from services.demo.steps import check_step
 from services.demo.tally import tally
 from services.kit.clock import monotonic
+from services.kit.topic_reader import TopicReader
 from services.recorded.olist import read_orders
 from services.shop.parameters import ShopParameters
 from services.shop.shop import open_shop
@@ -185,7 +186,7 @@ def report_on(
     world: World, stage: Stage, options: Options, ticks: int, elapsed: Callable[[], float]
 ) -> Report:
     """Return the report, made of what lies on the topics, in the ledger and in the mail sink."""
-    reader = gather.TopicReader(
+    reader = TopicReader(
         stage.kafka_bootstrap, prefix=stage.topic_prefix, partitions=stage.partitions
     )
     try:

@@ -10,9 +10,10 @@ from click.testing import CliRunner
 
 from services.cli.simulate_shop import simulate_shop
 from services.contracts.outreach import OutreachSent
-from services.demo.gather import TopicReader, facts
+from services.demo.gather import facts
 from services.demo.stage import Cast, Stage, standing
 from services.kit.exits import Unavailable
+from services.kit.topic_reader import TopicReader
 from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
 
 pytestmark = pytest.mark.connected

@@ -12,9 +12,10 @@ from services.contracts.envelope import BARRIER, STRUCTURED
 from services.contracts.stream import Barrier, Tick
 from services.contracts.topics import Topic
 from services.demo.barriers import Barriers, NoEcho
-from services.demo.gather import TopicReader, facts
+from services.demo.gather import facts
 from services.kit.kafka_admin import apply_topics
 from services.kit.kafka_clients import open_consumer, open_producer
+from services.kit.topic_reader import TopicReader
 from services.shop.timeline import Poison
 from tests.factories import placed
 

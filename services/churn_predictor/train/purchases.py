@@ -1,16 +1,25 @@
-"""Who bought when and for how much, from a CSV file; what cannot be read is refused with its line."""
+"""Who bought when and for how much, from a CSV file or from events.
+
+Of a file, what cannot be read is refused with its line.
+"""
 
 import csv
 import gzip
 import hashlib
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
+from services.churn_predictor.expectations.rhythm import purchases
+from services.churn_predictor.facts import Facts
+from services.churn_predictor.learning import learn
 from services.churn_predictor.rhythm import Purchase
+from services.contracts.envelope import Event
+from services.contracts.purchases import OrderCancelled, OrderPlaced
 
 COLUMNS = ("customer", "date", "amount")
 _GZIP = b"\x1f\x8b"
@@ -32,7 +41,7 @@ class Purchases:
     """Rising in time."""
     rows: int
     returns: int
-    """Rows whose amount is not above 0: they are no purchases."""
+    """Rows whose amount is not above 0, or orders that were cancelled: they are no purchases."""
 
     def before(self, until: datetime) -> "Purchases":
         """Return what had been bought before this instant.
@@ -96,6 +105,29 @@ def read_purchases(path: Path) -> Purchases:
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise UnreadablePurchases(f"{path}: {error}") from error
     return _purchases(path, text)
+
+
+def purchases_in(events: Iterable[Event[Any]]) -> Purchases:
+    """Return the orders that were placed and not cancelled, as the stream counts them.
+
+    The order of the events does not matter.
+
+    Raises:
+        NothingBought: there is none.
+    """
+    customers: dict[str, Facts] = {}
+    for event in events:
+        if isinstance(event.data, OrderPlaced | OrderCancelled):
+            learn(customers.setdefault(event.partitionkey, Facts()), event)
+    placed = sum(
+        order.basket is not None for facts in customers.values() for order in facts.orders.values()
+    )
+    # By name: fits and draws go through the customers in this order.
+    found = {name: sorted(purchases(facts)) for name, facts in sorted(customers.items())}
+    kept = {name: bought for name, bought in found.items() if bought}
+    if not kept:
+        raise NothingBought("nothing was bought, or all of it was cancelled")
+    return Purchases(by_customer=kept, rows=placed, returns=placed - sum(map(len, kept.values())))
 
 
 def _purchases(path: Path, text: str) -> Purchases:

@@ -69,7 +69,7 @@ def test_figures_are_told_in_words(bought: Path, model: Path) -> None:
         (("--from", UNTIL - timedelta(days=1)), "was fitted on what was known on"),
         (("--from", UNTIL + timedelta(days=20)), "but the purchases end on"),
         (("--from", UNTIL, "--until", UNTIL), "but the purchases end on"),
-        (("--from", UNTIL, "--olist", "folder"), "name one of --olist and --purchases"),
+        (("--from", UNTIL, "--olist", "folder"), "name one of --olist, --purchases and --topics"),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_line(
@@ -97,7 +97,7 @@ def test_what_cannot_be_learned_from_is_one_line_and_no_file(tmp_path: Path, bou
     for words, complaint in (
         (("--purchases", broken), "line 2: no date: 'yesterday'"),
         (("--purchases", bought, "--until", FIRST + timedelta(days=60)), "no cut-off"),
-        ((), "name one of --olist and --purchases"),
+        ((), "name one of --olist, --purchases and --topics"),
         (("--olist", tmp_path), "--olist needs --until"),
     ):
         shown = run("train", *words, "--out", out)

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from services.demo import door as subject
-from services.demo.door import Door, DoorClosed, batches
+from services.demo.door import Door, DoorClosed, batches, check_open
+from services.kit.exits import Unavailable
 from services.shop.timeline import Publication
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -110,6 +111,25 @@ def test_a_spoiled_event_that_is_taken_stops_the_demo() -> None:
         publishing([item(1, refusable=True)], [takes_all])
 
 
+def test_an_offer_tells_what_was_refused_and_repeats_only_what_has_no_known_outcome() -> None:
+    fault = {"pointer": "", "code": "x", "detail": "wrong"}
+    first = [{"status": s, "reason": "invalid", "errors": [fault]} for s in ("rejected", "unknown")]
+    asked: list[list[str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        events = json.loads(request.content)
+        asked.append([event["id"] for event in events])
+        return (
+            httpx.Response(207, json={"results": first}) if len(asked) == 1 else takes_all(events)
+        )
+
+    door = Door("http://ingest", transport=httpx.MockTransport(answer))
+    refused = door.offer([item(1), item(2)])
+
+    assert [(each.item.event_id, each.why) for each in refused] == [("e1", "invalid: /: wrong")]
+    assert asked == [["e1", "e2"], ["e2"]]
+
+
 def test_an_answer_for_another_number_of_items_stops_the_demo() -> None:
     def short(_: list[dict[str, Any]]) -> httpx.Response:
         return httpx.Response(202, json=results("accepted"))
@@ -145,3 +165,9 @@ def test_large_events_make_small_batches() -> None:
     for batch in cut:
         assert len(b",".join(p.body for p in batch)) + 2 <= subject.MAX_BYTES
     assert len(cut) == 3
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "no address"])
+def test_a_door_that_is_not_there_is_told_with_what_to_do(address: str) -> None:
+    with pytest.raises(Unavailable, match=f"ingest does not answer at {address} .*--ingest"):
+        check_open(address)

@@ -1,4 +1,4 @@
-"""Purchases are read from CSV files, and what cannot be read is refused with its line."""
+"""Purchases are read from CSV files, refused with their line, or told by events."""
 
 import gzip
 from datetime import UTC, datetime
@@ -12,8 +12,10 @@ from services.churn_predictor.train.purchases import (
     Purchases,
     UnreadablePurchases,
     midnight,
+    purchases_in,
     read_purchases,
 )
+from tests.factories import DAY, START, cancelled, placed, promised
 
 HEADER = "customer,date,amount\n"
 
@@ -115,3 +117,32 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     for name in ("image", "half", "missing"):
         with pytest.raises(UnreadablePurchases, match=name):
             read_purchases(tmp_path / name)
+
+
+def test_events_tell_the_orders_that_were_placed_and_not_cancelled() -> None:
+    told = [
+        cancelled("o-3", customer="c-2", at=START + 2 * DAY),
+        placed("o-2", lines=2, customer="c-2", at=START + DAY),
+        placed("o-1", customer="c-2", at=START),
+        placed("o-3", customer="c-2", at=START),
+        placed("o-4", customer="c-3", at=START),
+        cancelled("o-4", customer="c-3", at=START + DAY),
+        promised(customer="c-4", at=START),
+        placed("o-5", customer="c-1", at=START + DAY),
+    ]
+
+    found = purchases_in(told)
+
+    assert found.by_customer == {
+        "c-1": [Purchase(START + DAY, 1000.0)],
+        "c-2": [Purchase(START, 1000.0), Purchase(START + DAY, 2000.0)],
+    }
+    assert list(found.by_customer) == ["c-1", "c-2"]
+    assert (found.rows, found.returns) == (5, 2)
+    assert purchases_in(reversed(told)) == found
+
+
+def test_events_without_a_purchase_are_nothing_bought() -> None:
+    for told in ([], [promised()], [placed(), cancelled(at=START + DAY)]):
+        with pytest.raises(NothingBought):
+            purchases_in(told)
