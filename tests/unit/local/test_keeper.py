@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,9 +40,13 @@ def start(folder: Path, *command: str) -> Program:
 
 
 def wait_until_gone(pid: int) -> None:
+    wait_until(lambda: not is_there(pid), f"process {pid} is still there")
+
+
+def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + 5
-    while is_there(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still there"
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
         time.sleep(0.02)
 
 
@@ -59,6 +64,8 @@ def test_its_environment_is_on_no_command_line(tmp_path: Path) -> None:
     kept_by = process.parent()
 
     assert kept_by is not None
+    # Between fork and exec it still looks like its keeper.
+    wait_until(lambda: process.name() == "sleep", "it has not begun")
     assert process.environ()["SECRET"] == "hunter2"
     assert not any("hunter2" in word for p in (process, kept_by) for word in p.cmdline())
     program.stop()

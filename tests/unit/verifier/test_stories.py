@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.contracts.deliveries import ShipmentPromised
 from services.contracts.envelope import Event
-from services.contracts.problems import Band, ProblemKind
+from services.contracts.problems import Actor, Band, ProblemKind
 from services.verifier.lives import Lives
 from services.verifier.promises import Course, Teller, World
 from services.verifier.scores import Score, Scores
@@ -50,7 +50,7 @@ def every_tick(life: Lives, world: World, model: Model) -> dict[Name, Course]:
             fresh = Teller(CUSTOMER, subject, kind, world, model[CUSTOMER, subject])
             teller = tellers.setdefault(name, fresh)
             teller._watch = watch
-            teller._actor = teller._actor if watch is None else watch.actor
+            teller._actor = Actor.NOBODY if watch is None else watch.actor
             teller._look(index)
     return {name: teller.course for name, teller in tellers.items() if teller.course != Course()}
 
