@@ -64,8 +64,8 @@ def test_its_environment_is_on_no_command_line(tmp_path: Path) -> None:
     kept_by = process.parent()
 
     assert kept_by is not None
-    # Between fork and exec it still looks like its keeper.
-    wait_until(lambda: process.name() == "sleep", "it has not begun")
+    # In the middle of exec it has neither arguments nor environment.
+    wait_until(lambda: process.cmdline() == ["sleep", "60"], "it has not begun")
     assert process.environ()["SECRET"] == "hunter2"
     assert not any("hunter2" in word for p in (process, kept_by) for word in p.cmdline())
     program.stop()
