@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import faust
-from pydantic import ValidationError
 
 from services.churn_predictor.exchange import Owners
 from services.churn_predictor.features import FROM_HISTORIES
@@ -21,7 +20,7 @@ from services.churn_predictor.vault import Deployment, TopicIds, Vault
 from services.churn_predictor.worker import GROUP, SOURCES, Worker
 from services.contracts import topics as t
 from services.contracts.problems import RiskKind
-from services.contracts.tolerances import Tolerances
+from services.contracts.tolerances import Tolerances, UnusableTolerances, read_tolerances
 from services.kit import address_file
 from services.kit.clock import Clock, SystemClock
 from services.kit.exits import Unavailable
@@ -77,11 +76,9 @@ def _tolerances(path: Path | None) -> Tolerances:
     if path is None:
         return Tolerances()
     try:
-        return Tolerances.model_validate_json(_content(path, "TOLERANCES"))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise Unavailable(f"{path} holds no tolerances: {place}: {first['msg']}") from None
+        return read_tolerances(_content(path, "TOLERANCES"))
+    except UnusableTolerances as error:
+        raise Unavailable(f"{path} holds no tolerances: {error}") from None
 
 
 def _content(path: Path, setting: str) -> bytes:

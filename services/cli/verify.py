@@ -1,12 +1,9 @@
 """`care verify`: everything recomputed from the topics, and what differs."""
 
-from pathlib import Path
-
 import click
-from pydantic import ValidationError
 
 from services.cli import options
-from services.contracts.events import faults
+from services.cli.tolerances import tolerances as tolerances_option
 from services.contracts.tolerances import Tolerances
 from services.kit.exits import Unavailable
 from services.kit.settings import ClockSource
@@ -15,26 +12,6 @@ from services.verifier.verify import verify as judge
 
 EXIT_FOUND = 1
 _SHOWN = 5
-
-
-class TolerancesFile(click.ParamType):
-    """A JSON file of tolerances, as the predictor reads it."""
-
-    name = "file"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Tolerances:
-        """Return what the file says; a usage error, with every fault, where it says none."""
-        if isinstance(value, Tolerances):
-            return value
-        try:
-            return Tolerances.model_validate_json(Path(str(value)).read_bytes())
-        except OSError as error:
-            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
-        except ValidationError as error:
-            wrong = "; ".join(f"{f.pointer or '/'}: {f.detail}" for f in faults(error))
-            self.fail(f"{value} holds no tolerances: {wrong}", param, ctx)
 
 
 @click.command()
@@ -50,12 +27,7 @@ class TolerancesFile(click.ParamType):
     show_envvar=True,
     help="As the services have it; with `ticks` everything is checked to the tick.",
 )
-@click.option(
-    "--tolerances",
-    type=TolerancesFile(),
-    metavar="FILE",
-    help="JSON of what the deployment tolerates; without it the defaults.",
-)
+@tolerances_option
 @click.option(
     "--show",
     type=click.IntRange(min=0),
