@@ -22,6 +22,7 @@ from services.churn_predictor.train.lapse_fitting import (
 )
 from services.churn_predictor.train.origins import BETWEEN_ORIGINS, Example, examples, origins
 from services.churn_predictor.train.purchases import NothingBought, Purchases, midnight
+from services.churn_predictor.train.version import versioned
 from services.contracts.problems import DecisionPoint, RiskKind
 
 HORIZON_DAYS = 56
@@ -64,7 +65,8 @@ def train_lapse(
     tell("fitting")
     card = _with_bands(_fitted(purchases, judged, end, horizon), purchases, end)
     tell("fitting again, with the last horizon held out")
-    return card.model_copy(update={"metrics": _metrics(purchases, judged, end, horizon)})
+    card = card.model_copy(update={"metrics": _metrics(purchases, judged, end, horizon)})
+    return versioned(card, end.date())
 
 
 def _fitted(
@@ -78,7 +80,7 @@ def _fitted(
     return Scorecard(
         format=1,
         name="lapse-risk",
-        version=_version(end, lapse, expected),
+        version="unversioned",
         kind=RiskKind.LAPSE,
         provenance=_provenance(seen, known),
         span=Span.model_validate({"from": seen.first.date(), "until": end.date()}),
@@ -113,11 +115,6 @@ def _experience(judged: Scorecard) -> Sheet:
     sheet = judged.points[DecisionPoint.SILENCE]
     tables = tuple(table for table in sheet.tables if table.feature in EXPERIENCE_FEATURES)
     return sheet.model_copy(update={"tables": tables})
-
-
-def _version(end: datetime, lapse: Sheet, expected: Sheet) -> str:
-    content = sha256((lapse.model_dump_json() + expected.model_dump_json()).encode())
-    return f"{end.date()}-{content.hexdigest()[:8]}"
 
 
 def _metrics(

@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from hashlib import sha256
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -22,6 +21,7 @@ from services.churn_predictor.train.fitting import Effort, fit
 from services.churn_predictor.train.measures import by, threshold_for, useful_scores
 from services.churn_predictor.train.replay import Case
 from services.churn_predictor.train.samples import Sample, answered_before, cases_digest, sample
+from services.churn_predictor.train.version import versioned
 from services.contracts.problems import DecisionPoint, RiskKind
 
 RISING = frozenset(
@@ -79,7 +79,7 @@ def train(
     body = {
         "format": 1,
         "name": "complaint-risk",
-        "version": _version(until, points),
+        "version": "unversioned",
         "kind": RiskKind.COMPLAINT,
         "provenance": provenance,
         "span": Span.model_validate({"from": known[0].bought_at.date(), "until": until.date()}),
@@ -89,12 +89,7 @@ def train(
         "bands": Bands(elevated=0.3, high=0.6),
         "points": points,
     }
-    return with_bands(Scorecard.model_validate(body), cases, until)
-
-
-def _version(until: datetime, points: dict[DecisionPoint, Sheet]) -> str:
-    content = json.dumps({point: sheet.model_dump() for point, sheet in points.items()})
-    return f"{until:%Y-%m-%d}-{sha256(content.encode()).hexdigest()[:8]}"
+    return versioned(with_bands(Scorecard.model_validate(body), cases, until), until.date())
 
 
 def _sheet(given: Sample, effort: Effort) -> tuple[Sheet, dict[str, float]]:
