@@ -1,7 +1,7 @@
 """`care evaluate`: how good a model's scores would have been on records."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,14 @@ from rich.console import Console
 
 from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
 from services.churn_predictor.train.measures import by, evaluation, judge
+from services.churn_predictor.train.replay import Case
+from services.churn_predictor.train.unseen import SeenBefore, check_unseen
 from services.cli import lapse, options
 from services.cli.progress import telling
 from services.cli.records import Day, midnight, olist, read_cases
+from services.cli.tolerances import tolerances as tolerances_option
 from services.contracts.problems import RiskKind
+from services.contracts.tolerances import Tolerances
 from services.kit.exits import EXIT_USAGE, leave
 
 
@@ -29,7 +33,9 @@ from services.kit.exits import EXIT_USAGE, leave
         "\n\n"
         "With --purchases everybody who had bought before --from is scored for lapse risk, and held "
         "against the model's horizon. Beside it stand the number of purchases, recency, and the "
-        "pace carried forward."
+        "pace carried forward.\n\n"
+        "A model is judged on what it has not seen: --from cannot lie before the day up to which it "
+        "was fitted."
     ),
     epilog=(
         "\b\nExamples:\n"
@@ -51,6 +57,7 @@ from services.kit.exits import EXIT_USAGE, leave
     help="Orders bought on this day or later; of purchases, the cut-off.",
 )  # fmt: skip
 @click.option("--until", type=Day(), default=None, help="Bought before this day.")
+@tolerances_option
 @options.as_json
 def evaluate(
     *,
@@ -59,26 +66,34 @@ def evaluate(
     model: Path,
     start: date,
     until: date | None,
+    tolerances: Tolerances | None,
     as_json: bool,
 ) -> None:
     """Evaluate and print the figures."""
     lapse.one_of(folder, bought)
-    card = _card(model.expanduser(), RiskKind.COMPLAINT if bought is None else RiskKind.LAPSE)
+    kind = RiskKind.COMPLAINT if bought is None else RiskKind.LAPSE
+    options.refuse_others(kind, {"--tolerances": (RiskKind.COMPLAINT, tolerances)})
+    card = _card(model.expanduser(), kind, start)
     with telling(Console(stderr=True)) as tell:
         if bought is not None:
             figures, in_words = lapse.evaluated(card, bought, start, until, tell), lapse.in_words
         else:
             assert folder is not None
-            figures, in_words = _of_complaints(card, folder, start, until, tell), _in_words
+            cases = read_cases(folder, tell, tolerances)
+            figures, in_words = _of_complaints(card, cases, start, until, tell), _in_words
     click.echo(json.dumps(figures, indent=2) if as_json else in_words(figures))
 
 
 def _of_complaints(
-    card: Scorecard, folder: Path, start: date, until: date | None, tell: Callable[[str], None]
+    card: Scorecard,
+    cases: Sequence[Case],
+    start: date,
+    until: date | None,
+    tell: Callable[[str], None],
 ) -> Mapping[str, Any]:
     chosen = [
         case
-        for case in read_cases(folder, tell)
+        for case in cases
         if midnight(start) <= case.bought_at and (until is None or case.bought_at < midnight(until))
     ]
     tell(f"scoring {len(chosen):,} orders")
@@ -88,13 +103,16 @@ def _of_complaints(
         leave(str(error), EXIT_USAGE)
 
 
-def _card(path: Path, kind: RiskKind) -> Scorecard:
+def _card(path: Path, kind: RiskKind, start: date) -> Scorecard:
     try:
         card = read_scorecard(path.read_bytes())
+        check_unseen(card, start)
     except OSError as error:
         leave(f"cannot read {path}: {error.strerror}", EXIT_USAGE)
     except UnusableModel as error:
         leave(f"{path} is no model: {error}", EXIT_USAGE)
+    except SeenBefore as error:
+        leave(str(error), EXIT_USAGE)
     if card.kind is not kind:
         leave(f"{path} is a model of {card.kind} risk, not of {kind} risk", EXIT_USAGE)
     return card

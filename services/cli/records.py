@@ -43,11 +43,15 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), SAO_PAULO)
 
 
-def read_cases(folder: Path, tell: Callable[[str], None]) -> Sequence[Case]:
+def read_cases(
+    folder: Path, tell: Callable[[str], None], tolerances: Tolerances | None = None
+) -> Sequence[Case]:
     """Return a case for every recorded order; leaves with one line where the files are unusable."""
     try:
         orders = read_orders(folder.expanduser(), in_full=True)
     except UnusableFiles as error:
         leave(str(error), EXIT_USAGE)
     tell(f"{len(orders):,} orders read; replaying them")
-    return replay((event for order in orders for event in told_about(order)), Tolerances())
+    return replay(
+        (event for order in orders for event in told_about(order)), tolerances or Tolerances()
+    )

@@ -1,7 +1,6 @@
 """`care train`: a model fitted to records and written to a file: of complaint or of lapse risk."""
 
 import json
-import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -9,12 +8,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
+from services.churn_predictor.scoring import Scorecard
 from services.churn_predictor.train.fitting import Effort
+from services.churn_predictor.train.lapse import HORIZON_DAYS
 from services.churn_predictor.train.training import TooLittle, to_text, train
 from services.cli import lapse, options
+from services.cli.model_file import replace_model
 from services.cli.progress import telling
 from services.cli.records import Day, midnight, olist, read_cases
+from services.cli.tolerances import tolerances as tolerances_option
+from services.contracts.problems import RiskKind
+from services.contracts.tolerances import Tolerances
 from services.kit.exits import EXIT_USAGE, leave
 
 _PROVENANCE = (
@@ -32,8 +36,9 @@ _PROVENANCE = (
         "is fitted at each decision point to the orders that were bought and answered before "
         "--until. From purchases, what was known of each customer at cut-offs in the past is held "
         "against what they bought in the --horizon after it; nothing from --until on is looked at. "
-        "The file is what CARE_CHURN_PREDICTOR_MODEL names; a model that was there "
-        "before is kept beside it, under its version."
+        "CARE_CHURN_PREDICTOR_MODEL names a file of complaint risk, CARE_CHURN_PREDICTOR_LAPSE_MODEL "
+        "one of lapse risk. A model that was there before is kept beside it, under its version and "
+        "digest."
     ),
     epilog=(
         "\b\nExamples:\n"
@@ -51,13 +56,14 @@ _PROVENANCE = (
     help="Bought, and with --olist answered, before this day; needed with --olist.",
 )  # fmt: skip
 @lapse.horizon
+@tolerances_option
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
     help="Where the model goes.",
 )  # fmt: skip
 @click.option(
-    "--rounds", type=click.IntRange(1), default=Effort().max_rounds, show_default=True,
-    help="At most so many of boosting; few are quick, and worse.",
+    "--rounds", type=click.IntRange(1), default=None, show_default=str(Effort().max_rounds),
+    help="With --olist: at most so many of boosting; few are quick, and worse.",
 )  # fmt: skip
 @options.as_json
 def train_command(
@@ -65,53 +71,49 @@ def train_command(
     folder: Path | None,
     bought: Path | None,
     until: date | None,
-    horizon_days: int,
+    horizon_days: int | None,
+    tolerances: Tolerances | None,
     out: Path,
-    rounds: int,
+    rounds: int | None,
     as_json: bool,
 ) -> None:
     """Train, write the file, print what it holds."""
     lapse.one_of(folder, bought)
+    kind = RiskKind.COMPLAINT if bought is None else RiskKind.LAPSE
+    options.refuse_others(
+        kind,
+        {
+            "--horizon": (RiskKind.LAPSE, horizon_days),
+            "--rounds": (RiskKind.COMPLAINT, rounds),
+            "--tolerances": (RiskKind.COMPLAINT, tolerances),
+        },
+    )
     with telling(Console(stderr=True)) as tell:
         if bought is not None:
-            card = lapse.trained(bought, until, horizon_days, tell)
+            card = lapse.trained(bought, until, horizon_days or HORIZON_DAYS, tell)
         else:
             assert folder is not None
-            card = _of_complaints(folder, until, Effort(max_rounds=rounds), tell)
-    _keep_old(out, card)
-    _write(out, to_text(card))
+            effort = Effort(max_rounds=rounds or Effort().max_rounds)
+            card = _of_complaints(folder, until, effort, tolerances, tell)
+    replace_model(out, to_text(card))
     summary = {"model": str(out), "version": card.version, **card.metrics}
     click.echo(json.dumps(summary, indent=2) if as_json else _in_words(summary))
 
 
 def _of_complaints(
-    folder: Path, until: date | None, effort: Effort, tell: Callable[[str], None]
+    folder: Path,
+    until: date | None,
+    effort: Effort,
+    tolerances: Tolerances | None,
+    tell: Callable[[str], None],
 ) -> Scorecard:
     if until is None:
         raise click.UsageError("--olist needs --until")
-    cases = read_cases(folder, tell)
+    cases = read_cases(folder, tell, tolerances)
     try:
         return train(cases, midnight(until), _PROVENANCE.format(until=until), effort, tell)
     except TooLittle as error:
         leave(str(error), EXIT_USAGE)
-
-
-def _keep_old(out: Path, card: Scorecard) -> None:
-    """Keep a model that would be overwritten: what was decided with it can be made again."""
-    try:
-        old = read_scorecard(out.read_bytes())
-    except (FileNotFoundError, UnusableModel):
-        return
-    if old.version != card.version:
-        out.replace(out.with_name(f"{out.stem}.{old.version}{out.suffix}"))
-
-
-def _write(out: Path, text: str) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # Whoever reads the file meanwhile finds the old one or the new one, never a part.
-    written = out.with_name(f".{out.name}.{os.getpid()}")
-    written.write_text(text, encoding="utf-8")
-    written.replace(out)
 
 
 def _in_words(summary: dict[str, object]) -> str:

@@ -12,10 +12,11 @@ from services.churn_predictor.experience import Experience
 from services.churn_predictor.rhythm import EXPERIENCE_FEATURES, Purchase, features
 from services.churn_predictor.scoring import Scorecard, expect, read_scorecard, score
 from services.churn_predictor.train.lapse import FEWEST_CUSTOMERS, TooFewPurchases, train_lapse
-from services.churn_predictor.train.lapse_evaluation import SeenBefore, TooShort, evaluate_lapse
+from services.churn_predictor.train.lapse_evaluation import TooShort, evaluate_lapse
 from services.churn_predictor.train.origins import WARM_UP, examples, origins
 from services.churn_predictor.train.purchases import Purchases
 from services.churn_predictor.train.training import to_text
+from services.churn_predictor.train.unseen import SeenBefore
 from services.contracts.problems import Band, DecisionPoint
 from tests.factories import DAY, START
 from tests.unit.churn_predictor.stream import CARD
