@@ -164,6 +164,7 @@ def run(settings: Settings) -> None:
     clock = SystemClock() if settings.clock is ClockSource.SYSTEM else None
     with ExitStack() as stack:
         telemetry = Telemetry(is_ticking=clock is not None)
+        _show_models(rules, telemetry)
         stack.enter_context(_health(settings, telemetry))
         vault = open_vault(settings, rules)
         suspects = Suspects(own_folder(settings) / "notes")
@@ -183,6 +184,18 @@ def run(settings: Settings) -> None:
         host = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False)
         host.spinner = None  # it would write control characters into the log
         host.execute_from_commandline()
+
+
+def _show_models(rules: Rules, telemetry: Telemetry) -> None:
+    telemetry.scores_with(rules)
+    for model in rules.models:
+        _log.info(
+            "model_loaded",
+            kind=model.card.kind,
+            name=model.card.name,
+            version=model.card.version,
+            digest=model.digest,
+        )
 
 
 @contextmanager

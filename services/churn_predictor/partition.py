@@ -47,6 +47,8 @@ class Output:
     content_type: str | None = None
     partition: int | None = None
     """None: the one that says it."""
+    assessment: RiskAssessed | None = None
+    """What it says, where it is an assessment: a customer's latest, kept elsewhere, is none anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,9 +381,10 @@ def _published(customer_id: str, said: Sequence[Event[Any]]) -> Iterator[Output]
     key = customer_id.encode()
     latest: dict[bytes, Event[Any]] = {}
     for event in said:
-        yield Output(TOPIC_OF[type(event.data)], key, event.encode())
-        if isinstance(event.data, RiskAssessed):
-            latest[_risk_key(customer_id, event.data)] = event
+        assessment = event.data if isinstance(event.data, RiskAssessed) else None
+        yield Output(TOPIC_OF[type(event.data)], key, event.encode(), assessment=assessment)
+        if assessment is not None:
+            latest[_risk_key(customer_id, assessment)] = event
     for name, event in latest.items():
         yield Output(t.CUSTOMER_RISKS, name, event.encode())
 

@@ -4,14 +4,15 @@ One tells how likely a customer buys nothing within the horizon, the other how m
 expect.  What purchases cannot tell (experience) comes from the model that is handed in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from itertools import chain
 
 import numpy as np
 
-from services.churn_predictor.rhythm import EXPERIENCE_FEATURES
+from services.churn_predictor.features import Values
+from services.churn_predictor.rhythm import EXPERIENCE_FEATURES, features
 from services.churn_predictor.scoring import Bands, Scorecard, Sheet, Span, score
 from services.churn_predictor.train.lapse_evaluation import TooShort, evaluate_lapse
 from services.churn_predictor.train.lapse_fitting import (
@@ -20,8 +21,17 @@ from services.churn_predictor.train.lapse_fitting import (
     expected_sheet,
     lapse_sheet,
 )
-from services.churn_predictor.train.origins import BETWEEN_ORIGINS, Example, examples, origins
+from services.churn_predictor.train.origins import (
+    BETWEEN_ORIGINS,
+    MOST_ORIGINS,
+    WARM_UP,
+    Example,
+    examples,
+    origins,
+    silences,
+)
 from services.churn_predictor.train.purchases import NothingBought, Purchases, midnight
+from services.churn_predictor.train.shares import with_shares
 from services.churn_predictor.train.version import versioned
 from services.contracts.problems import DecisionPoint, RiskKind
 
@@ -74,7 +84,7 @@ def _fitted(
 ) -> Scorecard:
     seen = _known_before(purchases, end)
     known, counted = _gather(seen, end, horizon), _counted(horizon)
-    learned = lapse_sheet(known)
+    learned = with_shares(lapse_sheet(known), list(_looked_at(_drawn(seen), end)))
     lapse = learned.model_copy(update={"tables": (*learned.tables, *_experience(judged).tables)})
     expected = expected_sheet(_gather(seen, end, counted), counted, horizon)
     return Scorecard(
@@ -90,6 +100,17 @@ def _fitted(
         horizon_days=horizon.days,
         expected_purchases=expected,
     )
+
+
+def _looked_at(purchases: Purchases, end: datetime) -> Iterator[Values]:
+    """Yield what the stream would have looked at in the time of the cut-offs.
+
+    Not what was known at these: the stream asks of those alone who have fallen silent.
+    """
+    start = max(purchases.first + WARM_UP, end - MOST_ORIGINS * BETWEEN_ORIGINS)
+    for bought in purchases.by_customer.values():
+        for at in silences(bought, start, end):
+            yield features(bought, at)
 
 
 def _with_bands(card: Scorecard, purchases: Purchases, end: datetime) -> Scorecard:

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from services.churn_predictor.features import FEATURES
+from services.churn_predictor.features import FEATURES, Values
 from services.churn_predictor.scoring import (
     POINTS_OF,
     Bands,
@@ -21,6 +21,7 @@ from services.churn_predictor.train.fitting import Effort, fit
 from services.churn_predictor.train.measures import by, threshold_for, useful_scores
 from services.churn_predictor.train.replay import Case
 from services.churn_predictor.train.samples import Sample, answered_before, cases_digest, sample
+from services.churn_predictor.train.shares import with_shares
 from services.churn_predictor.train.version import versioned
 from services.contracts.problems import DecisionPoint, RiskKind
 
@@ -73,7 +74,8 @@ def train(
     metrics = {"orders": float(len(known)), "bad_share": bad / len(known)}
     points = {}
     for point in (each for each in DecisionPoint if each in POINTS_OF[RiskKind.COMPLAINT]):
-        points[point], figures = _sheet(sample(known, point, FEATURES), effort)
+        sheet, figures = _sheet(sample(known, point, FEATURES), effort)
+        points[point] = with_shares(sheet, _looked_at(cases, point, until))
         metrics |= {f"{point}.{name}": value for name, value in figures.items()}
         tell(f"{point}: {figures['rows']:,.0f} rows")
     body = {
@@ -90,6 +92,21 @@ def train(
         "points": points,
     }
     return versioned(with_bands(Scorecard.model_validate(body), cases, until), until.date())
+
+
+def _looked_at(cases: Sequence[Case], point: DecisionPoint, until: datetime) -> Sequence[Values]:
+    """Return what the stream would have looked at here: also where nobody answered, or was asked before.
+
+    The rows that are fitted are fewer.  Held against them, what is scored would seem to have moved
+    although nothing did.
+    """
+    return [
+        seen.values
+        for case in cases
+        if case.bought_at < until
+        for seen in case.snapshots
+        if seen.point is point and seen.at < until
+    ]
 
 
 def _sheet(given: Sample, effort: Effort) -> tuple[Sheet, dict[str, float]]:
