@@ -29,9 +29,14 @@ $(STAMP): requirements/dev.txt pyproject.toml deploy/setup/environment.sh
 demo: $(STAMP) ## Run the whole system on a simulated shop.  SEED=1 STEP=1h KEEP=1, or OLIST=<folder> ORDERS=3000.
 	@$(BIN)/care demo $(if $(SEED),--seed "$(SEED)") $(if $(OLIST),--olist "$(OLIST)") $(if $(ORDERS),--orders "$(ORDERS)") $(if $(STEP),--step "$(STEP)") $(if $(filter-out 0,$(KEEP)),--keep)
 
-train-olist: $(STAMP) ## Fit a model of complaint risk.  OLIST=<folder>, UNTIL=2018-09-01 OUT=build/complaint-risk.json.
+# The published files end with August 2018: what was bought in their last two months is left to judge by.
+OLIST_UNTIL = $(or $(UNTIL),2018-07-01)
+OLIST_MODEL = $(or $(OUT),build/complaint-risk.json)
+
+train-olist: $(STAMP) ## Fit a model of complaint risk.  OLIST=<folder>, UNTIL=2018-07-01 (two months are left to judge by) OUT=build/complaint-risk.json.
 	@$(if $(OLIST),,echo "say where the Olist files are: make train-olist OLIST=<folder>" >&2; exit 2)
-	@$(BIN)/care train --olist "$(OLIST)" --until "$(or $(UNTIL),2018-09-01)" --out "$(or $(OUT),build/complaint-risk.json)"
+	@$(BIN)/care train --olist "$(OLIST)" --until "$(OLIST_UNTIL)" --out "$(OLIST_MODEL)"
+	@echo "judge it by what it has not seen: $(BIN)/care evaluate --olist $(OLIST) --model $(OLIST_MODEL) --from $(OLIST_UNTIL)"
 
 test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
 	@$(BIN)/python -m pytest -m alone

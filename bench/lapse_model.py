@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from services.churn_predictor.rhythm import Purchase, features, looks
+from services.churn_predictor.rhythm import Purchase, features
 from services.churn_predictor.scoring import Scorecard, expect, read_scorecard, score
 from services.churn_predictor.train.lapse import HORIZON_DAYS, train_lapse
-from services.churn_predictor.train.origins import Example, examples
+from services.churn_predictor.train.origins import Example, examples, silences
 from services.churn_predictor.train.purchases import Purchases, midnight, read_purchases
 from services.churn_predictor.train.samples import Numbers
 from services.contracts.problems import DecisionPoint
@@ -159,7 +159,7 @@ def at_looks(card: Scorecard, purchases: Purchases, cutoff: datetime) -> str:
             _lapses(bought, at, horizon),
         )
         for bought in purchases.by_customer.values()
-        for at in _looks(bought, cutoff, purchases.end - horizon)
+        for at in silences(bought, cutoff, purchases.end - horizon)
     ]
     if len({lapsed for _, lapsed in asked}) < 2:
         return "  at looks: too few"
@@ -169,14 +169,6 @@ def at_looks(card: Scorecard, purchases: Purchases, cutoff: datetime) -> str:
         f"{(purchases.end - horizon - cutoff).days} days, lapsed {lapsed.mean():.3f}, "
         f"predicted {risk.mean():.3f}, roc-auc {roc_auc_score(lapsed, risk):.4f}"
     )
-
-
-def _looks(bought: Sequence[Purchase], start: datetime, end: datetime) -> Iterator[datetime]:
-    starts = [start, *(p.at for p in bought if start < p.at < end)]
-    for number, now in enumerate(starts):
-        renewed = starts[number + 1] if number + 1 < len(starts) else end
-        known = [purchase for purchase in bought if purchase.at <= now]
-        yield from (look for look in looks(known) if now < look < renewed)
 
 
 def _lapses(bought: Sequence[Purchase], at: datetime, horizon: timedelta) -> bool:

@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import faust
-from pydantic import ValidationError
 
 from services.churn_predictor.exchange import Owners
 from services.churn_predictor.features import FROM_HISTORIES
@@ -21,7 +20,7 @@ from services.churn_predictor.vault import Deployment, TopicIds, Vault
 from services.churn_predictor.worker import GROUP, SOURCES, Worker
 from services.contracts import topics as t
 from services.contracts.problems import RiskKind
-from services.contracts.tolerances import Tolerances
+from services.contracts.tolerances import Tolerances, UnusableTolerances, read_tolerances
 from services.kit import address_file
 from services.kit.clock import Clock, SystemClock
 from services.kit.exits import Unavailable
@@ -77,11 +76,9 @@ def _tolerances(path: Path | None) -> Tolerances:
     if path is None:
         return Tolerances()
     try:
-        return Tolerances.model_validate_json(_content(path, "TOLERANCES"))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise Unavailable(f"{path} holds no tolerances: {place}: {first['msg']}") from None
+        return read_tolerances(_content(path, "TOLERANCES"))
+    except UnusableTolerances as error:
+        raise Unavailable(f"{path} holds no tolerances: {error}") from None
 
 
 def _content(path: Path, setting: str) -> bytes:
@@ -167,6 +164,7 @@ def run(settings: Settings) -> None:
     clock = SystemClock() if settings.clock is ClockSource.SYSTEM else None
     with ExitStack() as stack:
         telemetry = Telemetry(is_ticking=clock is not None)
+        _show_models(rules, telemetry)
         stack.enter_context(_health(settings, telemetry))
         vault = open_vault(settings, rules)
         suspects = Suspects(own_folder(settings) / "notes")
@@ -186,6 +184,18 @@ def run(settings: Settings) -> None:
         host = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False)
         host.spinner = None  # it would write control characters into the log
         host.execute_from_commandline()
+
+
+def _show_models(rules: Rules, telemetry: Telemetry) -> None:
+    telemetry.scores_with(rules)
+    for model in rules.models:
+        _log.info(
+            "model_loaded",
+            kind=model.card.kind,
+            name=model.card.name,
+            version=model.card.version,
+            digest=model.digest,
+        )
 
 
 @contextmanager

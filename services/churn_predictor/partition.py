@@ -13,7 +13,6 @@ from uuid import UUID
 
 from services.churn_predictor import state as st
 from services.churn_predictor.asking import collect
-from services.churn_predictor.assess import is_latest
 from services.churn_predictor.customers import PLAN, Customers, Plan
 from services.churn_predictor.decide import Said, decide
 from services.churn_predictor.due import DueIndex, WaitIndex
@@ -21,6 +20,7 @@ from services.churn_predictor.exchange import Exchange, Owners
 from services.churn_predictor.feeds import hear, marks
 from services.churn_predictor.keyed import Values
 from services.churn_predictor.learning import learn
+from services.churn_predictor.outputs import Output, published
 from services.churn_predictor.problems import Heard, Moment
 from services.churn_predictor.records import Read, Record, read_tick
 from services.churn_predictor.rules import Rules
@@ -28,26 +28,13 @@ from services.churn_predictor.silence import Listener, Notice, Relays
 from services.churn_predictor.state import CustomerState, PartitionState, SourceState
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, JSON, Event
-from services.contracts.events import TOPIC_OF, Fault, Unreadable
-from services.contracts.problems import RiskAssessed, RiskKind
+from services.contracts.events import Fault, Unreadable
 from services.contracts.stream import Answered, Barrier, Tick
 from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
 
 LOOK_AGAIN = timedelta(hours=1)
 """How long a customer for whom a rule failed is left alone.  A restart looks at once."""
 _SOURCE_NAMES = frozenset(topic.name for topic in t.TICKED)
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One record to publish."""
-
-    topic: Topic
-    key: bytes | None
-    value: bytes
-    content_type: str | None = None
-    partition: int | None = None
-    """None: the one that says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +288,7 @@ class Partition:
             st.forget(customer, moment.now - HORIZON)
             said = self._decide(customer_id, customer, moment)
             self._plan(customer_id, customer)
-            yield from _published(customer_id, customer, said)
+            yield from published(customer_id, customer, said)
         self._touched.clear()
 
     def _decide(self, customer_id: str, customer: CustomerState, moment: Moment) -> Said:
@@ -377,22 +364,3 @@ class Partition:
 
 def _earliest(*moments: datetime | None) -> datetime | None:
     return min((at for at in moments if at is not None), default=None)
-
-
-def _published(
-    customer_id: str, customer: CustomerState, said: Sequence[Event[Any]]
-) -> Iterator[Output]:
-    key = customer_id.encode()
-    latest: dict[bytes, Event[Any]] = {}
-    for event in said:
-        yield Output(TOPIC_OF[type(event.data)], key, event.encode())
-        if isinstance(event.data, RiskAssessed) and is_latest(customer, event.data):
-            latest[_risk_key(customer_id, event.data)] = event
-    for name, event in latest.items():
-        yield Output(t.CUSTOMER_RISKS, name, event.encode())
-
-
-def _risk_key(customer_id: str, fact: RiskAssessed) -> bytes:
-    """The risk of a complaint is the customer's; a lapse, which lives longer, lies beside it."""
-    is_lapse = fact.kind is RiskKind.LAPSE
-    return (f"{customer_id}|{RiskKind.LAPSE}" if is_lapse else customer_id).encode()

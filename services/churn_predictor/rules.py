@@ -24,8 +24,12 @@ class Rules:
     tolerances: Tolerances = field(default_factory=Tolerances)
 
     @property
+    def models(self) -> tuple[Model, ...]:
+        """Every model that scores, of each kind one."""
+        return self.complaint, self.lapse
+
+    @property
     def features(self) -> frozenset[str]:
         """What the models look at, at any decision point."""
-        cards = (self.complaint.card, self.lapse.card)
-        sheets = (sheet for card in cards for sheet in card.points.values())
+        sheets = (sheet for model in self.models for sheet in model.card.points.values())
         return frozenset(table.feature for sheet in sheets for table in sheet.tables)

@@ -20,6 +20,7 @@ from services.contracts.problems import Band, Contribution, DecisionPoint, RiskK
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Part = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 
 POINTS_OF: Mapping[RiskKind, frozenset[DecisionPoint]] = {
@@ -33,6 +34,9 @@ FEATURES_OF: Mapping[RiskKind, tuple[str, ...]] = {
     RiskKind.LAPSE: rhythm.FEATURES,
 }
 """What a model of each kind may look at."""
+
+_ROUNDED_AWAY = 1e-3
+"""Shares are written with a few digits."""
 
 
 class UnusableModel(Exception):
@@ -53,6 +57,9 @@ class Table(_Frozen):
     edges: tuple[Finite, ...]
     points: tuple[Finite, ...]
     missing: Finite = 0.0
+    shares: tuple[Part, ...] | None = None
+    """Which part of what would have been scored in the model's span lay in each bin; last, of what was not
+    known.  They decide nothing: drift is told by them.  None: not fitted, or older than shares."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -60,11 +67,20 @@ class Table(_Frozen):
             raise ValueError(f"{self.feature}: one more point than edges is needed")
         if list(self.edges) != sorted(set(self.edges)):
             raise ValueError(f"{self.feature}: edges must rise")
+        if self.shares is not None:
+            if len(self.shares) != len(self.points) + 1:
+                raise ValueError(f"{self.feature}: one more share than points is needed")
+            if abs(math.fsum(self.shares) - 1) > _ROUNDED_AWAY:
+                raise ValueError(f"{self.feature}: shares must add up to 1")
         return self
 
     def lookup(self, value: float | None) -> float:
         """Return the points of this value."""
         return self.missing if value is None else self.points[bisect_left(self.edges, value)]
+
+    def bin_of(self, value: float | None) -> int:
+        """Return the number of this value's bin, from 0; that of all unknown ones is the last."""
+        return len(self.points) if value is None else bisect_left(self.edges, value)
 
 
 class Link(StrEnum):

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import product
 
 from prometheus_client import CollectorRegistry
 
+from services.churn_predictor.drift import Drift
 from services.churn_predictor.partition import Partition
+from services.churn_predictor.rules import Rules
+from services.churn_predictor.scoring import POINTS_OF
 from services.contracts import metric_names as m
+from services.contracts.problems import Band, RiskAssessed
 from services.contracts.topics import TICKED, TICKS, Topic
 from services.kit import telemetry
 from services.kit.clock import monotonic
@@ -22,6 +27,9 @@ OTHER_FEED = "other"
 _SILENT_SECONDS = 120.0
 _STUCK_SECONDS = 300.0
 """Longer than any request of the client may take."""
+
+_DIGITS = 12
+"""Of a model's digest, in a label."""
 
 _Key = tuple[int, str, str]
 
@@ -42,6 +50,10 @@ class Telemetry:
         self._keys = telemetry.gauge(m.PREDICTOR_HISTORY_KEYS, self.registry)
         self._crowded = telemetry.counter(m.PREDICTOR_CROWDED_OUT, self.registry)
         self._silent_feeds = telemetry.gauge(m.PREDICTOR_SILENT, self.registry)
+        self._models = telemetry.gauge(m.PREDICTOR_MODEL, self.registry)
+        self._assessments = telemetry.counter(m.PREDICTOR_ASSESSED, self.registry)
+        self._feature_drift = telemetry.gauge(m.PREDICTOR_DRIFT, self.registry)
+        self._drift = Drift()
         self._silent: dict[int, frozenset[str]] = {}
         self._seen: dict[_Key, int] = {}
         self._due: dict[int, int] = {}
@@ -51,6 +63,27 @@ class Telemetry:
             for outcome in _OUTCOMES:
                 self._records.labels(topic.name, outcome)
             self._missed.labels(topic.name)
+        for kind, points in POINTS_OF.items():
+            for point, band in product(points, Band):
+                self._assessments.labels(kind, point, band)
+
+    def scores_with(self, rules: Rules) -> None:
+        """Show which models are loaded, and watch what they look at for drift from now on."""
+        for model in rules.models:
+            card = model.card
+            self._models.labels(card.kind, card.name, card.version, model.digest[:_DIGITS]).set(1)
+        self._drift = Drift(model.card for model in rules.models)
+
+    def assessed(self, facts: Iterable[RiskAssessed]) -> None:
+        """Count assessments that were published: each once, so after the commit and not before."""
+        places = set()
+        for fact in facts:
+            self._assessments.labels(fact.kind, fact.decision_point, fact.band).inc()
+            self._drift.see(fact)
+            places.add((fact.kind, fact.decision_point))
+        for kind, point in places:
+            for feature, index in self._drift.at(kind, point):
+                self._feature_drift.labels(kind, point, feature).set(index)
 
     def owned(self, partitions: Iterable[Partition]) -> None:
         """Note which partitions this worker has now; what they counted before is not counted again."""

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from services.churn_predictor.feeds import HeardFeeds
-from services.churn_predictor.partition import Output, Partition, Refused
+from services.churn_predictor.outputs import Output
+from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.telemetry import Telemetry
 from services.churn_predictor.vault import Deployment, Owned, Vault
 from services.contracts import topics as t
 from services.contracts.envelope import STRUCTURED
+from services.contracts.problems import RiskAssessed
 from services.contracts.stream import Tick
 from services.contracts.topics import Topic
 from services.kit import dead_letters
@@ -151,13 +153,15 @@ class Worker:
         return partition.state.at if self._clock is None else self._clock.now()
 
     def _tick(self, owned: Owned) -> None:
-        has_ticked = False
+        has_ticked, assessed = False, list[RiskAssessed]()
         while (tick := owned.partition.ready()) is not None and self._has_heard(tick):
             before = tick.number - 1
             heard, known_at = self._heard.as_of(before), self._heard.known_at(before)
             relays = self._heard.relays(before, heard)
             for output in owned.partition.advance(tick, heard, known_at, relays=relays):
                 self._write(owned, output)
+                if output.assessment is not None:
+                    assessed.append(output.assessment)
             self._tell_failures(owned.partition)
             self._telemetry.counted(owned.partition)
             self._telemetry.ticked(tick.at, owned.partition)
@@ -165,6 +169,8 @@ class Worker:
         if has_ticked:
             # What a tick brought should be seen at once; everything else can wait for the commit timer.
             owned.commit()
+            # Only now: what is not committed was not said, and will be said again.
+            self._telemetry.assessed(assessed)
 
     def _tell_failures(self, partition: Partition) -> None:
         for failure in partition.failures:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
 from services.churn_predictor.train.measures import by, evaluation, judge
+from services.churn_predictor.train.unseen import SeenBefore, check_unseen
 from services.cli import lapse, options
 from services.cli.progress import telling
 from services.cli.records import Day
@@ -30,7 +31,9 @@ from services.kit.exits import EXIT_USAGE, leave
         "\n\n"
         "With --purchases or --topics lapse everybody who had bought before --from is scored for "
         "lapse risk, and held against the model's horizon. Beside it stand the number of purchases, "
-        "recency, and the pace carried forward."
+        "recency, and the pace carried forward.\n\n"
+        "A model is judged on what it has not seen: --from cannot lie before the day up to which it "
+        "was fitted."
     ),
     epilog=(
         "\b\nExamples:\n"
@@ -63,7 +66,8 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Evaluate and print the figures."""
-    card = _card(model.expanduser(), source.kind)
+    options.refuse_others(source.kind, {"--tolerances": (RiskKind.COMPLAINT, source.tolerances)})
+    card = _card(model.expanduser(), source.kind, start)
     with telling(Console(stderr=True)) as tell:
         if source.kind is RiskKind.LAPSE:
             purchases = source.purchases(tell)
@@ -89,13 +93,16 @@ def _of_complaints(
         leave(str(error), EXIT_USAGE)
 
 
-def _card(path: Path, kind: RiskKind) -> Scorecard:
+def _card(path: Path, kind: RiskKind, start: date) -> Scorecard:
     try:
         card = read_scorecard(path.read_bytes())
+        check_unseen(card, start)
     except OSError as error:
         leave(f"cannot read {path}: {error.strerror}", EXIT_USAGE)
     except UnusableModel as error:
         leave(f"{path} is no model: {error}", EXIT_USAGE)
+    except SeenBefore as error:
+        leave(str(error), EXIT_USAGE)
     if card.kind is not kind:
         leave(f"{path} is a model of {card.kind} risk, not of {kind} risk", EXIT_USAGE)
     return card

@@ -10,20 +10,21 @@ import click
 
 from services.churn_predictor.scoring import Scorecard, read_scorecard
 from services.churn_predictor.train.lapse import HORIZON_DAYS, train_lapse
-from services.churn_predictor.train.lapse_evaluation import SeenBefore, TooShort, evaluate_lapse
+from services.churn_predictor.train.lapse_evaluation import TooShort, evaluate_lapse
 from services.churn_predictor.train.purchases import (
     Purchases,
     UnreadablePurchases,
     read_purchases,
 )
+from services.churn_predictor.train.unseen import SeenBefore
 from services.kit.exits import EXIT_USAGE, leave
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Tell = Callable[[str], None]
 
 horizon: Decorator = click.option(
-    "--horizon", "horizon_days", type=click.IntRange(7, 365), default=HORIZON_DAYS,
-    show_default=True, metavar="DAYS",
+    "--horizon", "horizon_days", type=click.IntRange(7, 365), default=None,
+    show_default=str(HORIZON_DAYS), metavar="DAYS",
     help="Of lapse risk: nothing bought for so long is a lapse.",
 )  # fmt: skip
 

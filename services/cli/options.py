@@ -1,10 +1,11 @@
 """Options that several commands share, each with the environment variable the services read too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
+from services.contracts.problems import RiskKind
 from services.contracts.topics import DEFAULT_PARTITIONS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -37,3 +38,20 @@ prefix: Decorator = click.option(
 )
 
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def refuse_others(kind: RiskKind, given: Mapping[str, tuple[RiskKind, object]]) -> None:
+    """Refuse options that mean nothing for this kind of risk, rather than pass them over.
+
+    Args:
+        kind: What is asked about.
+        given: Option → the kind it belongs to, and its value; None: it was not named.
+
+    Raises:
+        click.UsageError: one of them was named.
+    """
+    for option, (its_kind, value) in given.items():
+        if value is not None and its_kind is not kind:
+            raise click.UsageError(
+                f"{option} is for {its_kind} risk, and this is about {kind} risk: leave it out"
+            )

@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
-from services.contracts.events import faults
-from services.contracts.tolerances import Tolerances
+from services.contracts.tolerances import Tolerances, UnusableTolerances, read_tolerances
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -25,12 +23,11 @@ class TolerancesFile(click.ParamType):
         if isinstance(value, Tolerances):
             return value
         try:
-            return Tolerances.model_validate_json(Path(str(value)).read_bytes())
+            return read_tolerances(Path(str(value)).read_bytes())
         except OSError as error:
             self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
-        except ValidationError as error:
-            wrong = "; ".join(f"{f.pointer or '/'}: {f.detail}" for f in faults(error))
-            self.fail(f"{value} holds no tolerances: {wrong}", param, ctx)
+        except UnusableTolerances as error:
+            self.fail(f"{value} holds no tolerances: {error}", param, ctx)
 
 
 tolerances: Decorator = click.option(

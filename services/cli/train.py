@@ -1,7 +1,6 @@
 """`care train`: a model fitted to records and written to a file: of complaint or of lapse risk."""
 
 import json
-import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from services.churn_predictor.scoring import Scorecard, UnusableModel, read_scorecard
+from services.churn_predictor.scoring import Scorecard
 from services.churn_predictor.train.fitting import Effort
-from services.churn_predictor.train.lapse import TooFewPurchases
+from services.churn_predictor.train.lapse import HORIZON_DAYS, TooFewPurchases
 from services.churn_predictor.train.training import TooLittle, to_text, train
 from services.cli import lapse, options
+from services.cli.model_file import replace_model
 from services.cli.on_topics import RETENTION
 from services.cli.progress import telling
 from services.cli.records import Day
@@ -42,8 +42,9 @@ _ORDERS = f"{_TOPICS}: orders that were bought and answered before {{until}}."
         "against what they bought in the --horizon after it; nothing from --until on is looked at. "
         "On topics every event counts once, and what the predictor could not read is passed over; "
         "purchases are orders that were placed and not cancelled. "
-        "The file is what CARE_CHURN_PREDICTOR_MODEL names; a model that was there "
-        "before is kept beside it, under its version."
+        "CARE_CHURN_PREDICTOR_MODEL names a file of complaint risk, CARE_CHURN_PREDICTOR_LAPSE_MODEL "
+        "one of lapse risk. A model that was there before is kept beside it, under its version and "
+        "digest."
     ),
     epilog=(
         "\b\nExamples:\n"
@@ -68,7 +69,7 @@ _ORDERS = f"{_TOPICS}: orders that were bought and answered before {{until}}."
     help="Where the model goes.",
 )  # fmt: skip
 @click.option(
-    "--rounds", type=click.IntRange(1), default=Effort().max_rounds, show_default=True,
+    "--rounds", type=click.IntRange(1), default=None, show_default=str(Effort().max_rounds),
     help="At most so many of boosting; few are quick, and worse.",
 )  # fmt: skip
 @options.as_json
@@ -76,19 +77,27 @@ def train_command(
     *,
     source: Source,
     until: date | None,
-    horizon_days: int,
+    horizon_days: int | None,
     out: Path,
-    rounds: int,
+    rounds: int | None,
     as_json: bool,
 ) -> None:
     """Train, write the file, print what it holds."""
+    options.refuse_others(
+        source.kind,
+        {
+            "--horizon": (RiskKind.LAPSE, horizon_days),
+            "--rounds": (RiskKind.COMPLAINT, rounds),
+            "--tolerances": (RiskKind.COMPLAINT, source.tolerances),
+        },
+    )
     with telling(Console(stderr=True)) as tell:
         if source.kind is RiskKind.LAPSE:
-            card = _of_lapses(source, until, horizon_days, tell)
+            card = _of_lapses(source, until, horizon_days or HORIZON_DAYS, tell)
         else:
-            card = _of_complaints(source, until, Effort(max_rounds=rounds), tell)
-    _keep_old(out, card)
-    _write(out, to_text(card))
+            effort = Effort(max_rounds=rounds or Effort().max_rounds)
+            card = _of_complaints(source, until, effort, tell)
+    replace_model(out, to_text(card))
     summary = {"model": str(out), "version": card.version, **card.metrics}
     click.echo(json.dumps(summary, indent=2) if as_json else _in_words(summary))
 
@@ -121,24 +130,6 @@ def _of_lapses(
 
 def _leave(why: str, source: Source) -> NoReturn:
     leave(f"{why}; {RETENTION}" if source.is_topics else why, EXIT_USAGE)
-
-
-def _keep_old(out: Path, card: Scorecard) -> None:
-    """Keep a model that would be overwritten: what was decided with it can be made again."""
-    try:
-        old = read_scorecard(out.read_bytes())
-    except (FileNotFoundError, UnusableModel):
-        return
-    if old.version != card.version:
-        out.replace(out.with_name(f"{out.stem}.{old.version}{out.suffix}"))
-
-
-def _write(out: Path, text: str) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # Whoever reads the file meanwhile finds the old one or the new one, never a part.
-    written = out.with_name(f".{out.name}.{os.getpid()}")
-    written.write_text(text, encoding="utf-8")
-    written.replace(out)
 
 
 def _in_words(summary: dict[str, object]) -> str:

@@ -1,7 +1,8 @@
 """`care why`: one customer's story, every assessment in it made again."""
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timezone
 from pathlib import Path
@@ -16,7 +17,7 @@ from services.cli import options
 from services.cli.instants import Instant, Zone
 from services.contracts.envelope import CustomerId
 from services.kit.clock import monotonic
-from services.why.models import Models, read_models
+from services.why.models import NAMED_BY, Models, read_models
 from services.why.page import as_object, page
 from services.why.records import read_customer
 from services.why.said import Teller
@@ -84,7 +85,7 @@ class Choice:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
     metavar="FOLDER",
-    help="Folder with older model files (*.json); the shipped ones are known.  May be repeated.",
+    help="Another folder with model files (*.json).  May be repeated.",
 )
 @options.bootstrap
 @options.partitions
@@ -95,8 +96,13 @@ def why(ctx: click.Context, /, **options: Any) -> None:
     """Say why CUSTOMER was, or was not, contacted.
 
     Tells in time order what happened, what was expected, what went wrong and on what evidence, each
-    risk with its reasons, each decision with the gate that said no, and each contact.  Every
-    assessment is made again from the inputs it recorded and compared with the record, byte for byte.
+    risk with its reasons, each decision with the gate that said no, and each contact.
+
+    Every score is made again from what its record holds and compared with it, byte for byte.  Feature
+    values, the band before and the digest of the facts are taken from the record, not made again from
+    events; model, points, probability and band are.  The model is looked for by its digest among the
+    shipped ones, in the folders of the files that CARE_CHURN_PREDICTOR_MODEL and
+    CARE_CHURN_PREDICTOR_LAPSE_MODEL name, where `care train` keeps older ones, and in --models.
 
     Reads the customer's partition and writes nothing.  What its topics hold no more cannot be told:
     events from outside are kept 30 days, what the services said 400.
@@ -139,9 +145,16 @@ def why(ctx: click.Context, /, **options: Any) -> None:
 
 def _models(folders: Sequence[Path]) -> Models:
     try:
-        return read_models(folders)
+        return read_models((*_in_use(), *folders))
     except OSError as error:
-        raise click.UsageError(f"--models: {error.filename}: {error.strerror}") from error
+        raise click.UsageError(f"cannot read models: {error.filename}: {error.strerror}") from error
+
+
+def _in_use() -> Iterator[Path]:
+    """Yield the folders of the models that this environment's predictor scores with."""
+    for setting in NAMED_BY:
+        if named := os.environ.get(setting):
+            yield Path(named).parent
 
 
 def _nothing(story: Story, problem_id: UUID | None) -> str:

@@ -70,6 +70,26 @@ PREDICTOR_FAILURES = Metric(
     Kind.COUNTER,
     "Looks at a customer that ended in an error of a rule; nothing was said about that customer.",
 )
+PREDICTOR_MODEL = Metric(
+    "care_churn_predictor_model_info",
+    Kind.GAUGE,
+    "1 for each model this worker scores with, by kind of risk; the digest's first 12 digits.",
+    ("kind", "name", "version", "digest"),
+)
+PREDICTOR_ASSESSED = Metric(
+    "care_churn_predictor_assessments_total",
+    Kind.COUNTER,
+    "Assessments this worker published since it started, by kind of risk, decision point and band; "
+    "the rate of band high over that of all is the flagged share.",
+    ("kind", "point", "band"),
+)
+PREDICTOR_DRIFT = Metric(
+    "care_churn_predictor_feature_drift",
+    Kind.GAUGE,
+    "Population stability index of a feature in what this worker scored last against what the model "
+    "was fitted on; absent until enough was scored.",
+    ("kind", "point", "feature"),
+)
 PREDICTOR_TICK = Metric(
     "care_churn_predictor_tick_timestamp_seconds",
     Kind.GAUGE,

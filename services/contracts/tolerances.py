@@ -1,15 +1,17 @@
 """How long is too long: every number the rules of care go by, with its default.
 
-`docs/expectations.md` says which rule uses which.  A deployment may name a JSON file with others.
+`docs/expectations.md` says which rule uses which.  A deployment may name a JSON file with others:
+what it leaves out keeps its default.
 """
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from services.contracts.envelope import Contract, TimeZone
+from services.contracts.events import faults
 from services.contracts.problems import ProblemKind
 
 Days = Annotated[int, Field(ge=1, le=30)]
@@ -26,6 +28,13 @@ _EXPIRY_OF = {
     # From one look at a slow customer's silence to the next it may be months.
     ProblemKind.LAPSE_RISK: timedelta(days=180),
 }
+
+_RISING = (("pickup_days", "pickup_late_days"), ("reply_days", "reply_late_days"))
+"""Steps of one watch, each given by a number of its own; all others lie apart by how they are added."""
+
+
+class UnusableTolerances(Exception):
+    """The file holds no tolerances; the message is one line with every fault."""
 
 
 class Tolerances(Contract):
@@ -73,8 +82,38 @@ class Tolerances(Contract):
     expiry: Span = timedelta(days=60)
     """An open problem nobody heard of for so long after its deadline ends as expired."""
     expiry_of: Mapping[ProblemKind, Span] = Field(default_factory=lambda: dict(_EXPIRY_OF))
-    """Kinds that end sooner or later."""
+    """Kinds that end sooner or later.  A kind that is not named keeps its default."""
+
+    @field_validator("expiry_of")
+    @classmethod
+    def _keeps_the_others(
+        cls, given: Mapping[ProblemKind, timedelta]
+    ) -> Mapping[ProblemKind, timedelta]:
+        return {**_EXPIRY_OF, **given}
+
+    @model_validator(mode="after")
+    def _steps_rise(self) -> Self:
+        for first, second in _RISING:
+            earlier, later = getattr(self, first), getattr(self, second)
+            if earlier >= later:
+                raise ValueError(
+                    f"{first} must lie below {second}, but {earlier} does not lie below {later}: set both"
+                )
+        return self
 
     def expires_after(self, kind: ProblemKind) -> timedelta:
         """Return how long after its deadline an open problem of this kind is given up."""
         return self.expiry_of.get(kind, self.expiry)
+
+
+def read_tolerances(raw: bytes) -> Tolerances:
+    """Return the tolerances in this file's content; what it does not name has its default.
+
+    Raises:
+        UnusableTolerances: it holds none, or some that cannot be meant.
+    """
+    try:
+        return Tolerances.model_validate_json(raw)
+    except ValidationError as error:
+        wrong = "; ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in faults(error))
+        raise UnusableTolerances(wrong) from None

@@ -8,6 +8,8 @@ import services.churn_predictor
 from services.churn_predictor.scoring import Scorecard, UnusableModel, model_digest, read_scorecard
 
 SHIPPED = Path(services.churn_predictor.__file__).parent / "models"
+NAMED_BY = ("CARE_CHURN_PREDICTOR_MODEL", "CARE_CHURN_PREDICTOR_LAPSE_MODEL")
+"""Settings of the predictor that name the files it scores with; its own module needs its packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Models:
 
 
 def read_models(folders: Iterable[Path]) -> Models:
-    """Return the models in the `.json` files of these folders, and of the one that is shipped.
+    """Return the models in the `.json` files of these folders, and of those that are shipped.
 
     Raises:
         OSError: a file or folder cannot be read.

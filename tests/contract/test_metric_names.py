@@ -13,10 +13,13 @@ NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
 THINGS_COUNTED = ("open", "expectations", "feeds", "keys")
 """Gauges that count things, whose name is the thing."""
+INDICES = ("drift",)
+"""Gauges whose number has no unit, and is no share either."""
 
 LABELS = {
     *("topic", "type", "outcome", "reason", "status", "service"),
     *("kind", "tier", "clearing", "playbook", "channel", "reached_first", "feed"),
+    *("name", "version", "digest", "point", "band", "feature"),
 }
 """Every label there may be: each has few values, and none names a customer or an event."""
 
@@ -27,7 +30,8 @@ def faults(metric: Metric) -> list[str]:
     broken = {
         "name": not NAME.fullmatch(metric.name),
         "counters, and they alone, end in _total": is_counter != metric.name.endswith("_total"),
-        "no base unit": not is_counter and not metric.name.endswith((*UNITS, *THINGS_COUNTED)),
+        "no base unit": not is_counter
+        and not metric.name.endswith((*UNITS, *THINGS_COUNTED, *INDICES)),
         "suffix that Prometheus adds": metric.name.endswith(("_bucket", "_count", "_sum")),
         "milliseconds": "milli" in metric.name or metric.name.endswith("_ms"),
         "label": not set(metric.labels) <= LABELS,

@@ -4,14 +4,15 @@ One tells how likely a customer buys nothing within the horizon, the other how m
 expect.  What purchases cannot tell (experience) comes from the model that is handed in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from itertools import chain
 
 import numpy as np
 
-from services.churn_predictor.rhythm import EXPERIENCE_FEATURES
+from services.churn_predictor.features import Values
+from services.churn_predictor.rhythm import EXPERIENCE_FEATURES, features
 from services.churn_predictor.scoring import Bands, Scorecard, Sheet, Span, score
 from services.churn_predictor.train.lapse_evaluation import TooShort, evaluate_lapse
 from services.churn_predictor.train.lapse_fitting import (
@@ -20,8 +21,18 @@ from services.churn_predictor.train.lapse_fitting import (
     expected_sheet,
     lapse_sheet,
 )
-from services.churn_predictor.train.origins import BETWEEN_ORIGINS, Example, examples, origins
+from services.churn_predictor.train.origins import (
+    BETWEEN_ORIGINS,
+    MOST_ORIGINS,
+    WARM_UP,
+    Example,
+    examples,
+    origins,
+    silences,
+)
 from services.churn_predictor.train.purchases import NothingBought, Purchases, midnight
+from services.churn_predictor.train.shares import with_shares
+from services.churn_predictor.train.version import versioned
 from services.contracts.problems import DecisionPoint, RiskKind
 
 HORIZON_DAYS = 56
@@ -64,7 +75,8 @@ def train_lapse(
     tell("fitting")
     card = _with_bands(_fitted(purchases, judged, end, horizon), purchases, end)
     tell("fitting again, with the last horizon held out")
-    return card.model_copy(update={"metrics": _metrics(purchases, judged, end, horizon)})
+    card = card.model_copy(update={"metrics": _metrics(purchases, judged, end, horizon)})
+    return versioned(card, end.date())
 
 
 def _fitted(
@@ -72,13 +84,13 @@ def _fitted(
 ) -> Scorecard:
     seen = _known_before(purchases, end)
     known, counted = _gather(seen, end, horizon), _counted(horizon)
-    learned = lapse_sheet(known)
+    learned = with_shares(lapse_sheet(known), list(_looked_at(_drawn(seen), end)))
     lapse = learned.model_copy(update={"tables": (*learned.tables, *_experience(judged).tables)})
     expected = expected_sheet(_gather(seen, end, counted), counted, horizon)
     return Scorecard(
         format=1,
         name="lapse-risk",
-        version=_version(end, lapse, expected),
+        version="unversioned",
         kind=RiskKind.LAPSE,
         provenance=_provenance(seen, known),
         span=Span.model_validate({"from": seen.first.date(), "until": end.date()}),
@@ -88,6 +100,17 @@ def _fitted(
         horizon_days=horizon.days,
         expected_purchases=expected,
     )
+
+
+def _looked_at(purchases: Purchases, end: datetime) -> Iterator[Values]:
+    """Yield what the stream would have looked at in the time of the cut-offs.
+
+    Not what was known at these: the stream asks of those alone who have fallen silent.
+    """
+    start = max(purchases.first + WARM_UP, end - MOST_ORIGINS * BETWEEN_ORIGINS)
+    for bought in purchases.by_customer.values():
+        for at in silences(bought, start, end):
+            yield features(bought, at)
 
 
 def _with_bands(card: Scorecard, purchases: Purchases, end: datetime) -> Scorecard:
@@ -113,11 +136,6 @@ def _experience(judged: Scorecard) -> Sheet:
     sheet = judged.points[DecisionPoint.SILENCE]
     tables = tuple(table for table in sheet.tables if table.feature in EXPERIENCE_FEATURES)
     return sheet.model_copy(update={"tables": tables})
-
-
-def _version(end: datetime, lapse: Sheet, expected: Sheet) -> str:
-    content = sha256((lapse.model_dump_json() + expected.model_dump_json()).encode())
-    return f"{end.date()}-{content.hexdigest()[:8]}"
 
 
 def _metrics(

@@ -12,6 +12,7 @@ from services.churn_predictor.scoring import Scorecard, expect, score
 from services.churn_predictor.train.origins import Example, examples
 from services.churn_predictor.train.purchases import NothingBought, Purchases, midnight
 from services.churn_predictor.train.samples import Numbers
+from services.churn_predictor.train.unseen import check_unseen
 from services.contracts.problems import DecisionPoint, RiskKind
 
 _GROUPS = 10
@@ -19,10 +20,6 @@ _GROUPS = 10
 
 class TooShort(Exception):
     """The cut-off leaves too little before or behind it; the message says what is missing."""
-
-
-class SeenBefore(Exception):
-    """The model was fitted on what it would be asked to foretell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,7 @@ def evaluate_lapse(
         raise ValueError(f"{card.name} is a model of {card.kind} risk")
     start, horizon = midnight(cutoff), timedelta(days=card.horizon_days)
     end = purchases.end if until is None else min(midnight(until), purchases.end)
-    _check_unseen(card, cutoff)
+    check_unseen(card, cutoff)
     if start + horizon > end:
         raise TooShort(
             f"{card.horizon_days} days from {cutoff} end on {(start + horizon).date()}, "
@@ -124,12 +121,6 @@ def evaluate_lapse(
         )
     found = _found(purchases, start, horizon, end)
     return _evaluation(card, cutoff, found)
-
-
-def _check_unseen(card: Scorecard, cutoff: date) -> None:
-    seen = None if card.span is None else card.span.until
-    if seen is not None and seen > cutoff:
-        raise SeenBefore(f"the model was fitted on what was known on {seen}, after {cutoff}")
 
 
 def _found(

@@ -3,12 +3,13 @@
 Pure.  The future of a cut-off is looked at for its label and for nothing else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from services.churn_predictor.features import Values
-from services.churn_predictor.rhythm import REACH, features
+from services.churn_predictor.rhythm import REACH, Purchase, features, looks
 from services.churn_predictor.train.purchases import Purchases
 
 BETWEEN_ORIGINS = timedelta(days=14)
@@ -45,3 +46,11 @@ def examples(purchases: Purchases, cutoff: datetime, horizon: timedelta) -> Iter
         if past:
             days = {p.at.date() for p in bought if cutoff <= p.at < cutoff + horizon}
             yield Example(customer, features(past, cutoff), len(days))
+
+
+def silences(bought: Sequence[Purchase], start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield every instant between at which the stream would have looked at this customer's silence."""
+    begun = [start, *(purchase.at for purchase in bought if start < purchase.at < end)]
+    for now, renewed in pairwise([*begun, end]):
+        known = [purchase for purchase in bought if purchase.at <= now]
+        yield from (look for look in looks(known) if now < look < renewed)

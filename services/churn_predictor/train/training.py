@@ -4,12 +4,11 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from hashlib import sha256
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from services.churn_predictor.features import FEATURES
+from services.churn_predictor.features import FEATURES, Values
 from services.churn_predictor.scoring import (
     POINTS_OF,
     Bands,
@@ -22,6 +21,8 @@ from services.churn_predictor.train.fitting import Effort, fit
 from services.churn_predictor.train.measures import by, threshold_for, useful_scores
 from services.churn_predictor.train.replay import Case
 from services.churn_predictor.train.samples import Sample, answered_before, cases_digest, sample
+from services.churn_predictor.train.shares import with_shares
+from services.churn_predictor.train.version import versioned
 from services.contracts.problems import DecisionPoint, RiskKind
 
 RISING = frozenset(
@@ -73,13 +74,14 @@ def train(
     metrics = {"orders": float(len(known)), "bad_share": bad / len(known)}
     points = {}
     for point in (each for each in DecisionPoint if each in POINTS_OF[RiskKind.COMPLAINT]):
-        points[point], figures = _sheet(sample(known, point, FEATURES), effort)
+        sheet, figures = _sheet(sample(known, point, FEATURES), effort)
+        points[point] = with_shares(sheet, _looked_at(cases, point, until))
         metrics |= {f"{point}.{name}": value for name, value in figures.items()}
         tell(f"{point}: {figures['rows']:,.0f} rows")
     body = {
         "format": 1,
         "name": "complaint-risk",
-        "version": _version(until, points),
+        "version": "unversioned",
         "kind": RiskKind.COMPLAINT,
         "provenance": provenance,
         "span": Span.model_validate({"from": known[0].bought_at.date(), "until": until.date()}),
@@ -89,12 +91,22 @@ def train(
         "bands": Bands(elevated=0.3, high=0.6),
         "points": points,
     }
-    return with_bands(Scorecard.model_validate(body), cases, until)
+    return versioned(with_bands(Scorecard.model_validate(body), cases, until), until.date())
 
 
-def _version(until: datetime, points: dict[DecisionPoint, Sheet]) -> str:
-    content = json.dumps({point: sheet.model_dump() for point, sheet in points.items()})
-    return f"{until:%Y-%m-%d}-{sha256(content.encode()).hexdigest()[:8]}"
+def _looked_at(cases: Sequence[Case], point: DecisionPoint, until: datetime) -> Sequence[Values]:
+    """Return what the stream would have looked at here: also where nobody answered, or was asked before.
+
+    The rows that are fitted are fewer.  Held against them, what is scored would seem to have moved
+    although nothing did.
+    """
+    return [
+        seen.values
+        for case in cases
+        if case.bought_at < until
+        for seen in case.snapshots
+        if seen.point is point and seen.at < until
+    ]
 
 
 def _sheet(given: Sample, effort: Effort) -> tuple[Sheet, dict[str, float]]:

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import services.churn_predictor
 from services.churn_predictor.exchange import Owners
-from services.churn_predictor.partition import Output, Partition, Refused
+from services.churn_predictor.outputs import Output
+from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import model_digest, read_scorecard
 from services.churn_predictor.silence import Listener, Relays

@@ -130,17 +130,34 @@ def without(point: str) -> dict[str, Any]:
     return {"points": {name: sheet for name, sheet in points.items() if name != point}}
 
 
-LINES = {"feature": "lines", "edges": [], "points": [0.0]}
+NO_SHARES: dict[str, object] = {}
+LINES: dict[str, object] = {"feature": "lines", "edges": [], "points": [0.0]}
 
 
 def test_a_model_survives_its_file() -> None:
     assert read_scorecard(changed()) == CARD
 
 
+def test_shares_decide_nothing_and_a_file_from_before_them_is_a_model() -> None:
+    plain, telling = (
+        read_scorecard(changed(**with_tables(LINES | more)))
+        for more in (NO_SHARES, {"shares": [0.9, 0.1]})
+    )
+    values = dict.fromkeys(FEATURES, 1.0)
+
+    assert plain.points[DecisionPoint.PROMISE].tables[0].shares is None
+    assert score(plain, DecisionPoint.PROMISE, values) == score(
+        telling, DecisionPoint.PROMISE, values
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
         ({"format": 2}, "format"),
+        (with_tables(LINES | {"shares": [1.0]}), "one more share than points"),
+        (with_tables(LINES | {"shares": [0.5, 0.4]}), "shares must add up to 1"),
+        (with_tables(LINES | {"shares": [1.5, -0.5]}), "shares"),
         ({"colour": "blue"}, "colour"),
         ({"version": "two words"}, "version"),
         ({"provenance": ""}, "provenance"),

@@ -6,7 +6,8 @@ from typing import Any
 
 from prometheus_client import generate_latest
 
-from services.churn_predictor.partition import Output, Partition
+from services.churn_predictor.outputs import Output
+from services.churn_predictor.partition import Partition
 from services.churn_predictor.state import PARTITION, PartitionState, partition_key
 from services.churn_predictor.telemetry import SILENT_NAMED, Telemetry
 from services.contracts import topics as t

@@ -8,7 +8,7 @@ from typing import Any
 from services.churn_predictor import state as st
 from services.churn_predictor.exchange import Owners
 from services.churn_predictor.histories import KeyHistory
-from services.churn_predictor.partition import Output
+from services.churn_predictor.outputs import Output
 from services.churn_predictor.state import CustomerState
 from services.contracts import topics as t
 from services.contracts.envelope import Event

@@ -93,10 +93,14 @@ def test_a_model_of_the_other_risk_is_refused(bought: Path) -> None:
 def test_what_cannot_be_learned_from_is_one_line_and_no_file(tmp_path: Path, bought: Path) -> None:
     broken, out = tmp_path / "broken.csv", tmp_path / "model.json"
     broken.write_text("customer,date,amount\na,yesterday,1\n")
+    patient = tmp_path / "tolerances.json"
+    patient.write_text("{}")
 
     for words, complaint in (
         (("--purchases", broken), "line 2: no date: 'yesterday'"),
         (("--purchases", bought, "--until", FIRST + timedelta(days=60)), "no cut-off"),
+        (("--purchases", bought, "--rounds", 20), "--rounds is for complaint risk"),
+        (("--purchases", bought, "--tolerances", patient), "--tolerances is for complaint risk"),
         ((), "name one of --olist, --purchases and --topics"),
         (("--olist", tmp_path), "--olist needs --until"),
     ):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from services.churn_predictor.scoring import read_scorecard
+from services.churn_predictor.scoring import model_digest, read_scorecard
 from services.cli.__main__ import care
 from services.recorded.olist_files import PRODUCTS
 from tests.support.olist import order, part, review, write
@@ -81,14 +81,16 @@ def test_what_was_learned_is_told_as_json_and_progress_is_not(folder: Path, tmp_
     assert "300 orders read" in done.stderr
 
 
-def test_a_model_that_was_there_is_kept_under_its_version(folder: Path, tmp_path: Path) -> None:
+def test_a_model_that_was_there_is_kept_under_its_version_and_digest(
+    folder: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "m.json"
     trained(folder, out, "2018-03-01")
     old = out.read_bytes()
     trained(folder, out, "2018-03-15")
     trained(folder, out, "2018-03-15")
 
-    kept = tmp_path / f"m.{read_scorecard(old).version}.json"
+    kept = tmp_path / f"m.{read_scorecard(old).version}.{model_digest(old)[:12]}.json"
     assert kept.read_bytes() == old
     assert {path.name for path in tmp_path.iterdir()} == {"m.json", kept.name}
 
@@ -100,6 +102,51 @@ def test_what_is_no_model_is_overwritten(folder: Path, tmp_path: Path) -> None:
 
     assert read_scorecard(out.read_bytes()).metrics["orders"] > 100
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_deployments_tolerances_say_when_an_order_is_looked_at(
+    folder: Path, tmp_path: Path
+) -> None:
+    patient = tmp_path / "tolerances.json"
+    # Of three orders in ten that come five days late, none is looked at behind its promise.
+    patient.write_text('{"late_after_promise": "P20D"}')
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    trained(folder, first)
+    assert trained(folder, second, "2018-03-15", "--tolerances", str(patient)).exit_code == 0
+
+    rows = [
+        read_scorecard(path.read_bytes()).metrics["after_promise.rows"] for path in (first, second)
+    ]
+    assert rows[0] > 0 == rows[1]
+
+
+def test_an_evaluation_looks_when_the_deployment_does(
+    folder: Path, model: Path, tmp_path: Path
+) -> None:
+    patient = tmp_path / "tolerances.json"
+    patient.write_text('{"late_after_promise": "P20D"}')
+    words = ("evaluate", "--olist", folder, "--model", model, "--from", "2018-03-15", "--json")
+
+    points = json.loads(run(*words).stdout)["calibration"]["points"]
+    fewer = json.loads(run(*words, "--tolerances", patient).stdout)["calibration"]["points"]
+    assert points.keys() - fewer.keys() == {"after_promise"}
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_file_that_holds_no_tolerances_is_refused(
+    command: str, folder: Path, model: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "tolerances.json"
+    broken.write_text('{"reply_days": 5}')
+    if command == "train":
+        done = trained(folder, tmp_path / "m.json", "2018-03-15", "--tolerances", str(broken))
+    else:
+        done = run(
+            "evaluate", "--olist", folder, "--model", model, "--from", "2018-03-15",
+            "--tolerances", broken,
+        )  # fmt: skip
+
+    assert "reply_days must lie below reply_late_days" in complaint(done)
 
 
 EACH = {"flagged", "precision", "recall", "lead_hours_p50", "lead_hours_p10"}
@@ -162,7 +209,17 @@ def test_what_cannot_be_learned_from_is_said_in_a_line(folder: Path, tmp_path: P
     assert "both kinds are needed" in complaint(trained(folder, out, "2018-01-02"))
     assert "is no day" in complaint(trained(folder, out, "soon"))
     assert "is not a folder" in complaint(trained(tmp_path / "nowhere", out))
+    assert "--horizon is for lapse risk" in complaint(
+        trained(folder, out, "2018-03-15", "--horizon", "28")
+    )
     assert not out.exists()
+
+
+def test_help_says_which_setting_names_which_model() -> None:
+    shown = run("train", "--help").output
+
+    assert "CARE_CHURN_PREDICTOR_MODEL" in shown
+    assert "CARE_CHURN_PREDICTOR_LAPSE_MODEL" in shown
 
 
 def test_training_wants_every_file(folder: Path, tmp_path: Path) -> None:
@@ -183,3 +240,4 @@ def test_what_cannot_be_evaluated_is_said_in_a_line(
     assert "is no model: format: Field required" in evaluate(tmp_path / "none.json")
     assert "cannot read" in evaluate(tmp_path / "nothing.json")
     assert "ended well and orders that ended badly" in evaluate(model, "2019-01-01")
+    assert "was fitted on what was known on 2018-03-15" in evaluate(model, "2018-03-14")

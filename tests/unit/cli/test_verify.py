@@ -30,11 +30,11 @@ def test_the_files_tolerances_are_what_is_judged_by(
     monkeypatch.setattr(verify, "read", lambda *_, **__: Evidence([]))
     monkeypatch.setattr(verify, "judge", judge)
     path = tmp_path / "tolerances.json"
-    path.write_text('{"time_zone": "Europe/Berlin", "help_silence": "PT2H", "reply_days": 3}')
+    path.write_text('{"time_zone": "Europe/Berlin", "help_silence": "PT2H", "pickup_days": 4}')
 
     assert run(path).exit_code == 0
     assert judged == [
-        Tolerances(time_zone="Europe/Berlin", help_silence=timedelta(hours=2), reply_days=3)
+        Tolerances(time_zone="Europe/Berlin", help_silence=timedelta(hours=2), pickup_days=4)
     ]
 
 

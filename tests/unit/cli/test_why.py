@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from services.churn_predictor.scoring import model_digest, read_scorecard
+from services.churn_predictor.settings import Settings
 from services.cli import why
 from services.cli.__main__ import care
 from services.contracts.topics import Topic
-from services.why.models import SHIPPED
+from services.kit.settings import environment_names
+from services.why.models import NAMED_BY, SHIPPED
 from services.why.records import Progress
 from services.why.story import TOPICS, Found
 from tests.factories import CUSTOMER, HOUR, START, placed
@@ -49,7 +52,7 @@ class Records:
 
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name in ("CARE_PARTITIONS", "CARE_TOPIC_PREFIX"):
+    for name in ("CARE_PARTITIONS", "CARE_TOPIC_PREFIX", *NAMED_BY):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092")
 
@@ -83,15 +86,49 @@ def test_a_record_that_differs_ends_with_1(ask: Any) -> None:
     assert "DIFFERS" in shown.stdout
 
 
-def test_an_old_model_is_found_in_its_folder(ask: Any, tmp_path: Path) -> None:
-    from services.churn_predictor.scoring import model_digest, read_scorecard
-
+def an_old_model() -> tuple[bytes, Records]:
+    """Return a model's file that is not shipped, and what was decided with it."""
     raw = (
         (SHIPPED / "complaint-risk.json").read_bytes().replace(b'"version": "2"', b'"version": "1"')
     )
     card = read_scorecard(raw)
     assert card.version == "1"
-    records = Records(*found(assessed(card=card, digest=model_digest(raw))))
+    return raw, Records(*found(assessed(card=card, digest=model_digest(raw))))
+
+
+@pytest.mark.parametrize("setting", NAMED_BY)
+def test_models_are_looked_for_beside_those_that_the_predictor_scores_with(
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    raw, records = an_old_model()
+    (tmp_path / "risk.1.0123456789ab.json").write_bytes(raw)
+
+    without = ask(records, CUSTOMER)
+    monkeypatch.setenv(setting, str(tmp_path / "risk.json"))
+    having = ask(records, CUSTOMER)
+    monkeypatch.setenv(setting, str(tmp_path / "nowhere" / "risk.json"))
+    elsewhere = ask(records, CUSTOMER)
+
+    assert (without.exit_code, having.exit_code, elsewhere.exit_code) == (1, 0, 1)
+    assert "Re-run with complaint-risk 1: same" in having.stdout
+
+
+def test_the_settings_that_name_models_are_the_predictors() -> None:
+    named = {environment_names(Settings, field) for field in ("model", "lapse_model")}
+
+    assert set(NAMED_BY) == named
+
+
+def test_help_says_what_is_made_again_and_what_is_taken_from_the_record() -> None:
+    shown = " ".join(CliRunner().invoke(care, ["why", "--help"]).output.split())
+
+    assert "made again from what its record holds" in shown
+    assert "the digest of the facts are taken from the record, not made again from events" in shown
+    assert all(setting in shown for setting in NAMED_BY)
+
+
+def test_an_old_model_is_found_in_its_folder(ask: Any, tmp_path: Path) -> None:
+    raw, records = an_old_model()
 
     without = ask(records, CUSTOMER)
     (tmp_path / "old.json").write_bytes(raw)
@@ -104,8 +141,6 @@ def test_an_old_model_is_found_in_its_folder(ask: Any, tmp_path: Path) -> None:
 
 
 def test_a_model_file_of_another_form_is_named(ask: Any, tmp_path: Path) -> None:
-    from services.churn_predictor.scoring import model_digest
-
     raw = (SHIPPED / "complaint-risk.json").read_bytes().replace(b'"format": 1', b'"format": 9')
     (tmp_path / "newer.json").write_bytes(raw)
 

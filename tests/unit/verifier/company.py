@@ -11,7 +11,8 @@ from typing import Any
 
 from services.churn_predictor.exchange import Owners
 from services.churn_predictor.feeds import HeardFeeds
-from services.churn_predictor.partition import Output, Partition, Refused
+from services.churn_predictor.outputs import Output
+from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.silence import Listener
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, STRUCTURED, Event

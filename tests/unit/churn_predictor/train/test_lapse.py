@@ -8,17 +8,22 @@ from random import Random
 
 import pytest
 
+from services.churn_predictor.drift import Drift
 from services.churn_predictor.experience import Experience
-from services.churn_predictor.rhythm import EXPERIENCE_FEATURES, Purchase, features
+from services.churn_predictor.features import Values
+from services.churn_predictor.rhythm import EXPERIENCE_FEATURES, Purchase, features, looks
 from services.churn_predictor.scoring import Scorecard, expect, read_scorecard, score
 from services.churn_predictor.train.lapse import FEWEST_CUSTOMERS, TooFewPurchases, train_lapse
-from services.churn_predictor.train.lapse_evaluation import SeenBefore, TooShort, evaluate_lapse
-from services.churn_predictor.train.origins import WARM_UP, examples, origins
+from services.churn_predictor.train.lapse_evaluation import TooShort, evaluate_lapse
+from services.churn_predictor.train.lapse_fitting import LEARNED_FROM
+from services.churn_predictor.train.origins import WARM_UP, examples, origins, silences
 from services.churn_predictor.train.purchases import Purchases
 from services.churn_predictor.train.training import to_text
-from services.contracts.problems import Band, DecisionPoint
+from services.churn_predictor.train.unseen import SeenBefore
+from services.contracts.problems import Band, DecisionPoint, RiskKind
 from tests.factories import DAY, START
 from tests.unit.churn_predictor.stream import CARD
+from tests.unit.churn_predictor.test_drift import assessed
 
 MODELS = Path(__file__).parents[4] / "services" / "churn_predictor" / "models"
 JUDGED = read_scorecard((MODELS / "lapse-risk.json").read_bytes())
@@ -141,6 +146,45 @@ def test_bands_single_out_the_riskiest(card: Scorecard, purchases: Purchases) ->
     assert 0.55 <= low <= 0.7
     assert 0.1 <= high <= 0.25
     assert card.bands.hysteresis > 0
+
+
+def test_what_the_stream_would_have_asked_is_no_drift_and_the_cut_offs_are(
+    card: Scorecard, purchases: Purchases
+) -> None:
+    """Silence is looked at after some gaps of it: at a cut-off most have just bought."""
+    end = START + (LENGTH - HORIZON) * DAY
+    tables = {table.feature: table for table in card.points[DecisionPoint.SILENCE].tables}
+    others = shop(500, seed=2).before(end).by_customer.values()
+    looked_at = [
+        features(bought, at) for bought in others for at in silences(bought, START + WARM_UP, end)
+    ]
+    known = [example.values for example in examples(purchases, end - 28 * DAY, DAY)]
+
+    def drift(scored: list[Values]) -> dict[str, float]:
+        found = Drift([card])
+        for values in scored:
+            found.see(assessed(card, DecisionPoint.SILENCE, **values))
+        return dict(found.at(RiskKind.LAPSE, DecisionPoint.SILENCE))
+
+    assert all(tables[feature].shares is None for feature in EXPERIENCE_FEATURES)
+    as_before = drift(looked_at)
+    assert as_before.keys() == {*LEARNED_FROM}
+    assert max(as_before.values()) < 0.1
+    assert drift(known)["recency_in_gaps"] > 0.25
+
+
+def test_silences_are_those_that_the_stream_would_look_at() -> None:
+    bought = [Purchase(START + day * DAY, 1.0) for day in (0, 5, 100)]
+    found = list(silences(bought, START + DAY, START + 140 * DAY))
+
+    every = [
+        look
+        for number in range(1, 4)
+        for look in looks(bought[:number])
+        if bought[number - 1].at < look < (bought[number].at if number < 3 else START + 140 * DAY)
+    ]
+    assert found == every
+    assert len(found) > 1
 
 
 def test_experience_is_carried_over_from_judgement(card: Scorecard) -> None:

@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from services.churn_predictor.drift import Drift
 from services.churn_predictor.scoring import Scorecard, read_scorecard, score
 from services.churn_predictor.train.fitting import Effort
 from services.churn_predictor.train.measures import by, useful_scores
-from services.churn_predictor.train.replay import Case, Outcome
+from services.churn_predictor.train.replay import Case, Outcome, Snapshot
 from services.churn_predictor.train.samples import answered_before, cases_digest, sample
 from services.churn_predictor.train.training import TooLittle, to_text, train, with_bands
 from services.contracts.problems import DecisionPoint as Point
+from services.contracts.problems import RiskKind
 from tests.factories import DAY, START
+from tests.unit.churn_predictor.test_drift import assessed
 from tests.unit.churn_predictor.train.cases import UNTIL, case, shop, snapshot
 
 QUICK = Effort(bags=3, max_rounds=30, smoothing_rounds=10)
@@ -53,6 +57,42 @@ def test_a_fitted_model_says_where_it_comes_from(card: Scorecard, cases: Sequenc
 
 def test_the_same_records_give_the_same_model(cases: Sequence[Case], card: Scorecard) -> None:
     assert train(cases, UNTIL, "invented", QUICK, quietly) == card
+
+
+def test_what_would_have_been_scored_is_no_drift_and_other_things_are(
+    cases: Sequence[Case], card: Scorecard
+) -> None:
+    """The same shop with other luck, and one that sells more items to an order."""
+    shares = [table.shares for sheet in card.points.values() for table in sheet.tables]
+    assert shares
+    assert all(found is not None and abs(sum(found) - 1) < 1e-5 for found in shares)
+
+    def drift(orders: Sequence[Case], more: float = 0.0) -> dict[str, float]:
+        found = Drift([card])
+        for each in orders:
+            for seen in each.snapshots:
+                lines = seen.values["lines"]
+                assert lines is not None
+                found.see(assessed(card, seen.point, lines=lines + more))
+        return dict(found.at(RiskKind.COMPLAINT, Point.APPROVAL))
+
+    assert drift(shop(seed=2))["lines"] < 0.1
+    assert drift(cases, more=1.0)["lines"] > 0.25
+
+
+def test_orders_about_which_nobody_answered_have_their_share() -> None:
+    """They are scored like all others, although nothing can be learned from them."""
+    silent = [replace(each, outcome=None) for each in shop(seed=3)]
+    many = [replace(each, snapshots=tuple(map(with_many_lines, each.snapshots))) for each in silent]
+    fitted = train([*shop(), *many], UNTIL, "invented", QUICK, quietly)
+
+    (table,) = (t for t in fitted.points[Point.APPROVAL].tables if t.feature == "lines")
+    assert table.shares is not None
+    assert table.shares[table.bin_of(9.0)] >= 0.5
+
+
+def with_many_lines(seen: Snapshot) -> Snapshot:
+    return replace(seen, values={**seen.values, "lines": 9.0})
 
 
 def test_other_records_give_another_version_and_digest(card: Scorecard) -> None:

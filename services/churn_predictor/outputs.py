@@ -1,0 +1,48 @@
+"""What a partition says, as records to publish.  Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.churn_predictor.assess import is_latest
+from services.churn_predictor.state import CustomerState
+from services.contracts import topics as t
+from services.contracts.envelope import Event
+from services.contracts.events import TOPIC_OF
+from services.contracts.problems import RiskAssessed, RiskKind
+from services.contracts.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to publish."""
+
+    topic: Topic
+    key: bytes | None
+    value: bytes
+    content_type: str | None = None
+    partition: int | None = None
+    """None: the one that says it."""
+    assessment: RiskAssessed | None = None
+    """What it says, where it is an assessment: a customer's latest, kept elsewhere, is none anew."""
+
+
+def published(
+    customer_id: str, customer: CustomerState, said: Sequence[Event[Any]]
+) -> Iterator[Output]:
+    """Yield what was said of one customer, and what of it is now the customer's latest risk."""
+    key = customer_id.encode()
+    latest: dict[bytes, Event[Any]] = {}
+    for event in said:
+        assessment = event.data if isinstance(event.data, RiskAssessed) else None
+        yield Output(TOPIC_OF[type(event.data)], key, event.encode(), assessment=assessment)
+        if assessment is not None and is_latest(customer, assessment):
+            latest[_risk_key(customer_id, assessment)] = event
+    for name, event in latest.items():
+        yield Output(t.CUSTOMER_RISKS, name, event.encode())
+
+
+def _risk_key(customer_id: str, fact: RiskAssessed) -> bytes:
+    """The risk of a complaint is the customer's; a lapse, which lives longer, lies beside it."""
+    is_lapse = fact.kind is RiskKind.LAPSE
+    return (f"{customer_id}|{RiskKind.LAPSE}" if is_lapse else customer_id).encode()

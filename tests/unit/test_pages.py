@@ -1,0 +1,69 @@
+"""The pages about risks say what is so: features, metrics, links, and what `make train-olist` leaves over."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from services.churn_predictor import features, rhythm
+from services.churn_predictor.scoring import POINTS_OF
+from services.contracts import metric_names as m
+from services.contracts.problems import RiskKind
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/complaint-risk.md", "docs/lapse-risk.md", "docs/expectations.md")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def headings(text: str) -> set[str]:
+    lines = (line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#"))
+    return {re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "known"),
+    [
+        ("docs/complaint-risk.md", RiskKind.COMPLAINT, features.FEATURES),
+        ("docs/lapse-risk.md", RiskKind.LAPSE, rhythm.FEATURES),
+    ],
+)
+def test_a_risk_s_page_names_every_feature_and_decision_point(
+    name: str, kind: RiskKind, known: tuple[str, ...]
+) -> None:
+    text = page(name)
+
+    assert [each for each in (*known, *POINTS_OF[kind]) if f"`{each}`" not in text] == []
+
+
+def test_what_tells_of_scores_has_its_meaning_on_a_page() -> None:
+    text = page("docs/complaint-risk.md")
+
+    for metric in (m.PREDICTOR_MODEL, m.PREDICTOR_ASSESSED, m.PREDICTOR_DRIFT):
+        assert f"`{metric.name}{{{','.join(metric.labels)}}}`" in text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for target, heading in LINK.findall(page(name)):
+        if "://" in target:
+            continue
+        path = (ROOT / name).parent / target if target else ROOT / name
+        assert path.exists(), target
+        assert not heading or heading in headings(path.read_text(encoding="utf-8")), heading
+
+
+def test_a_model_of_olist_leaves_two_months_and_says_how_to_judge_it() -> None:
+    """With nothing to do but that: what would be run is told, and not run."""
+
+    def told(*words: str) -> str:
+        command = ["make", "--dry-run", "train-olist", "OLIST=files", *words]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert '--olist "files" --until "2018-07-01" --out "build/complaint-risk.json"' in told()
+    assert "--model build/complaint-risk.json --from 2018-07-01" in told()
+    assert "--model m.json --from 2018-01-01" in told("UNTIL=2018-01-01", "OUT=m.json")
