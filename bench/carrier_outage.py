@@ -299,13 +299,6 @@ def _kinds(plays: Plays, alarms: Sequence[Alarm], playbooks: Catalogue) -> dict[
     return dict(sorted(found.items()))
 
 
-def _sums(seeds: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for one in seeds:
-        total.update(one)
-    return dict(total)
-
-
 def _plays_table(found: Mapping[str, Any]) -> Table:
     names = [_named(out, rule) for out in (False, True) for rule in (True, False)]
     table = Table("seed", "", *names)
@@ -320,9 +313,12 @@ def _plays_table(found: Mapping[str, Any]) -> Table:
 
 def _caused_table(found: Mapping[str, Any]) -> Table:
     table = Table("false because of the outage, all seeds", *_RULE.values())
-    sums = [_sums(each["caused"][rule] for each in found.values()) for rule in _RULE.values()]
+    sums: list[Counter[str]] = [Counter() for _ in _RULE]
+    for one, rule in zip(sums, _RULE.values(), strict=True):
+        for each in found.values():
+            one.update(each["caused"][rule])
     for kind in sorted(set().union(*sums)):
-        table.add_row(kind, *(str(one.get(kind, 0)) for one in sums))
+        table.add_row(kind, *(str(one[kind]) for one in sums))
     contacts = [sum(n for kind, n in one.items() if "(contact)" in kind) for one in sums]
     table.add_row("contacts", *map(str, contacts))
     table.add_row("all", *(str(sum(one.values())) for one in sums))
@@ -377,10 +373,13 @@ def main(*, customers: int, days: int, seeds: int, outage: Outage, as_json: bool
     # The planned outage is the only one.
     calm = tuple(replace(carrier, outages_per_month=0.0) for carrier in shop.carriers)
     shop = replace(shop, carriers=calm)
+    if outage.carrier not in {carrier.slug for carrier in calm}:
+        raise click.UsageError(f"the shop has no carrier {outage.carrier}")
     playbooks = load_playbooks(Path(services.outreach.__file__).parent / "playbooks")
-    found = {
-        str(seed): figures(play_all(shop, outage, seed), playbooks) for seed in range(1, seeds + 1)
-    }
+    found = {}
+    for seed in range(1, seeds + 1):
+        found[str(seed)] = figures(play_all(shop, outage, seed), playbooks)
+        click.echo(f"seed {seed} played", err=True)
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
