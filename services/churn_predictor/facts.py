@@ -211,10 +211,8 @@ def stamps_in(fact: object) -> Iterator[Stamp]:
     """Yield every stamp in a fact, however deep."""
     if isinstance(fact, Stamp):
         yield fact
-    elif isinstance(fact, list):
-        yield from fact
-    elif isinstance(fact, dict):
-        for value in fact.values():
+    elif isinstance(fact, list | dict):
+        for value in fact.values() if isinstance(fact, dict) else fact:
             yield from stamps_in(value)
     elif is_dataclass(fact):
         for slot in fields(fact):

@@ -95,6 +95,12 @@ def test_only_what_lies_wholly_before_the_horizon_is_forgotten() -> None:
     assert set(facts.shipments) == {"new"}
 
 
+def test_a_parcel_whose_date_was_moved_is_forgotten_like_any_other() -> None:
+    told = [promised(by=START + n * DAY, at=START + n * HOUR) for n in range(3)]
+
+    assert forget_facts(learned(told), before=START + DAY) == {("shipments", "sh-1")}
+
+
 @given(order=st.permutations(range(12)))
 def test_of_many_estimates_the_earliest_are_kept_whatever_came_first(order: list[int]) -> None:
     told = [promised(by=START + n * DAY, at=START + n * HOUR, event_id=f"e-{n}") for n in range(12)]
