@@ -7,8 +7,12 @@ ever offered, or all of those on one side of another slot.  `learning.py` fills 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from services.contracts.contacts import SurveyKind
+
+TURNS_KEPT = 16
+"""Of one conversation."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -107,6 +111,24 @@ class ShipmentFacts:
         return min((seen.first for seen in self.scans.values()), default=None)
 
 
+class TurnKind(StrEnum):
+    """Who said what in a conversation."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    REPLIED_BY_CUSTOMER = "replied_by_customer"
+    REPLIED_BY_AGENT = "replied_by_agent"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Turn:
+    """One turn of a conversation."""
+
+    said: Stamp
+    kind: TurnKind
+
+
 @dataclass(slots=True)
 class ContactFacts:
     """One conversation that the customer began."""
@@ -119,6 +141,8 @@ class ContactFacts:
     reopened: Stamp | None = None
     waiting: list[Stamp] = field(default_factory=list)
     """The customer's words that nobody has answered yet, sorted."""
+    turns: list[Turn] = field(default_factory=list)
+    """The earliest `TURNS_KEPT`, sorted: how the conversation stood at any instant up to the last."""
 
     @property
     def answered(self) -> Stamp | None:
