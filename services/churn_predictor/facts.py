@@ -34,6 +34,7 @@ class Promise:
     carrier: str | None = None
     origin_region: str | None = None
     destination_region: str | None = None
+    seller_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class OrderFacts:
     failures: list[Stamp] = field(default_factory=list)
     """The earliest payments that failed, sorted."""
     histories: dict[str, tuple[float, float]] | None = None
-    """What was known of others when it was approved (`histories.py`); None: nobody was asked yet."""
+    """What was known of others when it was approved, as `histories.kept` names it; None: nobody was
+    asked yet."""
 
 
 @dataclass(slots=True)

@@ -173,6 +173,7 @@ def _promised(facts: Facts, stamp: Stamp, data: ShipmentPromised) -> None:
         carrier=data.carrier,
         origin_region=data.origin_region,
         destination_region=data.destination_region,
+        seller_id=data.seller_id,
     )
     last = shipment.latest_promise
     _estimated(shipment, promise)

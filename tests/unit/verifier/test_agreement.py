@@ -119,7 +119,13 @@ DELIVERIES = (
         status=st.sampled_from(CheckpointStatus),
         substatus=st.none() | st.sampled_from(["002", "009"]),
     ),
-    facts(ShipmentPromised, **parcel, promised_by=moments(0, 6), time_zone=zones),
+    facts(
+        ShipmentPromised,
+        **parcel,
+        promised_by=moments(0, 6),
+        time_zone=zones,
+        seller_id=st.none() | names,
+    ),
 )
 others = st.one_of(*CONTACTS, *PURCHASES, *DELIVERIES)
 

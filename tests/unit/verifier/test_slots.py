@@ -184,6 +184,7 @@ def test_the_first_and_the_last_zone_may_be_of_promises_between() -> None:
             time_zone=zone,
             origin_region="DE",
             destination_region="FR",
+            seller_id="s-1",
         )
         return event(fact, at=START + hours * HOUR, event_id=f"p-{hours}")
 
@@ -203,6 +204,7 @@ def test_the_first_and_the_last_zone_may_be_of_promises_between() -> None:
             "carrier": "dhl",
             "origin_region": "DE",
             "destination_region": "FR",
+            "seller_id": "s-1",
         },
         "latest_promise": {
             **parcel["shipments", "sh-1"]["first_promise"],
