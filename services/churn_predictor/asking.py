@@ -19,13 +19,21 @@ _TICKS = 3
 
 def tell(state: CustomerState, now: datetime) -> tuple[Sequence[Observation], datetime | None]:
     """Return what nobody was told yet, noted as told, and when there will be more if no event comes."""
-    fresh = [o for o in observations(state.facts) if o.kind not in state.told.get(o.subject, ())]
+    fresh = [seen for seen in observations(state.facts) if not _is_told(state, seen)]
     known = [seen for seen in fresh if seen.at <= now]
     for seen in known:
-        kinds = state.told.setdefault(seen.subject, [])
-        if seen.kind not in kinds:
-            kinds.append(seen.kind)
+        state.told.setdefault(seen.subject, []).append(_told(seen))
     return known, min((seen.at for seen in fresh if seen.at > now), default=None)
+
+
+def _told(seen: Observation) -> str:
+    return f"{seen.kind}|{seen.key}"
+
+
+def _is_told(state: CustomerState, seen: Observation) -> bool:
+    told = state.told.get(seen.subject, ())
+    # A kind alone was noted before keys were: whoever was to be told of it then, was.
+    return _told(seen) in told or seen.kind in told
 
 
 def ask(customer_id: str, state: CustomerState, moment: Moment) -> Iterator[Asked]:

@@ -13,8 +13,10 @@ from hypothesis import strategies as some
 from services.churn_predictor import asking
 from services.churn_predictor.asking import PATIENCE, collect
 from services.churn_predictor.exchange import Exchange, Owners
-from services.churn_predictor.histories import KEPT
+from services.churn_predictor.histories import KEPT, Question, of_parcel
 from services.churn_predictor.inbox import Inbox
+from services.churn_predictor.parcels import parcels
+from services.churn_predictor.rates import rates
 from services.contracts import topics as t
 from services.contracts.deliveries import ShipmentPromised
 from services.contracts.envelope import Event
@@ -350,19 +352,76 @@ def test_what_lies_ahead_is_told_when_it_has_come() -> None:
     assert {o.kind for news in town.news() for o in news.observed} == {"late"}
 
 
+def handed_late(town: Town) -> Event[Any]:
+    """Tell of a parcel that left late, but not yet what was bought; return the purchase."""
+    bought_it, promise = bought(WHO, START)
+    town.give(promise, handed_over(f"sh-{WHO}", f"o-{WHO}", at=START + 3 * DAY, customer=WHO))
+    town.tick(START + 3 * DAY)
+    return bought_it
+
+
+def observed(town: Town) -> list[tuple[str, str]]:
+    return sorted((o.kind, o.key) for news in town.news() for o in news.observed)
+
+
+def test_whoever_becomes_known_later_is_told_then_and_nobody_twice() -> None:
+    town = Town()
+    town.tick(START)
+    bought_it = handed_late(town)
+    assert observed(town) == [("late", "shop")]
+
+    town.give(bought_it)
+    town.tick(START + 3 * DAY + HOUR)
+    town.give(paid(WHO, START + 3 * DAY + 2 * HOUR))
+    for hours in (3, 4, 5):
+        town.tick(START + 3 * DAY + hours * HOUR)
+
+    late = [each for each in observed(town) if each[0] == "late"]
+    assert late == [("late", "seller:s-0"), ("late", "shop")]
+    seller = town.key("seller:s-0")
+    assert seller is not None
+    assert seller.answer(Question("seller:s-0"), START + 4 * DAY)["seller_late"][1] > 0.9
+
+
+def test_what_was_noted_without_its_key_counts_as_told_to_all() -> None:
+    town = Town()
+    town.tick(START)
+    bought_it = handed_late(town)
+    town.customer(WHO).told[f"sh-{WHO}"] = ["late"]
+
+    town.give(bought_it)
+    town.tick(START + 3 * DAY + HOUR)
+
+    assert observed(town) == [("late", "shop")]
+
+
+def test_each_parcel_is_scored_with_the_past_of_whoever_sends_it() -> None:
+    town = with_reviews()
+    purchase, promise = bought(WHO, START + 4 * HOUR)
+    other = promise.data.model_copy(update={"shipment_id": "sh-x", "seller_id": "s-9"})
+    town.give(purchase, promise, event(other, at=START + 4 * HOUR, customer=WHO))
+    town.give(paid(WHO, START + 5 * HOUR))
+    for hours in (6, 7, 8):
+        town.tick(START + hours * HOUR)
+
+    facts = town.customer(WHO).facts
+    bad = {p.shipment_id: rates(of_parcel(p)).seller_bad for p in parcels(facts)}
+    assert bad["sh-c-2"] > bad["sh-x"] > 0.15
+
+
 def test_what_was_told_is_forgotten_with_its_facts() -> None:
     town = Town()
     town.tick(START)
     town.give(*bought(WHO, START, to=None))
     town.give(handed_over(f"sh-{WHO}", f"o-{WHO}", at=START, customer=WHO))
     town.tick(START + HOUR)
-    assert town.customer(WHO).told == {"sh-c-2": ["late"]}
+    assert town.customer(WHO).told == {"sh-c-2": ["late|shop", "late|seller:s-0"]}
     town.give(judged(WHO, 5, START + 300 * DAY))
     town.tick(START + 300 * DAY)
     town.tick(START + 402 * DAY)
 
     # The answer is younger than its order.
-    assert town.customer(WHO).told == {f"v-1-{WHO}": ["bad"]}
+    assert town.customer(WHO).told == {f"v-1-{WHO}": ["bad|shop", "bad|seller:s-0"]}
 
 
 # What the owner of keys keeps.
