@@ -25,7 +25,7 @@ from services.kit.stores import MemoryStore
 from tests.factories import DAY, HOUR, START, delivered, event, handed_over, placed, promised
 from tests.unit.churn_predictor.happenings import answered, approved
 from tests.unit.churn_predictor.stream import Stream, new_partition
-from tests.unit.churn_predictor.town import OWNERS, Town, owner
+from tests.unit.churn_predictor.town import OWNERS, UNUSED, Town, owner
 
 PROMISE = START + 10 * DAY
 OTHERS, WHO = "c-1", "c-2"
@@ -202,7 +202,7 @@ def test_answers_come_in_any_order_and_one_that_comes_again_changes_nothing() ->
 
 
 def test_where_histories_are_off_nothing_is_told_and_no_score_waits() -> None:
-    town = Town(owners=None)
+    town = Town(owners=UNUSED)
     town.tick(START)
     town.give(*bought(WHO, START + HOUR), paid(WHO, START + 2 * HOUR))
     town.tick(START + 3 * HOUR)
@@ -212,18 +212,41 @@ def test_where_histories_are_off_nothing_is_told_and_no_score_waits() -> None:
     assert assessed(town, "approval") == 1
 
 
-def test_where_histories_are_off_what_others_still_tell_is_accounted_for_and_not_kept() -> None:
-    stream = Stream()
-    news = HistoryNews(partition=0, tick=0, observed=(seen("shop"),))
+def test_while_workers_are_exchanged_nothing_that_the_new_ones_tell_is_lost() -> None:
+    """In a rolling swap of the model, those that still have the old one neither tell nor ask."""
+    town = Town(owners=UNUSED)
+    town.tick(START)
+    town.renew(owner(OTHERS), OWNERS)
+    town.give(*bought(OTHERS, START + HOUR), judged(OTHERS, 1, START + 2 * HOUR))
+    town.give(*bought("c-3", START + HOUR), paid("c-3", START + 3 * HOUR))
+    for hours in (4, 5, 6):
+        town.tick(START + hours * HOUR)
+    assert {owner(key) for key in KEYS} == {0, 1}
+    assert town.customer("c-3").facts.orders["o-c-3"].histories is not None
 
-    refused = stream.give_raw(t.HISTORIES, news.encode(), None)
-    stream.tick(START)
-    stream.tick(START + HOUR)
+    town.renew(owner(WHO), OWNERS)
+    town.give(*bought(WHO, START + 7 * HOUR), paid(WHO, START + 8 * HOUR))
+    for hours in (9, 10, 11):
+        town.tick(START + hours * HOUR)
 
-    assert refused == []
-    assert stream.partition.state.sources["histories"].applied == 1
-    assert len(stream.partition.exchange.idle) == 0
-    assert list(stream.partition.exchange.changes()) == []
+    histories = town.customer(WHO).facts.orders["o-c-2"].histories
+    assert histories is not None
+    assert histories["seller_bad"] == (1.0, 1.0)
+    assert histories["shop_bad"] == pytest.approx((1.0, 1.0), rel=0.01)
+
+
+def test_whoever_told_nothing_tells_it_once_it_is_to() -> None:
+    town = Town(owners=UNUSED)
+    town.tick(START)
+    town.give(*bought(OTHERS, START + HOUR), judged(OTHERS, 1, START + 2 * HOUR))
+    town.tick(START + 3 * HOUR)
+    assert town.news() == []
+
+    town.renew(owner(OTHERS), OWNERS)
+    town.give(judged(OTHERS, 5, START + 4 * HOUR, survey="v-2"))
+    town.tick(START + 5 * HOUR)
+
+    assert {o.subject for news in town.news() for o in news.observed} == {"v-1-c-1", "v-2-c-1"}
 
 
 @pytest.mark.parametrize(
