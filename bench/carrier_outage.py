@@ -27,7 +27,7 @@ from rich.table import Table
 
 import services.outreach
 from services.churn_predictor.feeds import HeardFeeds, feeds_of
-from services.churn_predictor.partition import Output
+from services.churn_predictor.outputs import Output
 from services.cli.lengths import OutageSpan
 from services.contracts import events
 from services.contracts import topics as t

@@ -33,7 +33,7 @@ from services.contracts.envelope import Event, Fact
 from services.contracts.purchases import OrderLine, OrderPlaced
 from services.kit.records import read_event
 from services.kit.stores import MemoryStore
-from tests.unit.churn_predictor.stream import RULES, TOPIC_IDS, Stream
+from tests.unit.churn_predictor.stream import ALONE, RULES, TOPIC_IDS, Stream
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 SHOP, UNHEARD = "/shop/orders", "/shop/unheard"
@@ -180,7 +180,7 @@ class Hosted:
 def open_partition(store: MemoryStore) -> Partition:
     """Return a partition that goes on from this store."""
     listener = Listener(0, lambda feed: True, RULES.tolerances)
-    partition = Partition(0, RULES, read_event, store, listener)
+    partition = Partition(0, RULES, read_event, store, listener, ALONE)
     partition.take_in(store.items())
     partition.trust(TOPIC_IDS)
     return partition

@@ -138,18 +138,17 @@ def open_vault(settings: Settings, rules: Rules) -> Vault:
     )
 
 
-def owners(settings: Settings, rules: Rules) -> Owners | None:
-    """Return who counts which history in this deployment; None: nobody counts any."""
+def owners(settings: Settings, rules: Rules) -> Owners:
+    """Return who counts which history in this deployment, and whether this worker's customers use them."""
     use = settings.histories
     is_looked_at = not rules.features.isdisjoint(FROM_HISTORIES)
-    if use is HistoriesUse.OFF or (use is HistoriesUse.AUTO and not is_looked_at):
-        return None
 
     @lru_cache(_KEYS_PLACED)
     def owner(key: str) -> int:
         return partition_of(key.encode(), settings.partitions)
 
-    return Owners(settings.partitions, owner)
+    are_used = use is HistoriesUse.ON or (use is HistoriesUse.AUTO and is_looked_at)
+    return Owners(settings.partitions, owner, are_used)
 
 
 def own_folder(settings: Settings) -> Path:

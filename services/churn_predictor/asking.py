@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from services.churn_predictor.facts import OrderFacts
-from services.churn_predictor.histories import Observation, observations, questions
-from services.churn_predictor.parcels import Parcel, parcels
+from services.churn_predictor.histories import Observation, Question, kept, observations, questions
+from services.churn_predictor.parcels import Parcel, by_order
 from services.churn_predictor.problems import Moment
 from services.churn_predictor.state import CustomerState, OpenQuestions
 from services.contracts.stream import Answered, Asked
@@ -20,13 +19,21 @@ _TICKS = 3
 
 def tell(state: CustomerState, now: datetime) -> tuple[Sequence[Observation], datetime | None]:
     """Return what nobody was told yet, noted as told, and when there will be more if no event comes."""
-    fresh = [o for o in observations(state.facts) if o.kind not in state.told.get(o.subject, ())]
+    fresh = [seen for seen in observations(state.facts) if not _is_told(state, seen)]
     known = [seen for seen in fresh if seen.at <= now]
     for seen in known:
-        kinds = state.told.setdefault(seen.subject, [])
-        if seen.kind not in kinds:
-            kinds.append(seen.kind)
+        state.told.setdefault(seen.subject, []).append(_told(seen))
     return known, min((seen.at for seen in fresh if seen.at > now), default=None)
+
+
+def _told(seen: Observation) -> str:
+    return f"{seen.kind}|{seen.key}"
+
+
+def _is_told(state: CustomerState, seen: Observation) -> bool:
+    told = state.told.get(seen.subject, ())
+    # A kind alone was noted before keys were: whoever was to be told of it then, was.
+    return _told(seen) in told or seen.kind in told
 
 
 def ask(customer_id: str, state: CustomerState, moment: Moment) -> Iterator[Asked]:
@@ -34,14 +41,14 @@ def ask(customer_id: str, state: CustomerState, moment: Moment) -> Iterator[Aske
 
     One that was over before time began here asks nothing: it is never scored.
     """
-    for order_id, order, its in _orders(state):
+    for order_id, order, its in by_order(state.facts):
         approved = order.approved
         if approved is None or approved.at > moment.now or order.histories is not None:
             continue
         if order_id in state.asked or all(_is_over(parcel, moment.since) for parcel in its):
             continue
         asked = dict.fromkeys(question for parcel in its for question in questions(parcel))
-        unanswered = {_name(question.key, question.part): None for question in asked}
+        unanswered = {question.name: None for question in asked}
         state.asked[order_id] = OpenQuestions(moment.now, moment.tick, {**unanswered})
         for question in asked:
             yield Asked(customer_id, order_id, question.key, approved.at, question.part)
@@ -54,7 +61,7 @@ def collect(state: CustomerState, answered: Answered) -> bool:
     """
     open_questions = state.asked.get(answered.order)
     order = state.facts.orders.get(answered.order)
-    name = _name(answered.key, answered.part)
+    name = Question(answered.key, answered.part).name
     if open_questions is None or order is None or name not in open_questions.answers:
         return False
     answers = open_questions.answers
@@ -62,8 +69,8 @@ def collect(state: CustomerState, answered: Answered) -> bool:
         answers[name] = answered.histories
     if any(answer is None for answer in answers.values()):
         return False
-    # By the questions' order, not by that of the answers: two parcels may ask for one history.
-    order.histories = {k: v for answer in answers.values() if answer for k, v in answer.items()}
+    # By the questions' order, not by that of the answers.
+    order.histories = kept((Question.named(name), answer or {}) for name, answer in answers.items())
     del state.asked[answered.order]
     return True
 
@@ -79,17 +86,5 @@ def waits_until(state: CustomerState, order_id: str, moment: Moment) -> datetime
     return moment.now if moment.tick < asked.tick + _TICKS else None
 
 
-def _orders(state: CustomerState) -> Iterator[tuple[str, OrderFacts, Sequence[Parcel]]]:
-    by_order: dict[str, list[Parcel]] = {}
-    for parcel in parcels(state.facts):
-        by_order.setdefault(parcel.shipment.order_id, []).append(parcel)
-    for order_id, its in by_order.items():
-        yield order_id, its[0].order, its
-
-
 def _is_over(parcel: Parcel, since: datetime) -> bool:
     return parcel.ended is not None and parcel.ended.at < since
-
-
-def _name(key: str, part: str | None) -> str:
-    return f"{key}\x1f{part or ''}"

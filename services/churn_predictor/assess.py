@@ -91,8 +91,8 @@ def assess_silence(
     key = f"{SILENCE}{as_of.isoformat()}"
     if key in state.assessed:
         return state.assessed[key], None
-    bought = [purchase for purchase in purchases(state.facts) if purchase.at <= as_of]
-    values = rhythm.features(bought, as_of, experience_at(state.facts, as_of, rules.tolerances))
+    went_through = experience_at(state.facts, as_of, rules.tolerances)
+    values = rhythm.features(purchases(state.facts, as_of), as_of, went_through)
     before = _latest_band(a for k, a in state.assessed.items() if k.startswith(SILENCE))
     result = score(rules.lapse.card, DecisionPoint.SILENCE, values, before)
     assessed = state.assessed[key] = Assessed(result.probability, result.band, as_of)
@@ -127,7 +127,7 @@ def forget_silences(state: CustomerState, kept: Iterable[datetime]) -> None:
 
 
 def experience_at(facts: Facts, now: datetime, tolerances: Tolerances) -> Experience:
-    """Return what the customer's experience ledger says at this instant."""
+    """Return what the customer's experience ledger says at this instant: nothing later counts."""
     half_life, ratio = tolerances.experience_half_life, tolerances.experience_ratio
     return experience(entries(facts, tolerances), now, half_life, ratio)
 

@@ -39,6 +39,8 @@ class Owners:
 
     partitions: int
     of: Callable[[str], int]
+    are_used: bool = True
+    """Whether customers here tell and ask.  What others tell is counted and answered in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,14 @@ class Exchange:
     """One partition's part in it."""
 
     def __init__(
-        self, number: int, values: Values, owners: Owners | None, most_keys: int = MOST_KEYS
+        self, number: int, values: Values, owners: Owners, most_keys: int = MOST_KEYS
     ) -> None:
         """Know nothing yet.
 
         Args:
             number: Of this partition.
             values: Holds what `take_in` is told of.
-            owners: Of the keys; None: histories are not used, nothing is told, asked or counted.
+            owners: Of the keys.
             most_keys: Kept here.
         """
         self.keys = Keyed(values, _HISTORY, KeyHistory, _CACHED, _HISTORY_KEY)
@@ -101,8 +103,6 @@ class Exchange:
     def take(self, offset: int, value: bytes | None) -> None:
         """Hold a record of the topic until its tick; raises `Unreadable`."""
         news = read_plain(HistoryNews, value)
-        if self._owners is None:
-            return
         if news.partition >= self._owners.partitions:
             raise Unreadable("invalid", (Fault("/partition", "invalid", "there is none"),))
         self._inbox.add(offset, news)
@@ -110,8 +110,6 @@ class Exchange:
 
     def hear(self, tick: Tick) -> list[Answered]:
         """Let what was told before this tick count, answer, and return what is for customers here."""
-        if self._owners is None:
-            return []
         due = self._inbox.due(tick.number)
         # All of it first: an answer counts everything that was told with its question.
         for history in self._count(seen for news in due for seen in news.observed):
@@ -124,7 +122,7 @@ class Exchange:
 
     def look(self, customer_id: str, state: CustomerState, moment: Moment) -> datetime | None:
         """Tell and ask what this customer has to; return when there will be more if no event comes."""
-        if self._owners is None:
+        if not self._owners.are_used:
             return None
         told, again = tell(state, moment.now)
         for seen in told:

@@ -9,10 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-HALF_LIFE = timedelta(days=90)
-RATIO = 12.0
-"""How many good experiences make up for one bad one.  A rule of thumb of customer service, and
-judgement here: it was never measured for this."""
 STRIKES = 3
 
 
@@ -23,7 +19,7 @@ class EntryKind(StrEnum):
     """Above all: delivered in time."""
     SURVEY_GOOD = "survey_good"
     CONTACT_ANSWERED = "contact_answered"
-    """In time."""
+    """The customer's first word, in time."""
     PROMISE_BROKEN = "promise_broken"
     SURVEY_POOR = "survey_poor"
     CONTACT_UNANSWERED = "contact_unanswered"
@@ -73,10 +69,7 @@ class Experience:
 
 
 def experience(
-    entries: Iterable[Entry],
-    now: datetime,
-    half_life: timedelta = HALF_LIFE,
-    ratio: float = RATIO,
+    entries: Iterable[Entry], now: datetime, half_life: timedelta, ratio: float
 ) -> Experience:
     """Return what these entries add up to at `now`, in any order.
 

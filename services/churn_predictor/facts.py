@@ -7,8 +7,12 @@ ever offered, or all of those on one side of another slot.  `learning.py` fills 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from services.contracts.contacts import SurveyKind
+
+TURNS_KEPT = 16
+"""Of one conversation."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,6 +34,7 @@ class Promise:
     carrier: str | None = None
     origin_region: str | None = None
     destination_region: str | None = None
+    seller_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ class OrderFacts:
     failures: list[Stamp] = field(default_factory=list)
     """The earliest payments that failed, sorted."""
     histories: dict[str, tuple[float, float]] | None = None
-    """What was known of others when it was approved (`histories.py`); None: nobody was asked yet."""
+    """What was known of others when it was approved, as `histories.kept` names it; None: nobody was
+    asked yet."""
 
 
 @dataclass(slots=True)
@@ -121,6 +127,24 @@ class ShipmentFacts:
         return min((seen.first for seen in self.scans.values()), default=None)
 
 
+class TurnKind(StrEnum):
+    """Who said what in a conversation."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    REPLIED_BY_CUSTOMER = "replied_by_customer"
+    REPLIED_BY_AGENT = "replied_by_agent"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Turn:
+    """One turn of a conversation."""
+
+    said: Stamp
+    kind: TurnKind
+
+
 @dataclass(slots=True)
 class ContactFacts:
     """One conversation that the customer began."""
@@ -133,6 +157,8 @@ class ContactFacts:
     reopened: Stamp | None = None
     waiting: list[Stamp] = field(default_factory=list)
     """The customer's words that nobody has answered yet, sorted."""
+    turns: list[Turn] = field(default_factory=list)
+    """The earliest `TURNS_KEPT`, sorted: how the conversation stood at any instant up to the last."""
 
     @property
     def answered(self) -> Stamp | None:
@@ -225,10 +251,8 @@ def stamps_in(fact: object) -> Iterator[Stamp]:
     """Yield every stamp in a fact, however deep."""
     if isinstance(fact, Stamp):
         yield fact
-    elif isinstance(fact, list):
-        yield from fact
-    elif isinstance(fact, dict):
-        for value in fact.values():
+    elif isinstance(fact, list | dict):
+        for value in fact.values() if isinstance(fact, dict) else fact:
             yield from stamps_in(value)
     elif is_dataclass(fact):
         for slot in fields(fact):

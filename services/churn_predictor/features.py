@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from services.churn_predictor.facts import Basket, ContactFacts, Facts, Stamp
+from services.churn_predictor.histories import of_parcel
 from services.churn_predictor.parcels import Parcel, first_of
 from services.churn_predictor.rates import Rates, rates
 
@@ -82,7 +83,7 @@ def _histories(parcel: Parcel, now: datetime) -> Mapping[str, tuple[float, float
     """Return what the order was given at its approval: nothing before that."""
     if _at(parcel.order.approved, now) is None:
         return {}
-    return parcel.order.histories or {}
+    return of_parcel(parcel)
 
 
 def _dates(parcel: Parcel, known: Rates, now: datetime) -> Values:

@@ -12,7 +12,7 @@ Shkapenyuk, Srivastava, Xu: "Forward Decay", ICDE 2009).  Integer sums are the s
 
 import math
 from bisect import insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -110,19 +110,77 @@ class Question:
     key: str
     part: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What tells it from all others."""
+        return f"{self.key}\x1f{self.part or ''}"
+
+    @staticmethod
+    def named(name: str) -> "Question":
+        """Return the question of this name."""
+        key, _, part = name.partition("\x1f")
+        return Question(key, part or None)
+
 
 def questions(parcel: Parcel) -> tuple[Question, ...]:
-    """Return what is to be asked for the order of this parcel; what is unknown is not asked for."""
+    """Return what is to be asked for the order of this parcel; what is unknown is not asked for.
+
+    The seller is whoever the promise names, else that of the dearest line; the product is only that one's.
+    """
     basket, promise = parcel.order.basket, parcel.promise
     asked = [Question(SHOP)]
-    if basket is not None and basket.seller_id is not None:
-        asked.append(Question(f"seller:{basket.seller_id}", basket.product_id))
+    of_dearest = None if basket is None else basket.seller_id
+    seller = promise.seller_id or of_dearest
+    if seller is not None:
+        product = basket.product_id if basket is not None and seller == of_dearest else None
+        asked.append(Question(f"seller:{seller}", product))
     if basket is not None and basket.category is not None:
         asked.append(Question(f"category:{basket.category}"))
     if promise.destination_region is not None:
         key = f"destination:{promise.destination_region}"
         asked.append(Question(key, promise.origin_region))
     return tuple(asked)
+
+
+def kept(answers: Iterable[tuple[Question, Histories]]) -> dict[str, tuple[float, float]]:
+    """Return what an order keeps of the answers to its questions, in the order of these.
+
+    Where several of them ask holders of one kind, as two sellers, the histories of the first have their
+    plain names, and those of each further one names of its own.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    holders: set[str] = set()
+    for question, histories in answers:
+        holder = _holder(question.key)
+        if holder in holders:
+            # Also where nothing is known: the first one's history is not this one's.
+            found |= {
+                _own_name(history, question): histories.get(history.name, (0.0, 0.0))
+                for history in _counted(question.key)
+            }
+        else:
+            found |= histories
+        holders.add(holder)
+    return found
+
+
+def of_parcel(parcel: Parcel) -> Histories:
+    """Return what this parcel's order kept of its own seller, lane and so on.
+
+    Where its own were not asked about, as of a parcel promised later, it has those of the first.
+    """
+    known = parcel.order.histories or {}
+    found = dict(known)
+    for question in questions(parcel):
+        for history in _counted(question.key):
+            own = known.get(_own_name(history, question))
+            if own is not None:
+                found[history.name] = own
+    return found
+
+
+def _own_name(history: History, question: Question) -> str:
+    return f"{history.name}\x1f{question.name}"
 
 
 def observations(facts: Facts) -> Sequence[Observation]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from services.churn_predictor.facts import (
     NO_ORDER,
+    TURNS_KEPT,
     Basket,
     CarrierTold,
     CartFacts,
@@ -23,6 +24,8 @@ from services.churn_predictor.facts import (
     Sighting,
     Stamp,
     SurveyFacts,
+    Turn,
+    TurnKind,
     ZoneTold,
 )
 from services.contracts.contacts import (
@@ -99,9 +102,9 @@ def _least_known(known: str | None, offered: str | None) -> str | None:
     return min((name for name in (known, offered) if name is not None), default=None)
 
 
-def _add(known: list[Stamp], stamp: Stamp) -> None:
-    if stamp not in known:
-        insort(known, stamp)
+def _add(known: list[T], offered: T) -> None:
+    if offered not in known:
+        insort(known, offered)
 
 
 def _order(facts: Facts, order_id: str) -> OrderFacts:
@@ -177,6 +180,7 @@ def _promised(facts: Facts, stamp: Stamp, data: ShipmentPromised) -> None:
         carrier=data.carrier,
         origin_region=data.origin_region,
         destination_region=data.destination_region,
+        seller_id=data.seller_id,
     )
     last = shipment.latest_promise
     _estimated(shipment, promise)
@@ -226,40 +230,47 @@ def _contact(facts: Facts, contact_id: str) -> ContactFacts:
     return facts.contacts.setdefault(contact_id, ContactFacts())
 
 
+def _takes_turn(contact: ContactFacts, stamp: Stamp, kind: TurnKind) -> None:
+    _add(contact.turns, Turn(stamp, kind))
+    del contact.turns[TURNS_KEPT:]
+
+
 def _opened(facts: Facts, stamp: Stamp, data: ContactOpened) -> None:
     contact = _contact(facts, data.contact_id)
     if contact.opened is None or stamp < contact.opened:
         contact.opened, contact.reason, contact.order_id = stamp, data.reason, data.order_id
-    _waits(contact, stamp)
+    _waits(contact, stamp, TurnKind.OPENED)
 
 
 def _replied(facts: Facts, stamp: Stamp, data: ContactReplied) -> None:
     if data.by is ReplyBy.AGENT:
         contact = _contact(facts, data.contact_id)
         contact.replied_by_agent = latest(contact.replied_by_agent, stamp)
-        _is_answered(contact)
+        _is_answered(contact, stamp, TurnKind.REPLIED_BY_AGENT)
     elif data.by is ReplyBy.CUSTOMER:
-        _waits(_contact(facts, data.contact_id), stamp)
+        _waits(_contact(facts, data.contact_id), stamp, TurnKind.REPLIED_BY_CUSTOMER)
 
 
 def _resolved(facts: Facts, stamp: Stamp, data: ContactResolved) -> None:
     contact = _contact(facts, data.contact_id)
     contact.resolved = latest(contact.resolved, stamp)
-    _is_answered(contact)
+    _is_answered(contact, stamp, TurnKind.RESOLVED)
 
 
 def _reopened(facts: Facts, stamp: Stamp, data: ContactReopened) -> None:
     contact = _contact(facts, data.contact_id)
     contact.reopened = latest(contact.reopened, stamp)
-    _waits(contact, stamp)
+    _waits(contact, stamp, TurnKind.REOPENED)
 
 
-def _waits(contact: ContactFacts, word: Stamp) -> None:
+def _waits(contact: ContactFacts, word: Stamp, kind: TurnKind) -> None:
+    _takes_turn(contact, word, kind)
     if contact.answered is None or word > contact.answered:
         _add(contact.waiting, word)
 
 
-def _is_answered(contact: ContactFacts) -> None:
+def _is_answered(contact: ContactFacts, stamp: Stamp, kind: TurnKind) -> None:
+    _takes_turn(contact, stamp, kind)
     answered = contact.answered
     if answered is not None:
         contact.waiting = [word for word in contact.waiting if word > answered]

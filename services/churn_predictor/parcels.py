@@ -1,6 +1,6 @@
 """A shipment with its order, as rules and models look at it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from services.churn_predictor.facts import Facts, OrderFacts, Promise, ShipmentFacts, Stamp
@@ -34,6 +34,15 @@ def parcels(facts: Facts) -> Sequence[Parcel]:
         for shipment_id, shipment in sorted(facts.shipments.items())
         if (promise := shipment.first_promise) is not None
     ]
+
+
+def by_order(facts: Facts) -> Iterator[tuple[str, OrderFacts, Sequence[Parcel]]]:
+    """Yield every order of which a parcel was promised: its id, itself, and these parcels."""
+    found: dict[str, list[Parcel]] = {}
+    for parcel in parcels(facts):
+        found.setdefault(parcel.shipment.order_id, []).append(parcel)
+    for order_id, its in found.items():
+        yield order_id, its[0].order, its
 
 
 def first_of(*stamps: Stamp | None) -> Stamp | None:

@@ -69,7 +69,7 @@ class Partition:
         read: Read,
         values: Values,
         listener: Listener,
-        owners: Owners | None = None,
+        owners: Owners,
     ) -> None:
         """Know nothing yet.
 
@@ -79,7 +79,7 @@ class Partition:
             read: Reads events.
             values: Holds what `take_in` is told of.
             listener: Notices which feeds of its own are silent.
-            owners: Of what is counted in histories; None: there are none.
+            owners: Of what is counted in histories.
         """
         self.number = number
         self.state = PartitionState()

@@ -15,7 +15,7 @@ _MODELS = Path(__file__).parent / "models"
 
 
 class HistoriesUse(StrEnum):
-    """Whether histories of sellers, products, categories and lanes are counted."""
+    """Whether histories of sellers, products, categories and lanes are told and asked."""
 
     AUTO = "auto"
     """Where the model looks at them."""
@@ -51,8 +51,9 @@ class Settings(CommonSettings):
     )
     histories: HistoriesUse = Field(
         default=HistoriesUse.AUTO,
-        description="auto: count histories of sellers, products, categories and lanes where the model "
-        "looks at them; on, some weeks before such a model comes, or it begins without memory; off.",
+        description="auto: tell and ask histories of sellers, products, categories and lanes where the "
+        "model looks at them; on, some weeks before such a model comes, or it begins without memory; off.  "
+        "What other workers tell is counted in any case.",
     )
     folder: Path = Field(
         default=Path(gettempdir()) / f"care-churn-predictor-{os.getuid()}",

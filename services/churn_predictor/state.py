@@ -72,7 +72,7 @@ class CustomerState:
     assessed: dict[str, Assessed] = field(default_factory=dict)
     """`subject|decision point` → its one assessment."""
     told: dict[str, list[str]] = field(default_factory=dict)
-    """Order, shipment or survey → the kinds of observations that others were told of it."""
+    """Shipment or survey → what others were told of it: `kind|key` of each observation."""
     asked: dict[str, OpenQuestions] = field(default_factory=dict)
     """Order → what it still waits for."""
     touched: bool = False

@@ -162,7 +162,7 @@ class Observed:
     """`seller:<id>`, `category:<name>`, `destination:<region>` or `shop`."""
     kind: Name
     subject: Identifier
-    """The order, shipment or survey it was seen on; told once of each kind and key."""
+    """The shipment or survey it was seen on; told once of each kind and key."""
     at: Instant
     """The first instant at which it could be known."""
     value: int

@@ -100,6 +100,7 @@ def _promised(fact: deliveries.ShipmentPromised) -> Said:
         "carrier": fact.carrier,
         "origin_region": fact.origin_region,
         "destination_region": fact.destination_region,
+        "seller_id": fact.seller_id,
     }
     return _shipment(fact, "promised", None, promise, fact.time_zone)
 

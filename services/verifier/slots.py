@@ -51,6 +51,7 @@ FORM: Mapping[str, tuple[str, ...]] = {
         "resolved",
         "reopened",
         "waiting",
+        "turns",
     ),
     SEARCHES: ("found", "unfound"),
     SURVEYS: ("sent", "answered", "score", "kind", "order_id", "contact_id"),
@@ -60,6 +61,9 @@ FORM: Mapping[str, tuple[str, ...]] = {
 
 FAILURES_KEPT = 8
 """How many failed payments of an order or a cart are known: the earliest."""
+
+TURNS_KEPT = 16
+"""How many turns of a conversation are known: the earliest."""
 
 _DELIVERED = CheckpointStatus.DELIVERED.value
 _MOMENTS = frozenset({"at", "promised_by", "ship_by"})
@@ -267,6 +271,7 @@ def _contact(said: Sequence[Entry]) -> Slots:
         "resolved": _last(said, "resolved"),
         "reopened": _last(said, "reopened"),
         "waiting": _all(said, "opened", "reopened", "replied_by_customer", after=answered),
+        "turns": [{"said": _stamp(stamp), "kind": says[2]} for stamp, says in said[:TURNS_KEPT]],
     }
 
 

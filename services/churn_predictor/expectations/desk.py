@@ -154,7 +154,7 @@ def _poor(survey_id: str, survey: SurveyFacts, facts: Facts) -> Iterator[Watch]:
         subject=survey_id,
         anchor=answered,
         steps=(Step(Tier.OVERDUE, answered.at),) if is_poor(survey) else (),
-        ended=_better(survey, answered, facts),
+        ended=better_answer(survey, facts),
         order_id=survey.order_id,
     )
 
@@ -165,9 +165,10 @@ def is_poor(survey: SurveyFacts) -> bool:
     return kind is not None and score is not None and score <= POOR_UP_TO[kind]
 
 
-def _better(survey: SurveyFacts, answered: Stamp, facts: Facts) -> Stamp | None:
-    """Return the first later answer about the same order that is not poor."""
-    if survey.order_id is None:
+def better_answer(survey: SurveyFacts, facts: Facts) -> Stamp | None:
+    """Return the first answer about the same order that is later than this one's and not poor."""
+    answered = survey.answered
+    if survey.order_id is None or answered is None:
         return None
     return first_of(
         *(

@@ -107,6 +107,10 @@ def read_purchases(path: Path) -> Purchases:
     return _purchases(path, text)
 
 
+_EVER = datetime.max.replace(tzinfo=UTC)
+"""Whatever was cancelled, however late, taught nothing about coming back."""
+
+
 def purchases_in(events: Iterable[Event[Any]]) -> Purchases:
     """Return the orders that were placed and not cancelled, as the stream counts them.
 
@@ -123,7 +127,7 @@ def purchases_in(events: Iterable[Event[Any]]) -> Purchases:
         order.basket is not None for facts in customers.values() for order in facts.orders.values()
     )
     # By name: fits and draws go through the customers in this order.
-    found = {name: sorted(purchases(facts)) for name, facts in sorted(customers.items())}
+    found = {name: sorted(purchases(facts, _EVER)) for name, facts in sorted(customers.items())}
     kept = {name: bought for name, bought in found.items() if bought}
     if not kept:
         raise NothingBought("nothing was bought, or all of it was cancelled")

@@ -4,22 +4,25 @@ Facts are learned and features computed by the code of the stream; a case holds 
 stream would have known at its instants, and, apart from that, what became of the order.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from services.churn_predictor.decision_points import decision_points
-from services.churn_predictor.facts import Facts
+from services.churn_predictor.facts import Facts, OrderFacts
 from services.churn_predictor.features import Values, features
 from services.churn_predictor.histories import (
+    Histories,
     KeyHistory,
     Observation,
+    Question,
+    kept,
     observations,
     questions,
 )
 from services.churn_predictor.learning import learn
-from services.churn_predictor.parcels import Parcel, parcels
+from services.churn_predictor.parcels import Parcel, by_order, parcels
 from services.contracts.contacts import COMPLAINT_REASONS, POOR_UP_TO
 from services.contracts.envelope import Event
 from services.contracts.problems import DecisionPoint
@@ -71,31 +74,29 @@ def replay(events: Iterable[Event[Any]], tolerances: Tolerances) -> tuple[Case, 
 
 def give_histories(customers: Iterable[Facts]) -> None:
     """Answer every approved order's questions as of its approval, and keep the answers with it."""
-    asked: list[tuple[datetime, Parcel]] = []
+    asked: list[tuple[datetime, str, OrderFacts, Sequence[Parcel]]] = []
     seen: list[Observation] = []
     for facts in customers:
         seen += observations(facts)
-        asked += [(p.order.approved.at, p) for p in parcels(facts) if p.order.approved is not None]
-    asked.sort(key=lambda each: (each[0], each[1].shipment_id))
+        asked += [(o.approved.at, name, o, its) for name, o, its in by_order(facts) if o.approved]
+    asked.sort(key=lambda each: each[:2])
     seen.sort(key=lambda each: each.at)
     keys: dict[str, KeyHistory] = {}
     coming = iter(seen)
     ahead = next(coming, None)
-    for at, parcel in asked:
+    for at, _, order, its in asked:
         while ahead is not None and ahead.at <= at:
             keys.setdefault(ahead.key, KeyHistory()).observe(ahead)
             ahead = next(coming, None)
-        parcel.order.histories = {**(parcel.order.histories or {}), **_answers(keys, parcel, at)}
+        order.histories = kept(_answers(keys, its, at))
 
 
 def _answers(
-    keys: Mapping[str, KeyHistory], parcel: Parcel, at: datetime
-) -> dict[str, tuple[float, float]]:
-    answers: dict[str, tuple[float, float]] = {}
-    for question in questions(parcel):
-        if question.key in keys:
-            answers.update(keys[question.key].answer(question, at))
-    return answers
+    keys: Mapping[str, KeyHistory], its: Sequence[Parcel], at: datetime
+) -> Iterator[tuple[Question, Histories]]:
+    for question in dict.fromkeys(question for parcel in its for question in questions(parcel)):
+        known = keys.get(question.key)
+        yield question, {} if known is None else known.answer(question, at)
 
 
 def _cases(facts: Facts, tolerances: Tolerances) -> Iterator[Case]:

@@ -50,8 +50,12 @@ class Record:
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
+ALONE = Owners(1, lambda key: 0, are_used=False)
+"""One partition that tells and asks nothing about others."""
+
+
 def new_partition(
-    committed: Mapping[bytes, bytes] | None = None, number: int = 0, owners: Owners | None = None
+    committed: Mapping[bytes, bytes] | None = None, number: int = 0, owners: Owners = ALONE
 ) -> Partition:
     """Return a partition with the shipped scorecard, going on from what was committed."""
     store = MemoryStore()

@@ -13,8 +13,10 @@ from hypothesis import strategies as some
 from services.churn_predictor import asking
 from services.churn_predictor.asking import PATIENCE, collect
 from services.churn_predictor.exchange import Exchange, Owners
-from services.churn_predictor.histories import KEPT
+from services.churn_predictor.histories import KEPT, Question, of_parcel
 from services.churn_predictor.inbox import Inbox
+from services.churn_predictor.parcels import parcels
+from services.churn_predictor.rates import rates
 from services.contracts import topics as t
 from services.contracts.deliveries import ShipmentPromised
 from services.contracts.envelope import Event
@@ -23,7 +25,7 @@ from services.kit.stores import MemoryStore
 from tests.factories import DAY, HOUR, START, delivered, event, handed_over, placed, promised
 from tests.unit.churn_predictor.happenings import answered, approved
 from tests.unit.churn_predictor.stream import Stream, new_partition
-from tests.unit.churn_predictor.town import OWNERS, Town, owner
+from tests.unit.churn_predictor.town import OWNERS, UNUSED, Town, owner
 
 PROMISE = START + 10 * DAY
 OTHERS, WHO = "c-1", "c-2"
@@ -200,7 +202,7 @@ def test_answers_come_in_any_order_and_one_that_comes_again_changes_nothing() ->
 
 
 def test_where_histories_are_off_nothing_is_told_and_no_score_waits() -> None:
-    town = Town(owners=None)
+    town = Town(owners=UNUSED)
     town.tick(START)
     town.give(*bought(WHO, START + HOUR), paid(WHO, START + 2 * HOUR))
     town.tick(START + 3 * HOUR)
@@ -210,18 +212,41 @@ def test_where_histories_are_off_nothing_is_told_and_no_score_waits() -> None:
     assert assessed(town, "approval") == 1
 
 
-def test_where_histories_are_off_what_others_still_tell_is_accounted_for_and_not_kept() -> None:
-    stream = Stream()
-    news = HistoryNews(partition=0, tick=0, observed=(seen("shop"),))
+def test_while_workers_are_exchanged_nothing_that_the_new_ones_tell_is_lost() -> None:
+    """In a rolling swap of the model, those that still have the old one neither tell nor ask."""
+    town = Town(owners=UNUSED)
+    town.tick(START)
+    town.renew(owner(OTHERS), OWNERS)
+    town.give(*bought(OTHERS, START + HOUR), judged(OTHERS, 1, START + 2 * HOUR))
+    town.give(*bought("c-3", START + HOUR), paid("c-3", START + 3 * HOUR))
+    for hours in (4, 5, 6):
+        town.tick(START + hours * HOUR)
+    assert {owner(key) for key in KEYS} == {0, 1}
+    assert town.customer("c-3").facts.orders["o-c-3"].histories is not None
 
-    refused = stream.give_raw(t.HISTORIES, news.encode(), None)
-    stream.tick(START)
-    stream.tick(START + HOUR)
+    town.renew(owner(WHO), OWNERS)
+    town.give(*bought(WHO, START + 7 * HOUR), paid(WHO, START + 8 * HOUR))
+    for hours in (9, 10, 11):
+        town.tick(START + hours * HOUR)
 
-    assert refused == []
-    assert stream.partition.state.sources["histories"].applied == 1
-    assert len(stream.partition.exchange.idle) == 0
-    assert list(stream.partition.exchange.changes()) == []
+    histories = town.customer(WHO).facts.orders["o-c-2"].histories
+    assert histories is not None
+    assert histories["seller_bad"] == (1.0, 1.0)
+    assert histories["shop_bad"] == pytest.approx((1.0, 1.0), rel=0.01)
+
+
+def test_whoever_told_nothing_tells_it_once_it_is_to() -> None:
+    town = Town(owners=UNUSED)
+    town.tick(START)
+    town.give(*bought(OTHERS, START + HOUR), judged(OTHERS, 1, START + 2 * HOUR))
+    town.tick(START + 3 * HOUR)
+    assert town.news() == []
+
+    town.renew(owner(OTHERS), OWNERS)
+    town.give(judged(OTHERS, 5, START + 4 * HOUR, survey="v-2"))
+    town.tick(START + 5 * HOUR)
+
+    assert {o.subject for news in town.news() for o in news.observed} == {"v-1-c-1", "v-2-c-1"}
 
 
 @pytest.mark.parametrize(
@@ -350,19 +375,76 @@ def test_what_lies_ahead_is_told_when_it_has_come() -> None:
     assert {o.kind for news in town.news() for o in news.observed} == {"late"}
 
 
+def handed_late(town: Town) -> Event[Any]:
+    """Tell of a parcel that left late, but not yet what was bought; return the purchase."""
+    bought_it, promise = bought(WHO, START)
+    town.give(promise, handed_over(f"sh-{WHO}", f"o-{WHO}", at=START + 3 * DAY, customer=WHO))
+    town.tick(START + 3 * DAY)
+    return bought_it
+
+
+def observed(town: Town) -> list[tuple[str, str]]:
+    return sorted((o.kind, o.key) for news in town.news() for o in news.observed)
+
+
+def test_whoever_becomes_known_later_is_told_then_and_nobody_twice() -> None:
+    town = Town()
+    town.tick(START)
+    bought_it = handed_late(town)
+    assert observed(town) == [("late", "shop")]
+
+    town.give(bought_it)
+    town.tick(START + 3 * DAY + HOUR)
+    town.give(paid(WHO, START + 3 * DAY + 2 * HOUR))
+    for hours in (3, 4, 5):
+        town.tick(START + 3 * DAY + hours * HOUR)
+
+    late = [each for each in observed(town) if each[0] == "late"]
+    assert late == [("late", "seller:s-0"), ("late", "shop")]
+    seller = town.key("seller:s-0")
+    assert seller is not None
+    assert seller.answer(Question("seller:s-0"), START + 4 * DAY)["seller_late"][1] > 0.9
+
+
+def test_what_was_noted_without_its_key_counts_as_told_to_all() -> None:
+    town = Town()
+    town.tick(START)
+    bought_it = handed_late(town)
+    town.customer(WHO).told[f"sh-{WHO}"] = ["late"]
+
+    town.give(bought_it)
+    town.tick(START + 3 * DAY + HOUR)
+
+    assert observed(town) == [("late", "shop")]
+
+
+def test_each_parcel_is_scored_with_the_past_of_whoever_sends_it() -> None:
+    town = with_reviews()
+    purchase, promise = bought(WHO, START + 4 * HOUR)
+    other = promise.data.model_copy(update={"shipment_id": "sh-x", "seller_id": "s-9"})
+    town.give(purchase, promise, event(other, at=START + 4 * HOUR, customer=WHO))
+    town.give(paid(WHO, START + 5 * HOUR))
+    for hours in (6, 7, 8):
+        town.tick(START + hours * HOUR)
+
+    facts = town.customer(WHO).facts
+    bad = {p.shipment_id: rates(of_parcel(p)).seller_bad for p in parcels(facts)}
+    assert bad["sh-c-2"] > bad["sh-x"] > 0.15
+
+
 def test_what_was_told_is_forgotten_with_its_facts() -> None:
     town = Town()
     town.tick(START)
     town.give(*bought(WHO, START, to=None))
     town.give(handed_over(f"sh-{WHO}", f"o-{WHO}", at=START, customer=WHO))
     town.tick(START + HOUR)
-    assert town.customer(WHO).told == {"sh-c-2": ["late"]}
+    assert town.customer(WHO).told == {"sh-c-2": ["late|shop", "late|seller:s-0"]}
     town.give(judged(WHO, 5, START + 300 * DAY))
     town.tick(START + 300 * DAY)
     town.tick(START + 402 * DAY)
 
     # The answer is younger than its order.
-    assert town.customer(WHO).told == {f"v-1-{WHO}": ["bad"]}
+    assert town.customer(WHO).told == {f"v-1-{WHO}": ["bad|shop", "bad|seller:s-0"]}
 
 
 # What the owner of keys keeps.

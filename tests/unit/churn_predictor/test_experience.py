@@ -1,5 +1,6 @@
 """The experience ledger adds up, whatever order its entries come in."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from random import Random
 
@@ -7,17 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.churn_predictor.experience import (
-    HALF_LIFE,
-    RATIO,
-    STRIKES,
-    Entry,
-    EntryKind,
-    Experience,
-    experience,
-)
+from services.churn_predictor.experience import STRIKES, Entry, EntryKind, Experience
+from services.churn_predictor.experience import experience as experience_by
+from services.contracts.tolerances import Tolerances
 from tests.factories import DAY, START
 
+HALF_LIFE = Tolerances().experience_half_life
+RATIO = Tolerances().experience_ratio
 NOW = START + 100 * DAY
 MOMENT = timedelta(microseconds=1)
 GOOD = [kind for kind in EntryKind if kind.is_good]
@@ -34,6 +31,10 @@ entries = st.lists(
     ),
     max_size=12,
 )
+
+
+def experience(entries: Iterable[Entry], now: datetime) -> Experience:
+    return experience_by(entries, now, HALF_LIFE, RATIO)
 
 
 def bad(at: datetime, resolved_at: datetime | None = None) -> Entry:
@@ -110,7 +111,7 @@ def test_entries_fade(half_lives: int, balance: float) -> None:
 def test_half_life_and_ratio_can_be_chosen() -> None:
     ledger = [good(NOW - 10 * DAY), bad(NOW - 10 * DAY)]
 
-    assert experience(ledger, NOW, half_life=10 * DAY, ratio=3.0).balance == 0.5 - 3 * 0.5
+    assert experience_by(ledger, NOW, half_life=10 * DAY, ratio=3.0).balance == 0.5 - 3 * 0.5
 
 
 def test_a_bad_entry_stays_unresolved_but_is_a_strike_for_one_half_life_only() -> None:

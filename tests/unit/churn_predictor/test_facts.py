@@ -5,8 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.churn_predictor.facts import Facts, forget_facts
+from services.churn_predictor.facts import TURNS_KEPT, Facts, TurnKind, forget_facts
 from services.churn_predictor.learning import learn
+from services.contracts.contacts import ReplyBy
 from services.contracts.deliveries import CheckpointStatus
 from services.contracts.envelope import Event
 from tests.factories import (
@@ -21,6 +22,7 @@ from tests.factories import (
     scanned,
     wrote,
 )
+from tests.unit.churn_predictor.happenings import reopened, replied, resolved
 
 moments = st.integers(0, 200).map(lambda hours: START + hours * HOUR)
 shipments = st.sampled_from(["sh-1", "sh-2"])
@@ -43,6 +45,9 @@ any_event = st.one_of(
     ),
     st.builds(lambda at, s: delivered(s, at=at), moments, shipments),
     st.builds(lambda at, k: wrote(k, at=at), moments, st.sampled_from(["k-1", "k-2"])),
+    st.builds(lambda at: resolved(at=at), moments),
+    st.builds(lambda at: reopened(at=at), moments),
+    st.builds(lambda at, by: replied(by=by, at=at), moments, st.sampled_from(ReplyBy)),
 )
 
 
@@ -95,6 +100,12 @@ def test_only_what_lies_wholly_before_the_horizon_is_forgotten() -> None:
     assert set(facts.shipments) == {"new"}
 
 
+def test_a_parcel_whose_date_was_moved_is_forgotten_like_any_other() -> None:
+    told = [promised(by=START + n * DAY, at=START + n * HOUR) for n in range(3)]
+
+    assert forget_facts(learned(told), before=START + DAY) == {("shipments", "sh-1")}
+
+
 @given(order=st.permutations(range(12)))
 def test_of_many_estimates_the_earliest_are_kept_whatever_came_first(order: list[int]) -> None:
     told = [promised(by=START + n * DAY, at=START + n * HOUR, event_id=f"e-{n}") for n in range(12)]
@@ -106,3 +117,18 @@ def test_of_many_estimates_the_earliest_are_kept_whatever_came_first(order: list
     assert [each.promised_by for each in shipment.estimates] == [
         START + n * DAY for n in range(1, 9)
     ]
+
+
+@given(order=st.permutations(range(TURNS_KEPT + 4)))
+def test_of_a_long_conversation_the_earliest_turns_are_kept_whatever_came_first(
+    order: list[int],
+) -> None:
+    said = [
+        (wrote if n % 2 == 0 else replied)("k-1", at=START + n * HOUR, event_id=f"e-{n}")
+        for n in range(TURNS_KEPT + 4)
+    ]
+
+    turns = learned([said[n] for n in order]).contacts["k-1"].turns
+
+    assert [each.said.id for each in turns] == [f"e-{n}" for n in range(TURNS_KEPT)]
+    assert {each.kind for each in turns[::2]} == {TurnKind.OPENED}

@@ -18,7 +18,9 @@ from services.churn_predictor.histories import (
     KeyHistory,
     Observation,
     Question,
+    kept,
     observations,
+    of_parcel,
     questions,
 )
 from services.churn_predictor.learning import learn
@@ -211,6 +213,62 @@ def test_an_order_of_nobody_asks_nobody() -> None:
     (parcel,) = parcels(told(seller=None))
 
     assert "seller:None" not in {question.key for question in questions(parcel)}
+
+
+def two_sellers(*more: Event[Any]) -> Facts:
+    """One order, of which seller s sends the dearest line and seller t another."""
+    second = ShipmentPromised(
+        shipment_id="sh-2",
+        order_id="o-1",
+        promised_by=START + 9 * DAY,
+        ship_by=START + 2 * DAY,
+        seller_id="t",
+        origin_region="PL-14",
+        destination_region="BR-RJ",
+    )
+    return told(event(second), *more)
+
+
+def test_each_parcel_asks_its_own_seller_and_the_product_only_of_whoever_sells_it() -> None:
+    first, second = (questions(parcel) for parcel in parcels(two_sellers()))
+
+    assert Question("seller:s", "p") in first
+    assert {q for q in second if q.key.startswith("seller:")} == {Question("seller:t")}
+
+
+def test_a_late_parcel_is_told_to_whoever_sends_it() -> None:
+    facts = two_sellers(
+        handed_over("sh-1", at=START + DAY), handed_over("sh-2", at=START + 5 * DAY)
+    )
+
+    sellers = {(o.key, o.value) for o in of(facts, "late") if o.key.startswith("seller:")}
+    assert sellers == {("seller:s", 0), ("seller:t", 1)}
+
+
+def test_a_seller_is_known_by_the_promise_where_the_purchase_is_not() -> None:
+    facts = two_sellers()
+    facts.orders.clear()
+
+    asked = [{q.key for q in questions(parcel)} for parcel in parcels(facts)]
+
+    assert ["seller:t" in keys for keys in asked] == [False, True]
+
+
+def test_each_parcel_knows_what_its_own_seller_and_lane_were_answered() -> None:
+    facts = two_sellers(APPROVED)
+    first, second = parcels(facts)
+    asked = dict.fromkeys((*questions(first), *questions(second)))
+    answers = {"seller:s": {"seller_late": (9.0, 9.0)}, "shop": {"shop_late": (3.0, 1.0)}}
+    lanes = {"BR-SP": {"lane_transit": (1.0, 5.0)}, "PL-14": {"lane_transit": (2.0, 6.0)}}
+
+    first.order.histories = kept(
+        (q, answers.get(q.key) or lanes.get(q.part or "") or {}) for q in asked
+    )
+
+    names = ("seller_late", "shop_late", "lane_transit")
+    assert [of_parcel(first).get(name) for name in names] == [(9.0, 9.0), (3.0, 1.0), (1.0, 5.0)]
+    assert [of_parcel(second).get(name) for name in names] == [(0.0, 0.0), (3.0, 1.0), (2.0, 6.0)]
+    assert rates(of_parcel(second)).seller_late == rates({"shop_late": (3.0, 1.0)}).seller_late
 
 
 def test_nothing_has_happened_yet() -> None:

@@ -1,4 +1,4 @@
-"""When histories are counted at all: where the model looks at them, or the deployment says so."""
+"""When histories are told and asked at all: where the model looks at them, or the deployment says so."""
 
 from dataclasses import replace
 from typing import Any
@@ -52,22 +52,21 @@ def test_the_features_that_are_named_are_those_that_histories_change() -> None:
 
 
 @pytest.mark.parametrize("feature", sorted(FROM_HISTORIES))
-def test_they_are_counted_where_the_model_looks_at_one(feature: str) -> None:
-    assert owners(settings(), looking_at(feature)) is not None
-    assert owners(settings(histories=HistoriesUse.OFF), looking_at(feature)) is None
+def test_they_are_told_where_the_model_looks_at_one(feature: str) -> None:
+    assert owners(settings(), looking_at(feature)).are_used
+    assert not owners(settings(histories=HistoriesUse.OFF), looking_at(feature)).are_used
 
 
-def test_they_are_not_counted_where_the_model_looks_at_none_unless_the_deployment_says_so() -> None:
+def test_they_are_not_told_where_the_model_looks_at_none_unless_the_deployment_says_so() -> None:
     assert CARD.points.keys()
-    assert owners(settings(), looking_at("lines")) is None
-    assert owners(settings(histories="on"), looking_at("lines")) is not None
-    assert RULES.features.isdisjoint(FROM_HISTORIES) == (owners(settings(), RULES) is None)
+    assert not owners(settings(), looking_at("lines")).are_used
+    assert owners(settings(histories="on"), looking_at("lines")).are_used
+    assert RULES.features.isdisjoint(FROM_HISTORIES) is not owners(settings(), RULES).are_used
 
 
 def test_a_key_belongs_where_kafka_would_put_it() -> None:
     found = owners(settings(histories="on"), RULES)
 
-    assert found is not None
     assert found.partitions == 4
     keys = [f"seller:s-{n}" for n in range(50)]
     assert [found.of(key) for key in keys] == [partition_of(key.encode(), 4) for key in keys]

@@ -1,7 +1,7 @@
 """Several partitions in lockstep, that tell each other histories over a topic made by hand."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,13 +24,15 @@ def owner(name: str) -> int:
 
 
 OWNERS = Owners(PARTITIONS, owner)
+UNUSED = replace(OWNERS, are_used=False)
+"""As long as the model looks at no history."""
 
 
 @dataclass
 class Town:
     """What is written at a tick lies on the topic of its target until that reads on."""
 
-    owners: Owners | None = OWNERS
+    owners: Owners = OWNERS
     streams: list[Stream] = field(default_factory=list)
     topic: list[list[bytes]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
     said: list[list[Output]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
@@ -98,6 +100,11 @@ class Town:
             kept = {k: v for k, v in self.store[number].items() if v is not None}
             new = new_partition(kept, number, self.owners)
             self.streams[number] = Stream(new, ends=old.ends, number=old.number)
+
+    def renew(self, number: int, owners: Owners) -> None:
+        """Let another worker with this setting take over a partition."""
+        self.owners = owners
+        self._restart(number, restarts=True)
 
     def customer(self, customer_id: str) -> CustomerState:
         """Return what is known of somebody."""

@@ -130,6 +130,7 @@ DELIVERIES = (
         promised_by=moments(0, 6),
         promise_source=st.sampled_from(PromiseSource),
         time_zone=zones,
+        seller_id=st.none() | names,
     ),
 )
 others = st.one_of(*CONTACTS, *PURCHASES, *DELIVERIES)

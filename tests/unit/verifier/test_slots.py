@@ -36,7 +36,7 @@ from services.verifier.collect import collect
 from services.verifier.evidence import PartitionEvidence, Record
 from services.verifier.lives import Lives, lives
 from services.verifier.outcomes import outcomes
-from services.verifier.slots import only_known, recorded, stamps, unknown_slots
+from services.verifier.slots import TURNS_KEPT, only_known, recorded, stamps, unknown_slots
 from services.verifier.timeline import Timeline
 from tests.factories import (
     DAY,
@@ -76,6 +76,10 @@ def things(*events: Event[Any]) -> dict[tuple[str, str], dict[str, Any]]:
 
 def stamp(at: datetime, name: str) -> dict[str, Any]:
     return {"at": at, "source": SHOP, "id": name}
+
+
+def turn(at: datetime, name: str, kind: str) -> dict[str, Any]:
+    return {"said": stamp(at, name), "kind": kind}
 
 
 def test_an_order_keeps_its_first_telling() -> None:
@@ -153,6 +157,12 @@ def test_a_contact_and_a_survey() -> None:
             "order_id": "o-9",
             "replied_by_agent": stamp(START + HOUR, "r-1"),
             "resolved": stamp(START + DAY, "z-2"),
+            "turns": [
+                turn(START, "k-1", "opened"),
+                turn(START + HOUR, "r-1", "replied_by_agent"),
+                turn(START + HOUR, "z-1", "resolved"),
+                turn(START + DAY, "z-2", "resolved"),
+            ],
         },
         ("surveys", "y"): {
             "answered": stamp(START, "a-1"),
@@ -174,6 +184,7 @@ def test_the_first_and_the_last_zone_may_be_of_promises_between() -> None:
             time_zone=zone,
             origin_region="DE",
             destination_region="FR",
+            seller_id="s-1",
         )
         return event(fact, at=START + hours * HOUR, event_id=f"p-{hours}")
 
@@ -193,6 +204,7 @@ def test_the_first_and_the_last_zone_may_be_of_promises_between() -> None:
             "carrier": "dhl",
             "origin_region": "DE",
             "destination_region": "FR",
+            "seller_id": "s-1",
         },
         "latest_promise": {
             **parcel["shipments", "sh-1"]["first_promise"],
@@ -296,12 +308,32 @@ def test_words_wait_for_an_answer_and_searches_for_a_find() -> None:
             "resolved": stamp(START + 3 * HOUR, "w-3"),
             "reopened": stamp(START + 5 * HOUR, "w-5"),
             "waiting": [stamp(START + n * HOUR, f"w-{n}") for n in (4, 5)],
+            "turns": [
+                turn(START + 2 * HOUR, "w-2", "replied_by_customer"),
+                turn(START + 3 * HOUR, "w-3", "resolved"),
+                turn(START + 4 * HOUR, "w-4", "replied_by_customer"),
+                turn(START + 5 * HOUR, "w-5", "reopened"),
+            ],
         },
         ("searches", "o-1"): {
             "found": stamp(START + 7 * HOUR, "w-7"),
             "unfound": [stamp(START + n * HOUR, f"w-{n}") for n in (8, 9)],
         },
     }
+
+
+def test_of_a_long_conversation_the_earliest_turns_are_known() -> None:
+    words = [
+        event(ContactReopened(contact_id="k"), at=START + n * HOUR, event_id=f"w-{n}")
+        for n in range(20, 0, -1)
+    ]
+
+    found = things(*words)["contacts", "k"]
+
+    assert len(found["waiting"]) == 20
+    assert found["turns"] == [
+        turn(START + n * HOUR, f"w-{n}", "reopened") for n in range(1, TURNS_KEPT + 1)
+    ]
 
 
 def test_a_survey_that_was_only_sent_and_a_refund_keep_the_least_that_is_named() -> None:

@@ -13,6 +13,7 @@ from services.contracts.contacts import (
     SurveyKind,
     SurveySent,
 )
+from services.contracts.deliveries import ShipmentPromised
 from services.contracts.envelope import Event
 from services.contracts.problems import DecisionPoint as Point
 from services.contracts.purchases import OrderApproved, OrderLine, OrderPlaced
@@ -109,6 +110,18 @@ def test_histories_are_frozen_at_the_approval() -> None:
     _, found = cases(order(1, 1, 0), order(2, 5, 7))
 
     assert {snapshot.values["seller_bad_rate"] for snapshot in found.snapshots} == {0.15}
+
+
+def test_each_parcel_of_an_order_knows_its_own_sellers_past() -> None:
+    both = order(9, None, 20, "s")
+    told = ShipmentPromised(
+        shipment_id="sh-8", order_id="o-9", promised_by=START + 29 * DAY, seller_id="t"
+    )
+    second = event(told, at=START + 20 * DAY, customer="c-9")
+    *_, of_t, of_s = cases(order(1, 1, 0, "t"), order(2, 5, 0, "s"), [*both, second])
+
+    assert (of_t.shipment_id, of_s.shipment_id) == ("sh-8", "sh-9")
+    assert (rate(of_t, "seller_bad_rate") or 0) > (rate(of_s, "seller_bad_rate") or 0)
 
 
 @given(data=st.data())
