@@ -147,6 +147,9 @@ def test_the_time_for_an_answer_runs_in_the_zone_that_was_known_when_the_custome
     assert is_bad(ledger(wrote_on_friday, moved, at=due))
     assert not is_bad(ledger(wrote_on_friday, in_tokyo, moved, at=due - DAY - HOUR))
     assert is_bad(ledger(wrote_on_friday, in_tokyo, moved, at=due - DAY))
+    # Named only after the word, it does not move the limit.
+    in_tokyo_later = promised_to("Asia/Tokyo", no_date, at=friday + HOUR)
+    assert not is_bad(ledger(wrote_on_friday, in_tokyo_later, at=due - DAY))
 
 
 def test_a_reopening_is_bad_until_the_contact_is_closed_again() -> None:
@@ -166,6 +169,15 @@ def test_of_a_conversation_longer_than_is_kept_nothing_stays_bad() -> None:
     assert is_bad(ledger(*words[: TURNS_KEPT - 1], at=MONDAY + 30 * DAY))
     assert is_bad(ledger(*words, at=MONDAY + 2 * DAY))
     assert ledger(*words, at=MONDAY + 30 * DAY) == UNTROUBLED
+
+
+def test_that_no_more_turns_are_kept_is_no_answer() -> None:
+    words = [
+        replied("k-1", ReplyBy.CUSTOMER, at=MONDAY + n * HOUR, event_id=f"w-{n}")
+        for n in range(TURNS_KEPT)
+    ]
+
+    assert ledger(*words, at=MONDAY + TURNS_KEPT * HOUR) == UNTROUBLED
 
 
 def test_a_poor_answer_is_made_good_by_a_later_better_one_about_the_same_order() -> None:
@@ -201,6 +213,13 @@ def test_money_that_is_late_is_bad_until_it_is_paid() -> None:
     assert ledger(*events, at=due - HOUR) == UNTROUBLED
     assert is_bad(ledger(*events, at=due))
     assert ledger(*events, at=due + DAY) == UNTROUBLED
+
+
+def test_a_date_that_was_told_after_the_delivery_counts_from_then() -> None:
+    events = promised(by=MONDAY, at=START + 2 * DAY), delivered(at=START + DAY)
+
+    assert ledger(*events, at=START + 2 * DAY - HOUR) == UNTROUBLED
+    assert ledger(*events, at=START + 2 * DAY).balance > 0.9
 
 
 def test_a_parcel_is_good_by_its_date_bad_a_day_after_and_neither_between() -> None:
