@@ -13,6 +13,7 @@ from services.churn_predictor.scoring import Scorecard
 from services.churn_predictor.train.fitting import Effort
 from services.churn_predictor.train.lapse import HORIZON_DAYS, TooFewPurchases
 from services.churn_predictor.train.training import TooLittle, to_text, train
+from services.churn_predictor.train.version import versioned
 from services.cli import lapse, options
 from services.cli.model_file import replace_model
 from services.cli.on_topics import RETENTION
@@ -123,9 +124,11 @@ def _of_lapses(
         card = lapse.trained(purchases, until, horizon_days, tell)
     except TooFewPurchases as error:
         _leave(f"{source.bought}: {error}" if source.bought else str(error), source)
-    if not source.is_topics:
+    seen_until = None if card.span is None else card.span.until
+    if not source.is_topics or seen_until is None:
         return card
-    return card.model_copy(update={"provenance": f"{_TOPICS}. {card.provenance}"})
+    named = card.model_copy(update={"provenance": f"{_TOPICS}. {card.provenance}"})
+    return versioned(named, seen_until)
 
 
 def _leave(why: str, source: Source) -> NoReturn:
