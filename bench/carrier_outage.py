@@ -125,6 +125,7 @@ def play(hours: Sequence[Hour], *, with_rule: bool) -> Played:
                 stream.give(event, now=stream.partition.state.at)
         known = dict(heard.as_of(number - 1))
         stream.heard = known if with_rule else dict.fromkeys(everybody, hour.at)
+        stream.relays = heard.relays(number - 1, known)
         outputs = stream.tick(hour.at)
         played.take(outputs)
         for output in outputs:
