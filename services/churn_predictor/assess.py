@@ -19,13 +19,9 @@ from services.churn_predictor.ledger import entries
 from services.churn_predictor.parcels import Parcel
 from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import Score, Scorecard, expect, score
-from services.churn_predictor.state import CUSTOMER, Assessed, CustomerState
+from services.churn_predictor.state import CUSTOMER, SILENCE, Assessed, CustomerState
 from services.contracts.problems import Band, DecisionPoint, RiskAssessed, RiskKind
 from services.contracts.tolerances import Tolerances
-
-SILENCE = f"{THE_CUSTOMER}|{DecisionPoint.SILENCE}|"
-"""How the assessments of a customer's silence are named in the state; the look's instant follows."""
-
 
 DigestOfFacts = Callable[[], str]
 """Gives `facts_digest` of the customer: it is the same throughout one look, and costs the most there."""
@@ -92,8 +88,9 @@ def assess_silence(
     if key in state.assessed:
         return state.assessed[key], None
     went_through = experience_at(state.facts, as_of, rules.tolerances)
-    values = rhythm.features(purchases(state.facts, as_of), as_of, went_through)
-    before = _latest_band(a for k, a in state.assessed.items() if k.startswith(SILENCE))
+    bought = purchases(state.facts, as_of)
+    values = rhythm.features(bought, as_of, went_through)
+    before = _band_of_silence(state, max(bought).at, as_of) if bought else None
     result = score(rules.lapse.card, DecisionPoint.SILENCE, values, before)
     assessed = state.assessed[key] = Assessed(result.probability, result.band, as_of)
     fact = RiskAssessed(
@@ -111,19 +108,12 @@ def assess_silence(
 def is_latest(state: CustomerState, fact: RiskAssessed) -> bool:
     """Return whether no parcel was scored as of a later instant: what is said last may be older.
 
-    Of a silence the last word is the latest: a look that a later purchase made void is gone.
+    Of a silence the last word is the latest: a later purchase makes the looks before it void.
     """
     if fact.kind is RiskKind.LAPSE or fact.as_of is None:
         return True
     of_parcels = (a for name, a in state.assessed.items() if not name.startswith(SILENCE))
     return all(assessed.as_of <= fact.as_of for assessed in of_parcels)
-
-
-def forget_silences(state: CustomerState, kept: Iterable[datetime]) -> None:
-    """Drop the assessments of looks that a later purchase has made void."""
-    silences = {name for name in state.assessed if name.startswith(SILENCE)}
-    for name in silences.difference(f"{SILENCE}{at.isoformat()}" for at in kept):
-        del state.assessed[name]
 
 
 def experience_at(facts: Facts, now: datetime, tolerances: Tolerances) -> Experience:
@@ -163,6 +153,12 @@ def _band_before(state: CustomerState, parcel: Parcel, as_of: datetime) -> Band 
     keys = (f"{parcel.shipment_id}|{point}" for point in DecisionPoint)
     known = [state.assessed[key] for key in keys if key in state.assessed]
     return _latest_band(each for each in known if each.as_of < as_of)
+
+
+def _band_of_silence(state: CustomerState, since: datetime, as_of: datetime) -> Band | None:
+    """Return the band of the last look before this one at the same silence: a purchase begins anew."""
+    looks = (a for name, a in state.assessed.items() if name.startswith(SILENCE))
+    return _latest_band(each for each in looks if since < each.as_of < as_of)
 
 
 def _latest_band(assessed: Iterable[Assessed]) -> Band | None:

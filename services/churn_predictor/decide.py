@@ -15,7 +15,6 @@ from services.churn_predictor.assess import (
     assess_silence,
     experience_at,
     facts_digest,
-    forget_silences,
 )
 from services.churn_predictor.decision_points import event_points
 from services.churn_predictor.expectations.every import watches
@@ -90,9 +89,7 @@ def _settled(state: CustomerState, moment: Moment) -> set[str]:
 
 def _watches(state: CustomerState, rules: Rules, settled: AbstractSet[str]) -> Iterator[Watch]:
     yield from watches(state.facts, rules.tolerances, settled)
-    for watch in rhythm_watch(state.facts):
-        forget_silences(state, (step.deadline for step in watch.steps))
-        yield watch
+    yield from rhythm_watch(state.facts)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from services.churn_predictor.facts import Facts, Named, Stamp, forget_facts
 from services.churn_predictor.feed_rhythm import Rhythm
-from services.contracts.problems import Band, FeedEvidence, ProblemKind, Tier
+from services.contracts.problems import Band, DecisionPoint, FeedEvidence, ProblemKind, Tier
 from services.contracts.stream import Account, Tick
 from services.contracts.topics import HORIZON
 
@@ -33,6 +33,11 @@ class Episode:
     is_open: bool = True
     feed: FeedEvidence | None = None
     complaint_risk: float | None = None
+
+
+SILENCE = f"customer|{DecisionPoint.SILENCE}|"
+"""How the assessments of a customer's silence are named; the look's instant follows.  One that a later
+purchase made void is kept: where that is cancelled, the same look counts again, and is said once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,7 @@ def forget(customer: CustomerState, before: datetime) -> None:
             k: a
             for k, a in customer.assessed.items()
             if ("shipments", k.partition("|")[0]) not in gone
+            and (not k.startswith(SILENCE) or a.as_of >= before)
         }
         facts = customer.facts
         known = facts.orders.keys() | facts.shipments.keys() | facts.surveys.keys()

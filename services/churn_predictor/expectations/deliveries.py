@@ -27,6 +27,9 @@ ACTOR_OF_EXCEPTION = {
 }
 """Who can act, by the exception's sub-status (AfterShip's taxonomy); of all others: nobody."""
 
+_ENDED_ACTOR = {ProblemKind.DELIVERY_EXCEPTION: Actor.NOBODY}
+"""Who can act once it is over, where that hung on the sub-status."""
+
 _MOVING = (CheckpointStatus.IN_TRANSIT, CheckpointStatus.OUT_FOR_DELIVERY)
 
 
@@ -189,7 +192,8 @@ class _Carried:
         """While it lasts the clock runs from its begin; whatever is seen next ends it."""
         if is_now:
             return self._after_scan(kind, begun, steps, actor)
-        return self._after_scan(kind, seen.last, (), actor)
+        # What it is in now says nothing of who could have acted before.
+        return self._after_scan(kind, seen.last, (), _ENDED_ACTOR.get(kind, actor))
 
     def _after_scan(
         self, kind: ProblemKind, anchor: Stamp, steps: tuple[Step, ...], actor: Actor

@@ -165,6 +165,18 @@ def test_an_exception_is_said_at_once_and_who_can_act(substatus: str | None, act
     assert opened.data.feed is None
 
 
+def test_who_could_act_on_an_exception_is_not_asked_of_what_came_after_it() -> None:
+    stream = started(*parcel(), seen(_Status.EXCEPTION, "005", at=START + 5 * HOUR))
+    stream.tick(START + 5 * HOUR)
+    stream.give(seen(_Status.ATTEMPT_FAIL, "002", at=START + 11 * HOUR))
+
+    cleared, *_ = stream.tick_said(START + 11 * HOUR)
+    assert (cleared.data.kind, cleared.data.actor) == (
+        ProblemKind.DELIVERY_EXCEPTION,
+        Actor.NOBODY,
+    )
+
+
 def test_an_exception_told_again_is_no_news_and_movement_ends_it() -> None:
     stream = started(*parcel(), seen(_Status.EXCEPTION, "005", at=START + 5 * HOUR))
     stream.tick(START + 5 * HOUR)
@@ -418,8 +430,8 @@ EVERYTHING = (
     refund_promised(START + DAY),
     payment_failed(at=START),
     payment_failed(at=START + HOUR),
-    payment_failed(None, "cart-1", at=START),
-    abandoned(at=START + HOUR),
+    payment_failed(None, "cart-1", at=START + HOUR),
+    abandoned(at=START + 2 * HOUR),
     *(wrote(f"k-{n}", at=START + n * HOUR) for n in range(3)),
     resolved("k-0", at=START + 3 * HOUR),
     reopened("k-0", at=START + 4 * HOUR),

@@ -77,6 +77,27 @@ def test_a_cancelled_order_is_no_purchase() -> None:
     assert found.as_of == START + 60 * DAY + 1.5 * 40 * DAY
 
 
+def test_a_look_that_counts_again_once_the_purchase_after_it_is_cancelled_is_said_once() -> None:
+    stream = silent()
+    assert len(assessed(stream, 60)) == 1
+    stream.give(placed("o-9", at=LAST + 61 * DAY))
+    assert assessed(stream, 62) == []
+
+    stream.give(cancelled("o-9", at=LAST + 63 * DAY))
+
+    assert assessed(stream, 64) == []
+
+
+def test_the_looks_before_a_purchase_are_no_band_to_start_from() -> None:
+    stream = silent()
+    long_ago = [fact for days in range(50, 200, 5) for fact in assessed(stream, days)]
+    stream.give(placed("o-9", at=LAST + 201 * DAY))
+    (again,) = [fact for days in range(205, 300, 5) for fact in assessed(stream, days)][:1]
+
+    assert long_ago[-1].previous_band is not None
+    assert again.previous_band is None
+
+
 def test_trouble_nobody_made_good_makes_leaving_likelier() -> None:
     calm = silent()
     kept = silent(promised(by=LAST + DAY), delivered(at=LAST + HOUR))
