@@ -115,7 +115,8 @@ def streamed(assessments: Iterable[Mapping[str, Any]]) -> dict[Name, Scored]:
     """Return every score of a complaint as the topic has it."""
     return {
         (data["subject"], data["decision_point"]): Scored(
-            data["probability"], {part["feature"]: part["value"] for part in data["contributions"]}
+            data["probability"],
+            {part["feature"]: part.get("value") for part in data["contributions"]},
         )
         for data in (each["data"] for each in assessments)
         if data["kind"] == RiskKind.COMPLAINT

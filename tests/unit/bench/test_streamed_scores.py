@@ -46,11 +46,15 @@ def test_a_score_is_read_back_as_it_was_said() -> None:
         "subject": "s-1",
         "decision_point": "approval",
         "probability": 0.25,
-        "contributions": [{"feature": "lines", "value": 1.0, "log_odds": 0.1}],
+        "contributions": [
+            {"feature": "lines", "value": 1.0, "log_odds": 0.1},
+            # Not known: there is no value.
+            {"feature": "slack_days", "log_odds": 0.2},
+        ],
     }
 
     assert streamed([{"data": said}, {"data": said | {"kind": "lapse"}}]) == {
-        ("s-1", "approval"): Scored(0.25, {"lines": 1.0})
+        ("s-1", "approval"): Scored(0.25, VALUES)
     }
 
 
