@@ -1,7 +1,6 @@
 """Reading ends at the end, also behind a transaction's marker, and gives up on a broker that fell silent."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -12,52 +11,15 @@ from services.contracts import topics as t
 from services.kit import topic_reader
 from services.kit.exits import Unavailable
 from services.kit.topic_reader import TopicReader
+from tests.support.batches import BatchConsumer
 
 PLACE = TopicPartition("x-purchases", 0)
 
 
-@dataclass
-class Record:
-    offset: int
+Consumer = partial(BatchConsumer, PLACE)
 
 
-@dataclass
-class Consumer:
-    """Gives these batches one by one, and then nothing."""
-
-    batches: list[list[int]]
-    end: int
-    begin: int = 0
-    at: int = 0
-    polls: int = 0
-    behind: list[int] = field(default_factory=list)
-    """Where each batch leaves the reader, if not behind its last record."""
-
-    def beginning_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(places, self.begin)
-
-    def end_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(places, self.end)
-
-    def assign(self, places: Sequence[TopicPartition]) -> None:
-        assert places == [PLACE]
-
-    def seek(self, place: TopicPartition, offset: int) -> None:
-        self.at = offset
-
-    def position(self, place: TopicPartition) -> int:
-        return self.at
-
-    def poll(self, **_: Any) -> dict[TopicPartition, list[Record]]:
-        self.polls += 1
-        if not self.batches:
-            return {}
-        batch = self.batches.pop(0)
-        self.at = self.behind.pop(0) if self.behind else batch[-1] + 1
-        return {PLACE: [Record(offset) for offset in batch]}
-
-
-def offsets(monkeypatch: pytest.MonkeyPatch, consumer: Consumer, **more: Any) -> list[int]:
+def offsets(monkeypatch: pytest.MonkeyPatch, consumer: BatchConsumer, **more: Any) -> list[int]:
     monkeypatch.setattr(topic_reader, "open_consumer", lambda *_, **__: consumer)
     reader = TopicReader("kafka:9092", prefix="x-", partitions=1)
     found = list(reader.records([t.PURCHASES], **more))

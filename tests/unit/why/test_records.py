@@ -1,9 +1,7 @@
 """Reading ends at the end, also behind a transaction's marker, and gives up on a broker that fell silent."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
-from typing import Any
 
 import pytest
 from kafka import TopicPartition
@@ -13,53 +11,15 @@ from services.kit import dead_letters
 from services.kit.exits import Unavailable
 from services.why import records
 from services.why.records import _records, _set_aside
+from tests.support.batches import BatchConsumer, Record
 
 PLACE = TopicPartition("purchases", 1)
 
 
-@dataclass
-class Record:
-    offset: int
-    headers: Sequence[tuple[str, bytes | None]] = ()
+Consumer = partial(BatchConsumer, PLACE)
 
 
-@dataclass
-class Consumer:
-    """Gives these batches one by one, and then nothing."""
-
-    batches: list[list[int]]
-    end: int
-    begin: int = 0
-    at: int = 0
-    polls: int = 0
-    behind: list[int] = field(default_factory=list)
-    """Where each batch leaves the reader, if not behind its last record."""
-
-    def beginning_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(places, self.begin)
-
-    def end_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(places, self.end)
-
-    def assign(self, places: Sequence[TopicPartition]) -> None:
-        assert places == [PLACE]
-
-    def seek(self, place: TopicPartition, offset: int) -> None:
-        self.at = offset
-
-    def position(self, place: TopicPartition) -> int:
-        return self.at
-
-    def poll(self, **_: Any) -> dict[TopicPartition, list[Record]]:
-        self.polls += 1
-        if not self.batches:
-            return {}
-        batch = self.batches.pop(0)
-        self.at = self.behind.pop(0) if self.behind else batch[-1] + 1
-        return {PLACE: [Record(offset) for offset in batch]}
-
-
-def offsets(consumer: Consumer) -> list[int]:
+def offsets(consumer: BatchConsumer) -> list[int]:
     read = _records(consumer, PLACE, 4, t.PURCHASES, lambda *_: None)
     return [record.offset for record in read]
 
