@@ -24,7 +24,6 @@ from rich.console import Console
 from rich.table import Table
 
 from services.churn_predictor.expectations.every import watches
-from services.churn_predictor.expectations.rhythm import rhythm_watch
 from services.churn_predictor.partition import Partition
 from services.churn_predictor.silence import Listener
 from services.churn_predictor.state import CustomerState
@@ -121,9 +120,9 @@ def story(town: Town, customer: int) -> Iterator[Event[Any]]:
 
 def open_expectations(state: CustomerState, now: datetime) -> int:
     """Return how many watches of this customer have not ended and have a step ahead of `now`."""
-    every = chain(watches(state.facts, RULES.tolerances), rhythm_watch(state.facts))
     return sum(
-        watch.ended is None and any(step.deadline > now for step in watch.steps) for watch in every
+        watch.ended is None and any(step.deadline > now for step in watch.steps)
+        for watch in watches(state.facts, RULES.tolerances)
     )
 
 

@@ -1,6 +1,6 @@
 """One customer at one tick: facts in; new episodes, assessments and what to publish out.  Pure."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,6 @@ from services.churn_predictor.assess import (
 )
 from services.churn_predictor.decision_points import event_points
 from services.churn_predictor.expectations.every import watches
-from services.churn_predictor.expectations.rhythm import rhythm_watch
 from services.churn_predictor.expectations.watch import Step, Watch
 from services.churn_predictor.facts import Stamp
 from services.churn_predictor.parcels import Parcel, parcels
@@ -52,18 +51,20 @@ def decide(customer_id: str, state: CustomerState, moment: Moment, rules: Rules)
     Afterwards `state.due` and `state.waits` say when to look again if no event comes.
     """
     # Facts do not change while they are looked at: what is made of all of them is made once.
+    its = parcels(state.facts)
     look = _Look(
         customer_id,
         state,
         moment,
         rules,
-        _settled(state, moment),
+        its,
+        _settled(its, state, moment),
         cache(lambda: facts_digest(state)),
         cache(lambda: _experience(state, moment, rules)),
     )
     look.score_events()
     watched = set()
-    for watch in _watches(state, rules, look.settled):
+    for watch in watches(state.facts, rules.tolerances, look.settled):
         watched.add(watch.name)
         look.at(watch)
     look.abandon_all_but(watched)
@@ -72,7 +73,7 @@ def decide(customer_id: str, state: CustomerState, moment: Moment, rules: Rules)
     return look.said
 
 
-def _settled(state: CustomerState, moment: Moment) -> set[str]:
+def _settled(its: Iterable[Parcel], state: CustomerState, moment: Moment) -> set[str]:
     """Return the shipments that are over and have no open problem: nothing can come of a look at them.
 
     Most shipments of a good customer are such, and to work out their dates costs the most of a look.
@@ -80,16 +81,11 @@ def _settled(state: CustomerState, moment: Moment) -> set[str]:
     troubled = {each.subject for each in state.episodes.values() if each.is_open}
     return {
         parcel.shipment_id
-        for parcel in parcels(state.facts)
+        for parcel in its
         if parcel.shipment_id not in troubled
         and parcel.ended is not None
         and parcel.ended.at <= moment.now
     }
-
-
-def _watches(state: CustomerState, rules: Rules, settled: AbstractSet[str]) -> Iterator[Watch]:
-    yield from watches(state.facts, rules.tolerances, settled)
-    yield from rhythm_watch(state.facts)
 
 
 @dataclass(slots=True)
@@ -100,6 +96,7 @@ class _Look:
     state: CustomerState
     moment: Moment
     rules: Rules
+    parcels: Iterable[Parcel]
     settled: AbstractSet[str]
     _digest: DigestOfFacts
     _experience: Callable[[], Experience]
@@ -109,7 +106,7 @@ class _Look:
 
     def score_events(self) -> None:
         """Score each parcel at what happened to it, once what its order asked is answered."""
-        for parcel in parcels(self.state.facts):
+        for parcel in self.parcels:
             waits = waits_until(self.state, parcel.shipment.order_id, self.moment)
             for point, at in event_points(parcel):
                 if at > self.moment.now:

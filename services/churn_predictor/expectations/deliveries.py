@@ -22,13 +22,10 @@ from services.contracts.problems import Actor, DecisionPoint, ProblemKind, Tier
 from services.contracts.tolerances import Tolerances
 
 ACTOR_OF_EXCEPTION = {
-    **dict.fromkeys(("002", "006", "007", "008"), Actor.CUSTOMER),
-    **dict.fromkeys(("009", "012", "013", "018"), Actor.US),
+    **{f"exception/{code}": Actor.CUSTOMER for code in ("002", "006", "007", "008")},
+    **{f"exception/{code}": Actor.US for code in ("009", "012", "013", "018")},
 }
-"""Who can act, by the exception's sub-status (AfterShip's taxonomy); of all others: nobody."""
-
-_ENDED_ACTOR = {ProblemKind.DELIVERY_EXCEPTION: Actor.NOBODY}
-"""Who can act once it is over, where that hung on the sub-status."""
+"""Who can act, by status and sub-status (AfterShip's taxonomy); in all others, as once it is over: nobody."""
 
 _MOVING = (CheckpointStatus.IN_TRANSIT, CheckpointStatus.OUT_FOR_DELIVERY)
 
@@ -136,7 +133,7 @@ class _Carried:
             yield from self._since_scanned(name, seen, run_begin(shipment.scans, name))
 
     def _since_scanned(self, name: str, seen: Sighting, begun: Stamp) -> Iterator[Watch]:
-        status, _, substatus = name.partition("/")
+        status = name.partition("/")[0]
         tolerances = self._tolerances
         yield self._after_scan(
             ProblemKind.SCAN_STALLED, seen.last, self._stalls(status, seen.last), Actor.NOBODY
@@ -147,7 +144,7 @@ class _Carried:
             seen,
             begun,
             (Step(Tier.OVERDUE, begun.at),),
-            ACTOR_OF_EXCEPTION.get(substatus, Actor.NOBODY),
+            ACTOR_OF_EXCEPTION.get(name, Actor.NOBODY),
         )
         yield self._in_status(
             ProblemKind.ATTEMPT_FAILED,
@@ -192,8 +189,7 @@ class _Carried:
         """While it lasts the clock runs from its begin; whatever is seen next ends it."""
         if is_now:
             return self._after_scan(kind, begun, steps, actor)
-        # What it is in now says nothing of who could have acted before.
-        return self._after_scan(kind, seen.last, (), _ENDED_ACTOR.get(kind, actor))
+        return self._after_scan(kind, seen.last, (), actor)
 
     def _after_scan(
         self, kind: ProblemKind, anchor: Stamp, steps: tuple[Step, ...], actor: Actor
