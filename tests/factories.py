@@ -62,10 +62,13 @@ def promised(
     order: str = "o-1",
     by: datetime = START + 10 * DAY,
     ship_by: datetime | None = None,
+    carrier: str | None = None,
     **envelope: Any,
 ) -> Event[Any]:
     """Return a promised delivery."""
-    data = ShipmentPromised(shipment_id=shipment, order_id=order, promised_by=by, ship_by=ship_by)
+    data = ShipmentPromised(
+        shipment_id=shipment, order_id=order, promised_by=by, ship_by=ship_by, carrier=carrier
+    )
     return event(data, **envelope)
 
 

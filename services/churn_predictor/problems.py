@@ -98,9 +98,8 @@ def standing(watch: Watch, moment: Moment, tolerances: Tolerances, assess: Asses
         if step.deadline < moment.since:
             continue
         evidence = _confirm(step, moment, tolerances)
-        if evidence is None and step.feed is not None:
-            again = _wait(step, step.feed, moment, tolerances)
-            return Standing(worst, again, has_come, is_calm)
+        if evidence is None and step.feeds:
+            return Standing(worst, _wait(step, moment, tolerances), has_come, is_calm)
         assessed = assess(watch, step)
         if step.tier is Tier.AT_RISK and assessed is not None and assessed.band is Band.LOW:
             is_calm = True
@@ -110,26 +109,41 @@ def standing(watch: Watch, moment: Moment, tolerances: Tolerances, assess: Asses
 
 
 def _confirm(step: Step, moment: Moment, tolerances: Tolerances) -> FeedEvidence | None:
-    """Return why the absence is believed; None while its feed may only be late, or where there is none."""
-    if step.feed is None:
+    """Return why the absence is believed; None while a feed may only be late, or where there is none."""
+    if not step.feeds:
         return None
-    heard = moment.heard.get(step.feed)
-    if heard is not None and heard >= step.deadline:
-        return FeedEvidence(feed=step.feed, heard_at=heard, silent=False)
-    if moment.now >= step.deadline + tolerances.feed_cap and _may_give_up(step.feed, heard):
-        return FeedEvidence(feed=step.feed, heard_at=heard, silent=True)
-    return None
+    is_heard = all(_is_past(feed, step, moment, tolerances) for feed in step.feeds)
+    if not is_heard and not _is_given_up(step, moment, tolerances):
+        return None
+    weakest = min(step.feeds, key=lambda feed: moment.heard.get(feed, _EVER))
+    return FeedEvidence(feed=weakest, heard_at=moment.heard.get(weakest), silent=not is_heard)
 
 
-def _may_give_up(feed: str, heard: datetime | None) -> bool:
-    return heard is not None or not feed.startswith(SCANS)
+def _is_past(feed: str, step: Step, moment: Moment, tolerances: Tolerances) -> bool:
+    """Whether a feed was heard so long after the deadline that what lay before it should be here, too."""
+    heard = moment.heard.get(feed)
+    return heard is not None and heard >= step.deadline + tolerances.feed_settle
 
 
-def _wait(step: Step, feed: str, moment: Moment, tolerances: Tolerances) -> LookAgain:
-    if _may_give_up(feed, moment.heard.get(feed)):
-        return LookAgain(step.deadline + tolerances.feed_cap, feed, step.deadline)
-    # Whenever it is heard for the first time: from then on its silence means something.
-    return LookAgain(feed=feed, heard_from=_EVER)
+def _is_given_up(step: Step, moment: Moment, tolerances: Tolerances) -> bool:
+    is_over = moment.now >= step.deadline + tolerances.feed_cap
+    return is_over and all(_may_give_up(feed, moment) for feed in step.feeds)
+
+
+def _may_give_up(feed: str, moment: Moment) -> bool:
+    return feed in moment.heard or not feed.startswith(SCANS)
+
+
+def _wait(step: Step, moment: Moment, tolerances: Tolerances) -> LookAgain:
+    """Wait for one of them: when it is heard, the next look waits for another."""
+    never = [feed for feed in step.feeds if not _may_give_up(feed, moment)]
+    if never:
+        # Whenever it is heard for the first time: from then on its silence means something.
+        return LookAgain(feed=never[0], heard_from=_EVER)
+    late = next(feed for feed in step.feeds if not _is_past(feed, step, moment, tolerances))
+    return LookAgain(
+        step.deadline + tolerances.feed_cap, late, step.deadline + tolerances.feed_settle
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,10 @@ class Tolerances(Contract):
     """In which business days are counted where no promise names the recipient's zone."""
     feed_cap: Span = timedelta(hours=24)
     """How long an absence waits for a feed that may only be late."""
+    feed_settle: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(
+        minutes=10
+    )
+    """How far out of order a feed may tell: heard so long after a deadline, it has told what lay before."""
     silence_odds: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
     """A feed's silence is unusual where one as long comes about by chance once in so many times.  With so
     many, 3 of 105 feeds of the simulated shop are reported for nothing in 60 days."""
@@ -90,6 +94,15 @@ class Tolerances(Contract):
         cls, given: Mapping[ProblemKind, timedelta]
     ) -> Mapping[ProblemKind, timedelta]:
         return {**_EXPIRY_OF, **given}
+
+    @model_validator(mode="after")
+    def _settles_before_the_cap(self) -> Self:
+        if self.feed_settle >= self.feed_cap:
+            raise ValueError(
+                f"feed_settle must lie below feed_cap, but {self.feed_settle} "
+                f"does not lie below {self.feed_cap}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _steps_rise(self) -> Self:

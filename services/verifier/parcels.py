@@ -127,15 +127,15 @@ def _delivery_delay(parcel: Parcel) -> Watch | None:
     """Is it there by the promised day?"""
     assert parcel.promise is not None
     by, tolerances = parcel.promise["promised_by"], parcel.measure.tolerances
-    feed = _publisher(parcel)
+    feeds = _before_it_goes(parcel)
     if parcel.is_with_carrier and parcel.carrier is not None:
-        feed = carrier_feed(parcel.carrier)
+        feeds = (carrier_feed(parcel.carrier),)
     tiers = (
         (-tolerances.at_risk_before_promise, Tier.AT_RISK, DecisionPoint.BEFORE_PROMISE),
         (timedelta(), Tier.OVERDUE, DecisionPoint.PROMISE),
         (tolerances.late_after_promise, Tier.LATE, DecisionPoint.AFTER_PROMISE),
     )
-    steps = [Step(by + off, tier, feed, point) for off, tier, point in tiers]
+    steps = [Step(by + off, tier, feeds, point) for off, tier, point in tiers]
     return _over_promise(parcel, steps)
 
 
@@ -145,7 +145,7 @@ def _handover_overdue(parcel: Parcel) -> Watch | None:
     limit = parcel.promise.get("ship_by")
     if limit is None:
         return None
-    step = Step(limit, Tier.OVERDUE, _publisher(parcel), DecisionPoint.HANDOVER_LIMIT)
+    step = Step(limit, Tier.OVERDUE, _before_it_goes(parcel), DecisionPoint.HANDOVER_LIMIT)
     return _over_promise(parcel, [step], parcel.handed_over, parcel.first_scan)
 
 
@@ -162,8 +162,12 @@ def _promised(parcel: Parcel) -> Stamp:
     return stamp_of(parcel.promise["told"])
 
 
-def _publisher(parcel: Parcel) -> str:
-    return publisher_feed(_promised(parcel).source)
+def _before_it_goes(parcel: Parcel) -> tuple[str, ...]:
+    """That a parcel has left is told by whoever promised it, or by the carrier it was promised with."""
+    assert parcel.promise is not None
+    carrier = parcel.carrier or parcel.promise.get("carrier")
+    carriers = () if carrier is None else (carrier_feed(carrier),)
+    return (publisher_feed(_promised(parcel).source), *carriers)
 
 
 def _first_scan_missing(parcel: Parcel) -> Watch | None:
@@ -172,7 +176,7 @@ def _first_scan_missing(parcel: Parcel) -> Watch | None:
     if anchor is None or parcel.carrier is None:
         return None
     at = parcel.measure.days(anchor, parcel.measure.tolerances.first_scan_days)
-    step = Step(at, Tier.OVERDUE, scans_feed(parcel.carrier))
+    step = Step(at, Tier.OVERDUE, (scans_feed(parcel.carrier),))
     return parcel.watch(anchor, [step], Actor.NOBODY, parcel.first_scan)
 
 
@@ -185,7 +189,7 @@ def _scan_stalled(parcel: Parcel) -> Watch | None:
         is_on_its_way = parcel.is_in(_IN_TRANSIT)
         days = tolerances.progress_days if is_on_its_way else tolerances.out_for_delivery_days
         at = parcel.measure.days(since, days)
-        steps = [Step(at, Tier.OVERDUE, scans_feed(parcel.carrier))]
+        steps = [Step(at, Tier.OVERDUE, (scans_feed(parcel.carrier),))]
     return parcel.watch(since, steps, Actor.NOBODY)
 
 
@@ -210,7 +214,7 @@ def _attempt_failed(parcel: Parcel) -> Watch | None:
     again = parcel.measure.days(parcel.current.last, days)
     steps = [
         Step(begun.at, Tier.AT_RISK),
-        Step(again, Tier.OVERDUE, scans_feed(parcel.carrier)),
+        Step(again, Tier.OVERDUE, (scans_feed(parcel.carrier),)),
     ]
     return parcel.watch(begun, steps, Actor.CUSTOMER)
 
@@ -221,10 +225,10 @@ def _pickup_waiting(parcel: Parcel) -> Watch | None:
         return None
     if not parcel.is_in(_PICKUP):
         return parcel.watch(parcel.current.last, (), Actor.CUSTOMER)
-    begun, measure, feed = parcel.run_begins, parcel.measure, scans_feed(parcel.carrier)
+    begun, measure, feeds = parcel.run_begins, parcel.measure, (scans_feed(parcel.carrier),)
     steps = [
-        Step(measure.days(begun, measure.tolerances.pickup_days), Tier.OVERDUE, feed),
-        Step(measure.days(begun, measure.tolerances.pickup_late_days), Tier.LATE, feed),
+        Step(measure.days(begun, measure.tolerances.pickup_days), Tier.OVERDUE, feeds),
+        Step(measure.days(begun, measure.tolerances.pickup_late_days), Tier.LATE, feeds),
     ]
     return parcel.watch(begun, steps, Actor.CUSTOMER)
 

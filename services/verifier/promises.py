@@ -99,12 +99,13 @@ class World:
     def believed_from(self, step: Step) -> int:
         """Return the index of the first tick at which this step has passed; `len` of all: at none."""
         timeline, passed = self.timeline, self.timeline.first_from(step.at)
-        if step.feed is None:
+        if not step.feeds:
             return passed
         given_up = timeline.first_from(step.at + self.tolerances.feed_cap)
-        if is_scans_feed(step.feed):
-            given_up = max(given_up, self._known_from(self.heard.first_number(step.feed)))
-        heard = self._known_from(self.heard.first_number(step.feed, step.at))
+        ever = (self.heard.first_number(feed) for feed in step.feeds if is_scans_feed(feed))
+        given_up = max([given_up, *map(self._known_from, ever)])
+        told = step.at + self.tolerances.feed_settle
+        heard = max(self._known_from(self.heard.first_number(f, told)) for f in step.feeds)
         return max(passed, min(heard, given_up))
 
     def _known_from(self, number: int | None) -> int:
@@ -282,11 +283,14 @@ class Teller:
         self._say(index, ProblemOpened, {}, None, "problem.opened")
 
     def _silence(self, index: int, step: Step) -> FeedEvidence | None:
-        if step.feed is None:
+        if not step.feeds:
             return None
-        heard_at = self.world.heard_at(index, step.feed)
-        is_silent = heard_at is None or heard_at < step.at
-        return FeedEvidence(feed=step.feed, silent=is_silent, heard_at=heard_at)
+        told = step.at + self.world.tolerances.feed_settle
+        moments = {feed: self.world.heard_at(index, feed) for feed in step.feeds}
+        never = [feed for feed, at in moments.items() if at is None]
+        named = never[0] if never else min(moments, key=lambda feed: moments[feed] or told)
+        is_silent = any(at is None or at < told for at in moments.values())
+        return FeedEvidence(feed=named, silent=is_silent, heard_at=moments[named])
 
     def _risk(self, step: Step, index: int) -> float | None:
         said = self._said(step, index)

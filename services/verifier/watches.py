@@ -23,8 +23,8 @@ class Step:
 
     at: datetime
     tier: Tier
-    feed: str | None = None
-    """Whose silence would explain that nothing was heard; None: an event is the trouble."""
+    feeds: tuple[str, ...] = ()
+    """Whose silence would explain that nothing was heard; none: an event is the trouble."""
     point: DecisionPoint | None = None
 
 
@@ -88,10 +88,10 @@ def refund_overdue(refund: Slots, measure: Measure) -> Watch | None:
     if promised is None:
         return None
     anchor, by = stamp_of(promised["told"]), promised["promised_by"]
-    feed = publisher_feed(anchor.source)
+    feeds = (publisher_feed(anchor.source),)
     steps = (
-        Step(by, Tier.OVERDUE, feed),
-        Step(by + measure.tolerances.refund_late_after, Tier.LATE, feed),
+        Step(by, Tier.OVERDUE, feeds),
+        Step(by + measure.tolerances.refund_late_after, Tier.LATE, feeds),
     )
     return Watch(
         anchor,
@@ -150,10 +150,10 @@ def contact_unanswered(contact: Slots, measure: Measure) -> Watch | None:
             return None
         return Watch(answered, (), answered, Actor.US, answered, order_id)
     since = stamp_of(waiting[0])
-    feed, tolerances = publisher_feed(since.source), measure.tolerances
+    feeds, tolerances = (publisher_feed(since.source),), measure.tolerances
     steps = (
-        Step(measure.days(since, tolerances.reply_days), Tier.OVERDUE, feed),
-        Step(measure.days(since, tolerances.reply_late_days), Tier.LATE, feed),
+        Step(measure.days(since, tolerances.reply_days), Tier.OVERDUE, feeds),
+        Step(measure.days(since, tolerances.reply_late_days), Tier.LATE, feeds),
     )
     return Watch(since, by_deadline(steps), None, Actor.US, answered, order_id)
 
@@ -227,7 +227,7 @@ def help_not_found(
     if since is None:
         return None if helped is None else Watch(helped, (), helped, Actor.US, helped, order_id)
     overdue = Step(
-        since.at + measure.tolerances.help_silence, Tier.OVERDUE, publisher_feed(since.source)
+        since.at + measure.tolerances.help_silence, Tier.OVERDUE, (publisher_feed(since.source),)
     )
     return Watch(since, (overdue,), None, Actor.US, helped, order_id)
 

@@ -51,7 +51,7 @@ def delivery_watches(
 
 
 def _delivery(parcel: Parcel, tolerances: Tolerances) -> Watch:
-    promised_by, feed = parcel.promise.promised_by, _feed(parcel)
+    promised_by, feeds = parcel.promise.promised_by, _feeds(parcel)
     before = promised_by - tolerances.at_risk_before_promise
     after = promised_by + tolerances.late_after_promise
     return _watch(
@@ -60,9 +60,9 @@ def _delivery(parcel: Parcel, tolerances: Tolerances) -> Watch:
         anchor=parcel.promise.told,
         steps=_ahead(
             parcel,
-            Step(Tier.AT_RISK, before, feed, DecisionPoint.BEFORE_PROMISE),
-            Step(Tier.OVERDUE, promised_by, feed, DecisionPoint.PROMISE),
-            Step(Tier.LATE, after, feed, DecisionPoint.AFTER_PROMISE),
+            Step(Tier.AT_RISK, before, feeds, DecisionPoint.BEFORE_PROMISE),
+            Step(Tier.OVERDUE, promised_by, feeds, DecisionPoint.PROMISE),
+            Step(Tier.LATE, after, feeds, DecisionPoint.AFTER_PROMISE),
         ),
         actor=Actor.NOBODY if parcel.is_with_carrier else Actor.US,
         grounds=(parcel.promise.told, parcel.shipment.handed_over),
@@ -73,12 +73,13 @@ def _hand_over(parcel: Parcel) -> Iterator[Watch]:
     limit = parcel.promise.ship_by
     if limit is None:
         return
-    feed = publisher_feed(parcel.promise.told.source)
     yield _watch(
         parcel,
         ProblemKind.HANDOVER_OVERDUE,
         anchor=parcel.promise.told,
-        steps=_ahead(parcel, Step(Tier.OVERDUE, limit, feed, DecisionPoint.HANDOVER_LIMIT)),
+        steps=_ahead(
+            parcel, Step(Tier.OVERDUE, limit, _tell_hand_over(parcel), DecisionPoint.HANDOVER_LIMIT)
+        ),
         ended=first_of(parcel.ended, parcel.shipment.handed_over, parcel.shipment.first_scan),
         actor=Actor.NOBODY if parcel.is_with_carrier else Actor.US,
         grounds=(parcel.promise.told, parcel.shipment.handed_over),
@@ -90,11 +91,18 @@ def _ahead(parcel: Parcel, *steps: Step) -> tuple[Step, ...]:
     return tuple(step for step in steps if step.deadline > parcel.promise.told.at)
 
 
-def _feed(parcel: Parcel) -> str:
-    """Once the carrier has it, the carrier must have been heard; before, whoever promised."""
+def _feeds(parcel: Parcel) -> tuple[str, ...]:
+    """Once the carrier has it, the carrier must have been heard."""
     if parcel.is_with_carrier and parcel.shipment.carrier is not None:
-        return carrier_feed(parcel.shipment.carrier)
-    return publisher_feed(parcel.promise.told.source)
+        return (carrier_feed(parcel.shipment.carrier),)
+    return _tell_hand_over(parcel)
+
+
+def _tell_hand_over(parcel: Parcel) -> tuple[str, ...]:
+    """Whoever promised may tell it, or the carrier that is to take it: which of them does not show."""
+    ours = publisher_feed(parcel.promise.told.source)
+    carrier = parcel.shipment.carrier or parcel.promise.carrier
+    return (ours,) if carrier is None else (ours, carrier_feed(carrier))
 
 
 def _watch(parcel: Parcel, kind: ProblemKind, **more: Any) -> Watch:
@@ -197,7 +205,7 @@ class _Carried:
         return _watch(self._parcel, kind, anchor=anchor, steps=steps, actor=actor)
 
     def _absence(self, tier: Tier, since: Stamp, days: int) -> Step:
-        return Step(tier, business_days_after(since.at, days, self._zone), self._feed)
+        return Step(tier, business_days_after(since.at, days, self._zone), (self._feed,))
 
 
 def run_begin(scans: dict[str, Sighting], name: str) -> Stamp:

@@ -42,10 +42,10 @@ def _unanswered(
     anchor = contact.waiting[0] if contact.waiting else answered
     if anchor is None:
         return
-    feed = publisher_feed(anchor.source)
+    feeds = (publisher_feed(anchor.source),)
     days = ((Tier.OVERDUE, tolerances.reply_days), (Tier.LATE, tolerances.reply_late_days))
     steps = tuple(
-        Step(tier, business_days_after(anchor.at, number, zone), feed) for tier, number in days
+        Step(tier, business_days_after(anchor.at, number, zone), feeds) for tier, number in days
     )
     yield Watch(
         kind=ProblemKind.CONTACT_UNANSWERED,
@@ -127,7 +127,7 @@ def _not_found(
         kind=ProblemKind.HELP_NOT_FOUND,
         subject=subject,
         anchor=anchor,
-        steps=(Step(Tier.OVERDUE, due, publisher_feed(anchor.source)),) if silent else (),
+        steps=(Step(Tier.OVERDUE, due, (publisher_feed(anchor.source),)),) if silent else (),
         ended=None if silent else helped,
         renewed=helped,
         order_id=None if subject == NO_ORDER else subject,

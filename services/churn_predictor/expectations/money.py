@@ -25,13 +25,13 @@ def _refunds(facts: Facts, tolerances: Tolerances) -> Iterator[Watch]:
         if refund.promised is None:
             continue
         told, by = refund.promised.told, refund.promised.promised_by
-        feed = publisher_feed(told.source)
+        feeds = (publisher_feed(told.source),)
         late = by + tolerances.refund_late_after
         yield Watch(
             kind=ProblemKind.REFUND_OVERDUE,
             subject=refund_id,
             anchor=told,
-            steps=(Step(Tier.OVERDUE, by, feed), Step(Tier.LATE, late, feed)),
+            steps=(Step(Tier.OVERDUE, by, feeds), Step(Tier.LATE, late, feeds)),
             ended=refund.paid,
             order_id=refund.order_id,
             promised_by=by,

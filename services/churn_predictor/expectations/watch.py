@@ -14,8 +14,8 @@ class Step:
 
     tier: Tier
     deadline: datetime
-    feed: str | None = None
-    """Whose silence would explain that we heard nothing; None: an event is the trouble, no absence."""
+    feeds: tuple[str, ...] = ()
+    """Whose silence would explain that we heard nothing; none: an event is the trouble, no absence."""
     point: DecisionPoint | None = None
     """Where the complaint risk of the parcel is looked at."""
 

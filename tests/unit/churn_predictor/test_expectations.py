@@ -130,7 +130,7 @@ def test_who_took_a_parcel_over_is_the_one_to_be_heard() -> None:
     stream.heard["scans:zeta"] = START + 2 * HOUR
 
     assert told(stream, due) == []
-    stream.heard["scans:zeta"] = due
+    stream.heard["scans:zeta"] = due + HOUR
     assert told(stream, due + HOUR) == [("scan_stalled", "opened", "overdue")]
 
 

@@ -25,9 +25,10 @@ from tests.factories import (
     promised,
     scanned,
 )
-from tests.unit.churn_predictor.stream import Stream, said
+from tests.unit.churn_predictor.stream import RULES, Stream, said
 
 PROMISE = START + 10 * DAY
+SECOND = timedelta(seconds=1)
 _TOLD = (t.PROBLEMS, t.ASSESSMENTS)
 
 
@@ -156,6 +157,47 @@ def test_an_absence_waits_until_its_feed_was_heard_after_the_deadline() -> None:
 
     assert opened.data.feed.heard_at == PROMISE + HOUR
     assert not opened.data.feed.silent
+
+
+def test_a_feed_heard_just_after_the_deadline_may_still_have_to_tell_what_lay_before_it() -> None:
+    settle = RULES.tolerances.feed_settle
+    stream = started(placed(), promised(by=PROMISE), handed_over(at=START + HOUR))
+    stream.heard["carrier:dhl"] = PROMISE + settle - SECOND
+    assert stream.tick_said(PROMISE + HOUR) == []
+
+    stream.heard["carrier:dhl"] = PROMISE + settle
+    (opened,) = stream.tick_said(PROMISE + HOUR + SECOND)
+
+    assert not opened.data.feed.silent
+
+
+@pytest.mark.parametrize("silent", ["carrier:dhl", "publisher:/shop/orders"])
+def test_that_a_parcel_has_left_may_be_told_by_either_side_and_both_must_have_been_heard(
+    silent: str,
+) -> None:
+    stream = started(placed(), promised(by=PROMISE, carrier="dhl"))
+    stream.tick(PROMISE - HOUR)
+    stream.heard[silent] = PROMISE - HOUR
+    assert stream.tick_said(PROMISE + 23 * HOUR) == []
+
+    (worse,) = stream.tick_said(PROMISE + 24 * HOUR)
+
+    assert (worse.data.feed.feed, worse.data.feed.silent) == (silent, True)
+
+
+def test_when_the_second_side_is_heard_the_customer_is_looked_at_again() -> None:
+    stream = started(placed(), promised(by=PROMISE, carrier="dhl"))
+    stream.tick(PROMISE - HOUR)
+    stream.heard = dict.fromkeys(stream.heard, PROMISE - HOUR)
+    assert stream.tick_said(PROMISE) == []
+    for second, feed in enumerate(stream.heard, 1):
+        assert stream.tick_said(PROMISE + second * HOUR) == []
+        stream.heard[feed] = PROMISE + second * HOUR
+
+    (worse,) = stream.tick_said(PROMISE + 3 * HOUR)
+
+    # The one that was heard less lately is the weaker one.
+    assert (worse.data.feed.feed, worse.data.feed.silent) == ("carrier:dhl", False)
 
 
 def test_a_feed_silent_for_a_day_is_waited_for_no_longer_and_the_evidence_says_so() -> None:

@@ -45,6 +45,18 @@ def test_steps_that_rise_are_taken() -> None:
     assert read_tolerances(b'{"reply_days": 5, "reply_late_days": 6}').reply_days == 5
 
 
+@pytest.mark.parametrize(("settle", "cap"), [("PT2H", "PT2H"), ("PT3H", "PT2H")])
+def test_a_feed_must_settle_before_its_silence_is_believed_anyway(settle: str, cap: str) -> None:
+    content = f'{{"feed_settle": "{settle}", "feed_cap": "{cap}"}}'.encode()
+
+    with pytest.raises(UnusableTolerances, match="feed_settle must lie below feed_cap"):
+        read_tolerances(content)
+
+
+def test_feeds_that_tell_in_order_need_no_time_to_settle() -> None:
+    assert read_tolerances(b'{"feed_settle": 0}').feed_settle.total_seconds() == 0
+
+
 def test_every_fault_is_told_at_once() -> None:
     with pytest.raises(UnusableTolerances) as caught:
         read_tolerances(b'{"reply_day": 1, "time_zone": "Mars"}')

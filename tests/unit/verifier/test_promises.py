@@ -19,7 +19,7 @@ from tests.factories import DAY, HOUR, SHOP, START
 from tests.unit.verifier.telling import constant
 
 DAYS = 80
-SCANS, PUBLISHER = "scans:dhl", f"publisher:{SHOP}"
+SCANS, CARRIER, PUBLISHER = "scans:dhl", "carrier:dhl", f"publisher:{SHOP}"
 KIND = ProblemKind.DELIVERY_DELAY
 
 
@@ -32,7 +32,7 @@ def stamp(number: float, name: str = "") -> Stamp:
 
 
 def step(number: float, tier: Tier = Tier.OVERDUE, feed: str | None = None) -> Step:
-    return Step(day(number), tier, feed)
+    return Step(day(number), tier, () if feed is None else (feed,))
 
 
 def watch(*steps: Step, anchor: float = 1, **fields: Any) -> Watch:
@@ -43,7 +43,7 @@ def world(heard: dict[str, list[int]], **tolerances: Any) -> World:
     """One tick a day, its number the day; each feed is heard at the days named."""
     ticks = [Tick(number=n, at=day(n), ends={}, barrier="b") for n in range(DAYS)]
     marks = {feed: [Mark(n, day(n), n + 1) for n in days] for feed, days in heard.items()}
-    return World(Timeline(ticks), Heard([marks]), Tolerances(**tolerances))
+    return World(Timeline(ticks), Heard([marks]), Tolerances(**{"feed_settle": 0} | tolerances))
 
 
 def told(
@@ -103,6 +103,39 @@ def test_with_a_feed_it_waits_to_be_heard_or_a_day(
     assert found.expected[0].data["feed"]["silent"] is silent
 
 
+def test_heard_at_the_deadline_it_may_still_have_to_tell_what_lay_before() -> None:
+    late = told(
+        (1, watch(step(5, feed=PUBLISHER))),
+        heard={PUBLISHER: [5, 7]},
+        feed_settle=0.5 * DAY,
+        feed_cap=9 * DAY,
+    )
+
+    assert words(late)[0] == (8, "opened", "overdue")
+    assert late.expected[0].data["feed"]["silent"] is False
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "opened_at", "named", "silent"),
+    [
+        ([5], [7], 8, PUBLISHER, False),
+        ([7], [5], 8, CARRIER, False),
+        ([5], [4], 10, CARRIER, True),
+        ([], [7], 10, PUBLISHER, True),
+        ([4], [], 10, CARRIER, True),
+    ],
+)
+def test_of_two_feeds_both_must_have_been_heard_and_the_weaker_one_is_named(
+    ours: list[int], theirs: list[int], opened_at: int, named: str, silent: bool
+) -> None:
+    both = Step(day(5), Tier.OVERDUE, (PUBLISHER, CARRIER))
+    found = told((1, watch(both)), heard={PUBLISHER: ours, CARRIER: theirs}, feed_cap=5 * DAY)
+
+    assert words(found)[0] == (opened_at, "opened", "overdue")
+    feed = found.expected[0].data["feed"]
+    assert (feed["feed"], feed["silent"]) == (named, silent)
+
+
 def test_how_long_a_feed_is_waited_for_is_a_tolerance() -> None:
     found = told((1, watch(step(5, feed=PUBLISHER))), heard={}, feed_cap=3 * DAY)
 
@@ -158,8 +191,8 @@ def test_a_deadline_before_the_first_tick_is_passed_over() -> None:
 def test_a_point_is_scored_once_it_has_passed_and_a_low_risk_does_not_count() -> None:
     point = DecisionPoint.BEFORE_PROMISE
     steps = (
-        Step(day(2), Tier.AT_RISK, None, point),
-        Step(day(5), Tier.OVERDUE, None, DecisionPoint.PROMISE),
+        Step(day(2), Tier.AT_RISK, (), point),
+        Step(day(5), Tier.OVERDUE, (), DecisionPoint.PROMISE),
     )
     calm, risky = told((1, watch(*steps))), told((1, watch(*steps)), band=Band.ELEVATED)
 
@@ -173,7 +206,7 @@ def test_a_point_is_scored_once_it_has_passed_and_a_low_risk_does_not_count() ->
 
 def test_a_risk_that_something_told_late_shows_never_was_is_taken_back() -> None:
     point = DecisionPoint.BEFORE_PROMISE
-    steps = (Step(day(2), Tier.AT_RISK, None, point), Step(day(9), Tier.OVERDUE, None))
+    steps = (Step(day(2), Tier.AT_RISK, (), point), Step(day(9), Tier.OVERDUE))
     told_late = Scores({point: [Score(day(2), 0.6, Band.HIGH), Score(day(4), 0.1, Band.LOW)]})
     teller = Teller("c-1", "x", KIND, world({PUBLISHER: list(range(DAYS))}), told_late)
 
@@ -217,7 +250,7 @@ def test_1_comes_before_all_others() -> None:
 
 
 def test_1_what_has_ended_is_not_scored_and_opens_nothing() -> None:
-    over = replace(watch(Step(day(2), Tier.OVERDUE, None, DecisionPoint.PROMISE)), end=stamp(1.5))
+    over = replace(watch(Step(day(2), Tier.OVERDUE, (), DecisionPoint.PROMISE)), end=stamp(1.5))
 
     assert told((1, over)) == Course()
 

@@ -427,9 +427,10 @@ def test_who_finds_nothing_and_goes_silent_is_asked_after_four_hours() -> None:
     )
     kind = ProblemKind.HELP_NOT_FOUND
 
-    # Searched at 06:00, so at 10:00; the feed heard then is known at 11:00.  A week later it is over.
+    # Searched at 06:00, so at 10:00; what was heard at 11:00 came long enough after that, and is known
+    # at 12:00.  A week later it is over.
     assert found.lines(kind, "o-1") == [
-        (11, "opened", "overdue"),
+        (12, "opened", "overdue"),
         (10 + 7 * 24, "expired", "overdue"),
     ]
     opened = found.said(kind, "o-1")[0]
