@@ -26,7 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 import services.outreach
-from services.churn_predictor.feeds import HeardFeeds, feeds_of
+from services.churn_predictor.feeds import feeds_of
+from services.churn_predictor.heard_feeds import HeardFeeds
 from services.churn_predictor.outputs import Output
 from services.cli.lengths import OutageSpan
 from services.contracts import events
@@ -98,7 +99,8 @@ class Played:
             else:
                 self.alarms.append(Alarm(event.time, event.data))
         for output in outputs:
-            record = FEED_RECORD.validate_json(output.value) if output.topic is t.FEEDS else None
+            is_said = output.topic is t.FEEDS and output.value
+            record = FEED_RECORD.validate_json(output.value) if is_said else None
             if isinstance(record, Notice):
                 self.notices.append(record)
 
@@ -124,13 +126,13 @@ def play(hours: Sequence[Hour], *, with_rule: bool) -> Played:
             if events.TOPIC_OF[type(event.data)] in t.TICKED:
                 stream.give(event, now=stream.partition.state.at)
         known = dict(heard.as_of(number - 1))
-        stream.heard = known if with_rule else dict.fromkeys(everybody, hour.at)
+        stream.heard = known if with_rule else dict.fromkeys(everybody, hour.at + _SETTLES)
         stream.relays = heard.relays(number - 1, known)
         outputs = stream.tick(hour.at)
         played.take(outputs)
         for output in outputs:
             if output.topic is t.FEEDS:
-                heard.keep(output.value)
+                heard.keep(output.key or b"", output.value or None)
     return played
 
 

@@ -14,7 +14,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from services.churn_predictor.feeds import HeardFeeds, hear, marks
+from services.churn_predictor.feeds import Forgotten, hear, marks
+from services.churn_predictor.heard_feeds import HeardFeeds
 from services.churn_predictor.silence import Listener, Rhythms
 from services.churn_predictor.state import FeedState
 from services.contracts import events
@@ -62,7 +63,8 @@ def reported(parameters: ShopParameters, seed: int, odds: int) -> tuple[list[Sil
             if isinstance(notice, FeedSilent)
         ]
         for mark in marks(feeds, 0, tick):
-            heard.keep(mark.model_dump_json().encode())
+            said = None if isinstance(mark, Forgotten) else mark.model_dump_json().encode()
+            heard.keep(mark.key.encode(), said)
     return found, len(rhythms)
 
 

@@ -20,7 +20,7 @@ from services.churn_predictor.parcels import Parcel
 from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import Score, Scorecard, expect, score
 from services.churn_predictor.state import CUSTOMER, SILENCE, Assessed, CustomerState
-from services.contracts.problems import Band, DecisionPoint, RiskAssessed, RiskKind
+from services.contracts.problems import Band, DecisionPoint, FeedEvidence, RiskAssessed, RiskKind
 from services.contracts.tolerances import Tolerances
 
 DigestOfFacts = Callable[[], str]
@@ -35,6 +35,7 @@ def assess(
     rules: Rules,
     digest: DigestOfFacts,
     *,
+    feed: FeedEvidence | None = None,
     anew: bool = True,
 ) -> tuple[Assessed, RiskAssessed | None]:
     """Return the assessment of this parcel at this point, and what to say where it is new or another.
@@ -46,6 +47,7 @@ def assess(
         as_of: Its instant, not that of the look at it: the result is the same whenever the tick came.
         rules: The model's.
         digest: Of the facts.
+        feed: Why it is believed that nothing had come by the point's deadline.
         anew: Whether facts may have come since it was assessed last.
     """
     key = f"{parcel.shipment_id}|{point}"
@@ -68,6 +70,7 @@ def assess(
         revision=assessed.revision,
         **scored(rules.complaint, result, before),
         facts_digest=digest(),
+        feed=feed,
     )
     return assessed, fact
 
@@ -144,6 +147,7 @@ def expected(card: Scorecard, values: Values) -> dict[str, Any]:
     return {
         "horizon_days": card.horizon_days,
         "expected_purchases": found.purchases,
+        "expected_intercept": found.intercept,
         "expected_contributions": found.contributions,
     }
 

@@ -31,6 +31,7 @@ from services.contracts.problems import (
     DecisionPoint,
     EventRef,
     Experience,
+    FeedEvidence,
     ProblemChanged,
     ProblemCleared,
     ProblemOpened,
@@ -144,17 +145,25 @@ class _Look:
             if not episode.is_open and episode.deadline < self.moment.now - HORIZON:
                 del self.state.episodes[name]
 
-    def _score(self, watch: Watch, step: Step) -> Assessed | None:
+    def _score(self, watch: Watch, step: Step, feed: FeedEvidence | None) -> Assessed | None:
         if step.point is DecisionPoint.SILENCE:
             found = assess_silence(self.state, step.deadline, self.rules, self._digest)
             return self._heard(found)
         if step.point is None or watch.parcel is None:
             return None
-        return self._assess(watch.parcel, step.point, step.deadline)
+        return self._assess(watch.parcel, step.point, step.deadline, feed)
 
-    def _assess(self, parcel: Parcel, point: DecisionPoint, as_of: datetime) -> Assessed:
+    def _assess(
+        self,
+        parcel: Parcel,
+        point: DecisionPoint,
+        as_of: datetime,
+        feed: FeedEvidence | None = None,
+    ) -> Assessed:
         anew = self.state.touched and parcel.shipment_id not in self.settled
-        found = assess(self.state, parcel, point, as_of, self.rules, self._digest, anew=anew)
+        found = assess(
+            self.state, parcel, point, as_of, self.rules, self._digest, feed=feed, anew=anew
+        )
         return self._heard(found)
 
     def _heard(self, found: tuple[Assessed, RiskAssessed | None]) -> Assessed:

@@ -1,16 +1,13 @@
-"""When every feed was last heard: in one partition, and in any of them as known at a given tick."""
+"""Who is heard through an event, and what one partition has to say of it at a tick."""
 
-from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from services.churn_predictor.expectations.watch import carrier_feed, publisher_feed, scans_feed
+from services.churn_predictor.feed_rhythm import Rhythm
 from services.churn_predictor.learning import IN_HAND
-from services.churn_predictor.problems import Heard
-from services.churn_predictor.silence import Relays
 from services.churn_predictor.state import FeedState
 from services.contracts.deliveries import (
     PromiseSource,
@@ -20,87 +17,15 @@ from services.contracts.deliveries import (
     ShipmentPromised,
 )
 from services.contracts.envelope import Event
-from services.contracts.stream import FEED_RECORD, FeedMark, Tick, TickMark
+from services.contracts.stream import FeedMark, Tick, TickMark
 from services.contracts.topics import HORIZON
 
-_KEPT_TICKS = 8
-"""How many marks of a feed are kept per partition: partitions are at most a few ticks apart."""
+MAX_FEEDS = 1_000
+"""How many feeds one partition remembers, and of how many it knows the rhythm: both are written with each
+commit.  Of more, the least lately heard are forgotten; should one be waited for, the cap ends the waiting."""
 
-_ITSELF = ""
+ITSELF = ""
 """The voice of a publisher that does not speak for a carrier."""
-
-
-class HeardFeeds:
-    """Collects the marks of all partitions; answers for a tick, not for now."""
-
-    def __init__(self, partitions: int) -> None:
-        self._done: list[int] = [-1] * partitions
-        self._ticks: list[deque[tuple[int, datetime]]] = [
-            deque(maxlen=_KEPT_TICKS) for _ in range(partitions)
-        ]
-        self._marks: dict[tuple[str, int], deque[FeedMark]] = {}
-
-    def keep(self, value: bytes) -> None:
-        """Take in one record of the feeds topic; one that nobody can read is passed over."""
-        try:
-            record = FEED_RECORD.validate_json(value)
-        except ValidationError:
-            return
-        if record.partition >= len(self._done):
-            return
-        if isinstance(record, TickMark):
-            self._done[record.partition] = max(self._done[record.partition], record.tick)
-            self._ticks[record.partition].append((record.tick, record.at))
-        elif isinstance(record, FeedMark):
-            self._mark(record)
-
-    def complete(self, tick: int) -> bool:
-        """Whether every partition has said all it knew at this tick."""
-        return all(done >= tick for done in self._done)
-
-    def as_of(self, tick: int) -> Heard:
-        """Return feed → when it was last heard, by what was said up to and including this tick."""
-        heard: dict[str, datetime] = {}
-        for (feed, _), marks in self._marks.items():
-            for mark in marks:
-                if mark.tick <= tick and (feed not in heard or mark.heard_at > heard[feed]):
-                    heard[feed] = mark.heard_at
-        return heard
-
-    def relays(self, tick: int, heard: Heard) -> Relays:
-        """Return the publishers that only pass on what one carrier says, as far as is known.
-
-        None of which the carrier was heard later through somebody else: there it is not silent as well.
-
-        Args:
-            tick: By what was said up to and including this one.
-            heard: What `as_of` returns for it.
-        """
-        voices: dict[str, set[str]] = defaultdict(set)
-        for (feed, _), marks in self._marks.items():
-            voices[feed].update(next((m.voices for m in reversed(marks) if m.tick <= tick), ()))
-        return frozenset(
-            feed for feed, of_feed in voices.items() if _is_relay(feed, of_feed, heard)
-        )
-
-    def known_at(self, tick: int) -> datetime | None:
-        """Return up to when every partition had said what it heard, as of this tick; None: not known.
-
-        A partition that stands still holds this back: its feeds are not silent but unread.
-        """
-        said = [[at for said_at, at in ticks if said_at <= tick] for ticks in self._ticks]
-        return min(map(max, said)) if all(said) else None
-
-    def _mark(self, mark: FeedMark) -> None:
-        marks = self._marks.setdefault((mark.feed, mark.partition), deque(maxlen=_KEPT_TICKS))
-        marks.append(mark)
-
-
-def _is_relay(feed: str, voices: set[str], heard: Heard) -> bool:
-    if len(voices) != 1 or _ITSELF in voices:
-        return False
-    (carrier,) = voices
-    return heard.get(carrier_feed(carrier), heard[feed]) <= heard[feed]
 
 
 def feeds_of(event: Event[Any]) -> Iterator[str]:
@@ -120,10 +45,10 @@ def voice_of(event: Event[Any]) -> str | None:
     """
     fact = event.data
     if isinstance(fact, ShipmentCheckpoint | ShipmentDelivered):
-        return fact.carrier or _ITSELF
+        return fact.carrier or ITSELF
     if isinstance(fact, ShipmentPromised) and fact.promise_source is PromiseSource.CARRIER:
         return None
-    return None if isinstance(fact, ShipmentHandedOver) else _ITSELF
+    return None if isinstance(fact, ShipmentHandedOver) else ITSELF
 
 
 def hear(feeds: dict[str, FeedState], event: Event[Any]) -> None:
@@ -137,14 +62,32 @@ def hear(feeds: dict[str, FeedState], event: Event[Any]) -> None:
         feeds[publisher_feed(event.source)].speak_for(voice)
 
 
-def marks(feeds: dict[str, FeedState], partition: int, tick: Tick) -> Iterator[FeedMark | TickMark]:
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Nothing is known any more of what stood under this key of the feeds topic."""
+
+    key: str
+
+
+def forgotten_mark(key: bytes) -> tuple[str, int] | None:
+    """Return the feed and partition whose mark a record without content takes back; None: no mark's."""
+    feed, _, partition = key.decode().rpartition("|")
+    return (feed, int(partition)) if feed and partition.isdecimal() else None
+
+
+def marks(
+    feeds: dict[str, FeedState], partition: int, tick: Tick
+) -> Iterator[FeedMark | TickMark | Forgotten]:
     """Yield what this partition has to say of its feeds at this tick, and forget those of long ago."""
+    for feed in feeds.values():
+        # A date ahead of now was heard now: else one event would keep a dead feed alive.
+        feed.heard_at = min(feed.heard_at, tick.at)
+    for name in to_forget(feeds, tick.at):
+        del feeds[name]
+        yield Forgotten(f"{name}|{partition}")
     for name, feed in sorted(feeds.items()):
-        if feed.heard_at < tick.at - HORIZON:
-            del feeds[name]
-        elif feed.changed:
-            # A date ahead of now was heard now: else one event would keep a dead feed alive.
-            feed.heard_at, feed.changed = min(feed.heard_at, tick.at), False
+        if feed.changed:
+            feed.changed = False
             yield FeedMark(
                 feed=name,
                 partition=partition,
@@ -154,3 +97,13 @@ def marks(feeds: dict[str, FeedState], partition: int, tick: Tick) -> Iterator[F
                 voices=feed.voices,
             )
     yield TickMark(partition=partition, tick=tick.number, at=tick.at)
+
+
+def to_forget(feeds: Mapping[str, FeedState | Rhythm], now: datetime) -> list[str]:
+    """Return the feeds not heard for the horizon, and the least lately heard of more than are remembered."""
+    old = sorted(name for name, feed in feeds.items() if feed.heard_at < now - HORIZON)
+    surplus = len(feeds) - len(old) - MAX_FEEDS
+    if surplus <= 0:
+        return old
+    kept = (name for name, feed in feeds.items() if feed.heard_at >= now - HORIZON)
+    return old + sorted(kept, key=lambda name: (feeds[name].heard_at, name))[:surplus]

@@ -20,6 +20,7 @@ class Output:
     topic: Topic
     key: bytes | None
     value: bytes
+    """Empty: nothing stands under this key any more (a tombstone)."""
     content_type: str | None = None
     partition: int | None = None
     """None: the one that says it."""
@@ -37,12 +38,18 @@ def published(
         assessment = event.data if isinstance(event.data, RiskAssessed) else None
         yield Output(TOPIC_OF[type(event.data)], key, event.encode(), assessment=assessment)
         if assessment is not None and is_latest(customer, assessment):
-            latest[_risk_key(customer_id, assessment)] = event
+            latest[_risk_key(customer_id, assessment.kind)] = event
     for name, event in latest.items():
         yield Output(t.CUSTOMER_RISKS, name, event.encode())
 
 
-def _risk_key(customer_id: str, fact: RiskAssessed) -> bytes:
+def forgotten(customer_id: str) -> Iterator[Output]:
+    """Yield what takes back the latest risks of a customer of whom nothing is known any more."""
+    for kind in RiskKind:
+        yield Output(t.CUSTOMER_RISKS, _risk_key(customer_id, kind), b"")
+
+
+def _risk_key(customer_id: str, kind: RiskKind) -> bytes:
     """The risk of a complaint is the customer's; a lapse, which lives longer, lies beside it."""
-    is_lapse = fact.kind is RiskKind.LAPSE
+    is_lapse = kind is RiskKind.LAPSE
     return (f"{customer_id}|{RiskKind.LAPSE}" if is_lapse else customer_id).encode()

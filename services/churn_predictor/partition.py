@@ -17,10 +17,10 @@ from services.churn_predictor.customers import PLAN, Customers, Plan
 from services.churn_predictor.decide import Said, decide
 from services.churn_predictor.due import DueIndex, WaitIndex
 from services.churn_predictor.exchange import Exchange, Owners
-from services.churn_predictor.feeds import hear, marks
+from services.churn_predictor.feeds import Forgotten, hear, marks
 from services.churn_predictor.keyed import Values
 from services.churn_predictor.learning import learn
-from services.churn_predictor.outputs import Output, published
+from services.churn_predictor.outputs import Output, forgotten, published
 from services.churn_predictor.problems import Heard, Moment
 from services.churn_predictor.records import Read, Record, read_tick
 from services.churn_predictor.rules import Rules
@@ -287,8 +287,10 @@ class Partition:
             customer = self.customers.change(customer_id)
             st.forget(customer, moment.now - HORIZON)
             said = self._decide(customer_id, customer, moment)
-            self._plan(customer_id, customer)
+            is_kept = self._plan(customer_id, customer)
             yield from published(customer_id, customer, said)
+            if not is_kept:
+                yield from forgotten(customer_id)
         self._touched.clear()
 
     def _decide(self, customer_id: str, customer: CustomerState, moment: Moment) -> Said:
@@ -307,21 +309,24 @@ class Partition:
         customer.due = _earliest(customer.due, again)
         return said
 
-    def _plan(self, customer_id: str, customer: CustomerState) -> None:
-        """Keep the customer until there is something to look at again, or nothing left to keep."""
+    def _plan(self, customer_id: str, customer: CustomerState) -> bool:
+        """Keep the customer until there is something to look at again; return whether anything is kept."""
         expiry = st.expires_at(customer)
-        if expiry is None and not st.has_open_problem(customer):
+        is_kept = expiry is not None or st.has_open_problem(customer)
+        if is_kept:
+            customer.due = _earliest(expiry, customer.due)
+        else:
             self.customers.drop(customer_id)
             customer.due, customer.waits = None, {}
-        else:
-            customer.due = _earliest(expiry, customer.due)
         self.due.plan(customer_id, customer.due)
         self.waiting.plan(customer_id, customer.waits)
+        return is_kept
 
-    def _feeds(self, tick: Tick, notices: Iterable[Notice]) -> Iterator[Output]:
+    def _feeds(self, tick: Tick, notices: Iterable[Notice | Forgotten]) -> Iterator[Output]:
         """What is to be said of silences, and then, the tick's mark last, what was heard here."""
         for record in chain(notices, marks(self.state.feeds, self.number, tick)):
-            yield Output(t.FEEDS, record.key.encode(), record.model_dump_json().encode())
+            said = b"" if isinstance(record, Forgotten) else record.model_dump_json().encode()
+            yield Output(t.FEEDS, record.key.encode(), said)
 
     def _collect(self, answers: Iterable[Answered]) -> None:
         for answered in answers:

@@ -19,8 +19,9 @@ from services.contracts.tolerances import Tolerances
 Heard = Mapping[str, datetime]
 """Feed → when it was last heard in any partition."""
 
-Assess = Callable[[Watch, Step], Assessed | None]
-"""Scores a watch's parcel at a step's decision point, once; None: the step has none."""
+Assess = Callable[[Watch, Step, FeedEvidence | None], Assessed | None]
+"""Scores a watch's parcel at a step's decision point, once; None: the step has none.  Told with it is why
+it is believed that the step has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def standing(watch: Watch, moment: Moment, tolerances: Tolerances, assess: Asses
         evidence = _confirm(step, moment, tolerances)
         if evidence is None and step.feeds:
             return Standing(worst, _wait(step, moment, tolerances), has_come, is_calm)
-        assessed = assess(watch, step)
+        assessed = assess(watch, step, evidence)
         if step.tier is Tier.AT_RISK and assessed is not None and assessed.band is Band.LOW:
             is_calm = True
         else:

@@ -96,6 +96,7 @@ def _again(event: Event[RiskAssessed], card: Scorecard) -> Event[Any]:
         **scored(Model(card, fact.model_digest or ""), result, fact.previous_band),
         **(expected(card, values) if card.kind is RiskKind.LAPSE else {}),
         facts_digest=fact.facts_digest,
+        feed=fact.feed,
     )
     return risk_event(event.customer_id, again, event.time)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.churn_predictor.feed_rhythm import Rhythm
+from services.churn_predictor.feeds import Forgotten, to_forget
 from services.churn_predictor.problems import Heard
 from services.contracts.stream import FeedResumed, FeedSilent, Tick
 from services.contracts.tolerances import Tolerances
-from services.contracts.topics import HORIZON
 
 _OWN = "publisher:/care/"
 _TOLD = ("carrier:", "publisher:")
@@ -41,7 +41,7 @@ class Listener:
         tick: Tick,
         *,
         relays: Relays = frozenset(),
-    ) -> Iterator[Notice]:
+    ) -> Iterator[Notice | Forgotten]:
         """Learn what was heard and yield what has to be said now, by feed.
 
         Args:
@@ -57,6 +57,10 @@ class Listener:
         resumed = dict(self._learn(rhythms, heard, tick))
         for feed, rhythm in rhythms.items():
             rhythm.is_relay = feed in relays
+        for feed in to_forget(rhythms, known_at):
+            # Of one whose silence never meant anything nothing was said.
+            if rhythms.pop(feed).silent_from is not None:
+                yield Forgotten(FeedSilent.key_of(feed))
         silent = dict(self._judge(rhythms, known_at, tick))
         for feed in sorted(resumed.keys() | silent.keys()):
             yield from (said[feed] for said in (resumed, silent) if feed in said)
@@ -88,9 +92,6 @@ class Listener:
         self, rhythms: Rhythms, known_at: datetime, tick: Tick
     ) -> Iterator[tuple[str, FeedSilent]]:
         """Compare each with the instant that was computed when it was last heard."""
-        oldest = known_at - HORIZON
-        for feed in [feed for feed, rhythm in rhythms.items() if rhythm.heard_at < oldest]:
-            del rhythms[feed]
         for feed, rhythm in rhythms.items():
             begins = rhythm.silent_from
             if begins is not None and begins <= known_at and self._may_report(feed, rhythm):

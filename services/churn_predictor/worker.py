@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from services.churn_predictor.feeds import HeardFeeds
+from services.churn_predictor.heard_feeds import HeardFeeds
 from services.churn_predictor.outputs import Output
 from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.telemetry import Telemetry
@@ -199,7 +199,7 @@ class Worker:
         headers = [("content-type", (output.content_type or STRUCTURED).encode())]
         name = output.topic.physical(self._deployment.prefix)
         number = owned.partition.number if output.partition is None else output.partition
-        owned.writer.write(name, number, output.key, output.value, headers)
+        owned.writer.write(name, number, output.key, output.value or None, headers)
 
     def _dead_letter(self, owned: Owned, letter: Refused) -> None:
         record, number = letter.record, owned.partition.number

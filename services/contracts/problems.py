@@ -213,9 +213,13 @@ class RiskAssessed(Fact):
     contributions: tuple[Contribution, ...]
     facts_digest: str
     """SHA-256 of the facts the features were made of."""
+    feed: FeedEvidence | None = None
+    """Of a point a deadline brought: why it was believed that nothing had come by then."""
     horizon_days: Annotated[int, Field(ge=1)] | None = None
     """Of lapse risk: no purchase within so many days is a lapse."""
     expected_purchases: Annotated[float, Field(ge=0)] | None = None
     """Of lapse risk: how many to expect within the horizon; None: the model does not say."""
+    expected_intercept: float | None = None
+    """The logarithm of that number before any signal's share."""
     expected_contributions: tuple[Contribution, ...] | None = None
-    """Each signal's share in the logarithm of that number."""
+    """Each signal's share in the logarithm; the sum is cut off at one purchase a day."""

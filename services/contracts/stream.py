@@ -95,7 +95,12 @@ class _Notice(Contract):
     @property
     def key(self) -> str:
         """The record's key: the latest state of a feed is kept."""
-        return f"state|{self.feed}"
+        return self.key_of(self.feed)
+
+    @staticmethod
+    def key_of(feed: str) -> str:
+        """Return the key of what is said last of this feed."""
+        return f"state|{feed}"
 
 
 class FeedSilent(_Notice):

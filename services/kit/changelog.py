@@ -109,8 +109,13 @@ class Follower:
     """Follows every partition of a small topic from its beginning, in the caller's own thread."""
 
     def __init__(
-        self, bootstrap: str, topic: str, partitions: int, keep: Callable[[bytes], Any]
+        self,
+        bootstrap: str,
+        topic: str,
+        partitions: int,
+        keep: Callable[[bytes, bytes | None], Any],
     ) -> None:
+        """Begin at the beginning; `keep` is given each record's key and value."""
         everything = [(topic, p) for p in range(partitions)]
         self._consumer = _open(bootstrap, everything, out_of_range="earliest")
         self._keep = keep
@@ -122,8 +127,8 @@ class Follower:
         for message in batch:
             if _is_end(message):
                 self._ends_missing.discard(message.partition())
-            elif (value := message.value()) is not None:
-                self._keep(value)
+            else:
+                self._keep(*_change(message))
         return bool(batch)
 
     def catch_up(self, timeout_seconds: float) -> None:

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from services.contracts.stream import Account
 from services.contracts.topics import HISTORIES, TICKED, TICKS
 from services.verifier.evidence import Letter, PartitionEvidence
-from services.verifier.heard import Mark
+from services.verifier.heard import Mark, is_forgotten
 from services.verifier.outcomes import PREDICTOR, Outcome, Outcomes
+from services.verifier.timeline import Timeline
 
 SOURCES = tuple(topic.name for topic in (*TICKED, TICKS))
 """Topics whose records the predictor counts."""
@@ -81,10 +82,17 @@ def judge_accounts(
 
 
 def judge_feeds(
-    number: int, evidence: PartitionEvidence, marks: Mapping[str, Sequence[Mark]]
+    number: int,
+    evidence: PartitionEvidence,
+    marks: Mapping[str, Sequence[Mark]],
+    timeline: Timeline,
 ) -> list[str]:
-    """Return the feeds whose latest mark on the topic differs from the recomputed one."""
-    ours = {feed: of_feed[-1] for feed, of_feed in marks.items()}
+    """Return the feeds whose latest mark on the topic differs from the recomputed one.
+
+    One not heard for the horizon has none any more.
+    """
+    latest = {feed: of_feed[-1] for feed, of_feed in marks.items()}
+    ours = {f: mark for f, mark in latest.items() if not is_forgotten(mark, timeline.last_at)}
     theirs = {f: Mark(m.tick, m.heard_at, m.events, m.voices) for f, m in evidence.feeds.items()}
     return [
         f"feed {feed} in partition {number}: topic {_shown(theirs.get(feed))}, "

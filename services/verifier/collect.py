@@ -38,6 +38,7 @@ from services.verifier.evidence import (
     Stamp,
     Told,
     Unread,
+    as_json,
 )
 from services.verifier.says import carrier_heard, is_scan, says, voice
 
@@ -244,19 +245,31 @@ def _take_assessment(kept: PartitionEvidence, record: Record) -> None:
             band=fact.band,
             adds_up=_adds_up(fact),
             digest=name.digest,
+            feed=as_json(fact.feed),
         )
     )
 
 
 def _adds_up(fact: RiskAssessed) -> bool:
-    """Whether the intercept and the contributions are the log-odds of the probability.
+    """Whether intercept and contributions give the probability, and those of expected purchases them.
 
     Asked on the probability's side, where a certain customer's log-odds cannot lose its digits.
     """
     log_odds = math.fsum([fact.intercept_log_odds, *(c.log_odds for c in fact.contributions)])
     implied = 0.5 * (1.0 + math.tanh(log_odds / 2))
     allowed = ACCURACY * fact.probability * (1 - fact.probability) + 1e-15
-    return abs(implied - fact.probability) <= allowed
+    return abs(implied - fact.probability) <= allowed and _expectation_adds_up(fact)
+
+
+def _expectation_adds_up(fact: RiskAssessed) -> bool:
+    parts, horizon = fact.expected_contributions, fact.horizon_days
+    if fact.expected_purchases is None:
+        return fact.expected_intercept is None and parts is None
+    if fact.expected_intercept is None or parts is None or horizon is None:
+        return False
+    logarithm = math.fsum([fact.expected_intercept, *(part.log_odds for part in parts)])
+    implied = min(math.exp(min(logarithm, 700.0)), horizon)
+    return math.isclose(implied, fact.expected_purchases, rel_tol=ACCURACY)
 
 
 def _key(record: Record) -> str:

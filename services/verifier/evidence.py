@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.contracts.envelope import Event
-from services.contracts.problems import Band, DecisionPoint, RiskKind
+from services.contracts.problems import Band, DecisionPoint, FeedEvidence, RiskKind
 from services.contracts.stream import Account, Barrier, FeedMark, FeedResumed, FeedSilent, Tick
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -68,6 +68,11 @@ class Letter(NamedTuple):
     offset: int
 
 
+def as_json(feed: FeedEvidence | None) -> str | None:
+    """Return why an absence was believed as JSON, which takes less memory."""
+    return None if feed is None else feed.model_dump_json()
+
+
 class Assessment(NamedTuple):
     """One assessment, with whether its parts give its probability."""
 
@@ -85,6 +90,8 @@ class Assessment(NamedTuple):
     band: Band
     adds_up: bool
     digest: str
+    feed: str | None = None
+    """Why an absence was believed, as JSON; None: none had to be."""
 
 
 class Attempted(NamedTuple):

@@ -55,17 +55,18 @@ def marks(heard: Iterable[Applied], timeline: Timeline) -> dict[str, list[Mark]]
         if index >= len(timeline):
             continue
         at, before = timeline.ats[index], known.get(feed)
-        if before is None or _is_forgotten(before, timeline.at_before(index)):
+        if before is None or is_forgotten(before, timeline.at_before(index)):
             before = Mark(0, newest, 0)
         latest = min(max(newest, before.heard_at), at)
         least = tuple(sorted(voices.union(before.voices)))[:2]
         known[feed] = Mark(timeline.numbers[index], latest, events + before.events, least)
-        if not _is_forgotten(known[feed], at):
+        if not is_forgotten(known[feed], at):
             found.setdefault(feed, []).append(known[feed])
     return found
 
 
-def _is_forgotten(mark: Mark, at: datetime | None) -> bool:
+def is_forgotten(mark: Mark, at: datetime | None) -> bool:
+    """Return whether nothing is remembered any more of a feed heard so long before this moment."""
     return at is not None and mark.heard_at < at - HORIZON
 
 

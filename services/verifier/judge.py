@@ -169,7 +169,9 @@ def _judge_customers(part: _Part, world: World, said: sayings.Findings, tally: T
     if tally.is_by_tick:
         tally.counts["problem_records"] += len(found.expected)
         tally.counts["assessments"] += len(found.scored)
-        tally.found["wrong"] += accounting.judge_feeds(part.number, evidence, part.marks)
+        tally.found["wrong"] += accounting.judge_feeds(
+            part.number, evidence, part.marks, part.timeline
+        )
         tally.found["wrong"] += silences.judge(
             part.number, evidence.notices, world.heard, part.timeline, world.tolerances
         )

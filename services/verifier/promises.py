@@ -25,7 +25,8 @@ from services.contracts.problems import (
     Tier,
 )
 from services.contracts.tolerances import Tolerances
-from services.verifier.evidence import Stamp
+from services.contracts.topics import HORIZON
+from services.verifier.evidence import Stamp, as_json
 from services.verifier.heard import Heard, is_scans_feed
 from services.verifier.scores import Score, Scores
 from services.verifier.timeline import Timeline
@@ -68,6 +69,8 @@ class Scored(NamedTuple):
     subject: str
     point: DecisionPoint
     order_id: str | None
+    feed: str | None = None
+    """Why it was believed that nothing had come, as JSON."""
 
 
 @dataclass(slots=True)
@@ -93,8 +96,14 @@ class World:
         return self.timeline.ats[0]
 
     def heard_at(self, index: int, feed: str) -> datetime | None:
-        """Return when a feed was last heard, as known at this tick: as of the one before."""
-        return self.heard.as_of(feed, self.timeline.numbers[index] - 1)
+        """Return when a feed was last heard, as known at this tick: as of the one before.
+
+        None: never, or so long ago by then that it was forgotten.
+        """
+        heard, before = self.heard.as_of(feed, self.timeline.numbers[index] - 1), index - 1
+        if heard is not None and before >= 0 and heard < self.timeline.ats[before] - HORIZON:
+            return None
+        return heard
 
     def believed_from(self, step: Step) -> int:
         """Return the index of the first tick at which this step has passed; `len` of all: at none."""
@@ -102,11 +111,22 @@ class World:
         if not step.feeds:
             return passed
         given_up = timeline.first_from(step.at + self.tolerances.feed_cap)
-        ever = (self.heard.first_number(feed) for feed in step.feeds if is_scans_feed(feed))
-        given_up = max([given_up, *map(self._known_from, ever)])
+        given_up = max(self._means_something_from(feed, given_up) for feed in step.feeds)
         told = step.at + self.tolerances.feed_settle
         heard = max(self._known_from(self.heard.first_number(f, told)) for f in step.feeds)
         return max(passed, min(heard, given_up))
+
+    def _means_something_from(self, feed: str, index: int) -> int:
+        """Return the index of the first tick from this one on at which a feed's silence means something.
+
+        That of scans only where there are any.
+        """
+        if not is_scans_feed(feed) or not 0 < index < len(self.timeline):
+            return index
+        if self.heard_at(index, feed) is not None:
+            return index
+        oldest = self.timeline.ats[index - 1] - HORIZON
+        return max(index, self._known_from(self.heard.first_number(feed, oldest)))
 
     def _known_from(self, number: int | None) -> int:
         """Return the index of the first tick at which is known what was said at this one."""
@@ -224,7 +244,7 @@ class Teller:
             if self.world.believed_from(step) > index:
                 break
             if step.point is not None:
-                self._score(watch, index, step.point)
+                self._score(watch, index, step, step.point)
             if self._counts(step, index) and (worst is None or step.tier.rank > worst.tier.rank):
                 worst = step
         return worst
@@ -253,10 +273,11 @@ class Teller:
         ]
         return any(score is not None and score.band is Band.LOW for score in scores)
 
-    def _score(self, watch: Watch, index: int, point: DecisionPoint) -> None:
+    def _score(self, watch: Watch, index: int, step: Step, point: DecisionPoint) -> None:
         if point not in self._scored:
             self._scored.add(point)
-            scored = Scored(index, self.customer, self.subject, point, watch.order_id)
+            feed = as_json(self._silence(index, step))
+            scored = Scored(index, self.customer, self.subject, point, watch.order_id, feed)
             self.course.scored.append(scored)
 
     def _worsen(self, watch: Watch, index: int, step: Step) -> None:

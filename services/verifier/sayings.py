@@ -104,6 +104,8 @@ def judge_assessments(
                 f"{name}: said of {one.order_id} at {one.at.isoformat()}, due of {due.order_id} "
                 f"at {timeline.ats[due.step].isoformat()}"
             )
+        elif one.feed != due.feed:
+            found.assessments.append(f"{name}: believed by {one.feed}, due by {due.feed}")
     found.assessments += [
         f"customer {customer} {subject} {point}: said, and no such point was reached"
         for (customer, subject, point), one in said.items()
@@ -130,7 +132,8 @@ def judge_sums(evidence: PartitionEvidence, found: Findings) -> None:
             place = (one.customer, one.subject, one.point)
             found.assessments += _misnamed(name, one, before.get(place))
             before[place] = one
-    latest = _latest(evidence.assessments)
+    kept = (one for one in evidence.assessments if one.customer.encode() in evidence.changelog)
+    latest = _latest(kept)
     found.assessments += [
         f"customer {name}: the latest risk is not the latest assessment"
         for name in sorted(latest.keys() | evidence.risks.keys())
@@ -139,7 +142,7 @@ def judge_sums(evidence: PartitionEvidence, found: Findings) -> None:
 
 
 def _latest(assessments: Iterable[Assessment]) -> dict[str, Assessment]:
-    """Return what should be on `customer-risks`, by key.
+    """Return what should be on `customer-risks`, by key, of assessments of customers who are remembered.
 
     Of a lapse the last; of a complaint that of the latest instant as each look leaves them, for a score
     that is made again may be of an earlier instant than before.

@@ -1,6 +1,7 @@
 """What the services said, in words: problems, risks, decisions and contacts.  Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +102,9 @@ class Teller:
         yield from _contributions(fact.contributions)
         if fact.as_of is not None:
             yield f"With what was known as of {self.times.words(fact.as_of)}."
+        if fact.feed is not None:
+            yield self._believed(fact.feed)
+        yield from _expectation(fact)
         if run is not None:
             yield from self._made_again(fact, run)
 
@@ -166,13 +170,29 @@ def _risk(fact: RiskAssessed) -> str:
     return f"{what}, {POINTS[fact.decision_point]}: {chance}, {fact.band}{before}"
 
 
-def _contributions(parts: tuple[Contribution, ...]) -> Iterator[str]:
+def _contributions(
+    parts: Iterable[Contribution], share: Callable[[float], str] = "{:+.2f}".format
+) -> Iterator[str]:
     weighed = sorted((p for p in parts if p.log_odds != 0), key=lambda p: -abs(p.log_odds))
     for part in weighed[:SHOWN]:
-        yield f"{in_words(part.feature, part.value)}: {part.log_odds:+.2f}"
+        yield f"{in_words(part.feature, part.value)}: {share(part.log_odds)}"
     rest = weighed[SHOWN:]
     if rest:
-        yield f"and {len(rest)} more: {sum(part.log_odds for part in rest):+.2f}"
+        yield f"and {len(rest)} more: {share(sum(part.log_odds for part in rest))}"
+
+
+def _expectation(fact: RiskAssessed) -> Iterator[str]:
+    """Say how many purchases are expected, and by which factors: logarithms are nobody's words."""
+    if fact.expected_purchases is None:
+        return
+    yield f"Purchases to expect within {fact.horizon_days} days: {fact.expected_purchases:.2f}"
+    if fact.expected_intercept is not None:
+        yield f"that number starts at {math.exp(fact.expected_intercept):.2f}"
+    yield from _contributions(fact.expected_contributions or (), _as_factor)
+
+
+def _as_factor(logarithm: float) -> str:
+    return f"times {math.exp(logarithm):.2f}"
 
 
 def _difference(path: str, recorded: str, again: str) -> str:

@@ -12,6 +12,7 @@ from services.churn_predictor.partition import Moved
 from services.churn_predictor.state import CustomerState
 from services.contracts import topics as t
 from services.contracts.stream import Account, Barrier, FeedMark, Tick
+from services.contracts.topics import HORIZON
 from services.kit.stores import MemoryStore
 from tests.factories import (
     DAY,
@@ -389,4 +390,19 @@ def test_a_parcel_behind_the_horizon_stays_until_its_open_problem_ends() -> None
     assert said(opened) == [("opened", "delivery_delay", "overdue")]
     assert said(behind) == [("changed", "delivery_delay", "late")]
     assert said(ended) == [("cleared", "delivery_delay", "late")]
+    assert stream.partition.customers.get("c-1") is None
+
+
+def test_with_the_last_of_a_customer_the_latest_risks_are_taken_back() -> None:
+    stream = Stream()
+    stream.tick(START)
+    stream.give(placed(), promised(by=START + DAY), delivered(at=START + DAY))
+    stream.tick(START + 2 * DAY)
+    before = {output.key for output in stream.outputs if output.topic is t.CUSTOMER_RISKS}
+
+    outputs = stream.tick(START + HORIZON + 2 * DAY)
+
+    gone = {o.key: o.value for o in outputs if o.topic is t.CUSTOMER_RISKS}
+    assert before == {b"c-1"}
+    assert gone == {b"c-1": b"", b"c-1|lapse": b""}
     assert stream.partition.customers.get("c-1") is None

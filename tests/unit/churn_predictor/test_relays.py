@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.churn_predictor.feeds import HeardFeeds, hear, marks, voice_of
+from services.churn_predictor.feeds import hear, marks, voice_of
+from services.churn_predictor.heard_feeds import HeardFeeds
 from services.churn_predictor.state import PARTITION, FeedState, PartitionState
 from services.contracts import topics as t
 from services.contracts.deliveries import PromiseSource, ShipmentPromised
@@ -14,6 +15,7 @@ from services.contracts.envelope import Event
 from services.contracts.stream import FEED_RECORD, FeedMark, FeedResumed, FeedSilent, Tick
 from services.contracts.topics import HORIZON
 from tests.factories import DAY, HOUR, START, delivered, event, handed_over, placed, scanned
+from tests.unit.churn_predictor.heard import heard_feeds
 from tests.unit.churn_predictor.stream import Stream
 
 SYSTEM = "/carriers/dhl"
@@ -91,13 +93,12 @@ def test_voices_are_forgotten_with_their_feed() -> None:
 
 def said(*told: tuple[str, int, int, datetime, tuple[str, ...]]) -> HeardFeeds:
     """Return what is known by these marks: feed, partition, tick, when it was heard, voices."""
-    feeds = HeardFeeds(2)
-    for feed, partition, number, at, voices in told:
-        mark = FeedMark(
-            feed=feed, partition=partition, tick=number, heard_at=at, events=1, voices=voices
+    return heard_feeds(
+        *(
+            FeedMark(feed=feed, partition=place, tick=number, heard_at=at, events=1, voices=voices)
+            for feed, place, number, at, voices in told
         )
-        feeds.keep(mark.model_dump_json().encode())
-    return feeds
+    )
 
 
 def relays(feeds: HeardFeeds, number: int) -> frozenset[str]:

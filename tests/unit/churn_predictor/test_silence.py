@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.churn_predictor.feed_rhythm import WEEKS, Rhythm
+from services.churn_predictor.feeds import MAX_FEEDS, Forgotten
 from services.churn_predictor.silence import Listener, Notice, Rhythms
 from services.churn_predictor.state import PARTITION, PartitionState
 from services.contracts.stream import FeedResumed, FeedSilent, Tick
@@ -41,6 +42,10 @@ def looks(begins: datetime, ends: datetime, step: timedelta) -> list[datetime]:
     return [begins + n * step for n in range((ends - begins) // step + 1)]
 
 
+def notices(said: Iterable[Notice | Forgotten]) -> list[Notice]:
+    return [each for each in said if not isinstance(each, Forgotten)]
+
+
 def listen(
     moments: Sequence[datetime],
     ticks: Sequence[datetime],
@@ -57,7 +62,7 @@ def listen(
         known = bisect_right(moments, before)
         heard = {feed: moments[known - 1]} if known else {}
         tick = Tick(number=number, at=at, ends={})
-        said += listener.listen(rhythms, heard, before, tick)
+        said += notices(listener.listen(rhythms, heard, before, tick))
         rhythms = keep(rhythms)
     return said
 
@@ -204,7 +209,7 @@ def test_while_a_partition_is_behind_nothing_is_said() -> None:
 
     assert list(EVERYWHERE.listen(rhythms, heard, None, tick)) == []
     assert list(EVERYWHERE.listen(rhythms, heard, moments[-1] + HOUR, tick)) == []
-    (silent,) = EVERYWHERE.listen(rhythms, heard, moments[-1] + 3 * DAY, tick)
+    (silent,) = notices(EVERYWHERE.listen(rhythms, heard, moments[-1] + 3 * DAY, tick))
     assert (silent.at, silent.heard_at) == (tick.at, moments[-1])
 
 
@@ -217,7 +222,7 @@ def test_time_must_stop_where_a_silence_may_have_to_be_reported() -> None:
 
     def told(known_at: datetime) -> list[Notice]:
         tick = Tick(number=1, at=known_at + HOUR, ends={})
-        return list(EVERYWHERE.listen(rhythms, {FEED: moments[-1]}, known_at, tick))
+        return notices(EVERYWHERE.listen(rhythms, {FEED: moments[-1]}, known_at, tick))
 
     assert told(due - MINUTE) == []
     assert EVERYWHERE.next_at(rhythms) == due
@@ -232,9 +237,22 @@ def test_a_feed_of_long_ago_is_forgotten_and_not_taken_up_again() -> None:
     listen(moments, looks(MONDAY, moments[-1] + 2 * HOUR, HOUR), rhythms=rhythms)
     tick = Tick(number=1, at=moments[-1] + 2 * HORIZON, ends={})
 
-    for known_at in (moments[-1] + HORIZON + HOUR, moments[-1] + HORIZON + 2 * HOUR):
-        assert list(EVERYWHERE.listen(rhythms, {FEED: moments[-1]}, known_at, tick)) == []
-        assert rhythms == {}
+    for known_at, taken_back in (
+        (moments[-1] + HORIZON + HOUR, [Forgotten(f"state|{FEED}")]),
+        (moments[-1] + HORIZON + 2 * HOUR, []),
+    ):
+        said = list(EVERYWHERE.listen(rhythms, {FEED: moments[-1]}, known_at, tick))
+        assert (said, rhythms) == (taken_back, {})
+
+
+def test_of_too_many_feeds_the_least_lately_heard_are_not_known_and_nothing_is_taken_back() -> None:
+    heard = {f"carrier:{n}": MONDAY + n * MINUTE for n in range(MAX_FEEDS + 3)}
+    rhythms: Rhythms = {}
+
+    for number in (1, 2):
+        tick = Tick(number=number, at=MONDAY + 30 * DAY, ends={})
+        assert list(EVERYWHERE.listen(rhythms, heard, tick.at, tick)) == []
+        assert rhythms.keys() == heard.keys() - {"carrier:0", "carrier:1", "carrier:2"}
 
 
 def test_memory_of_a_feed_is_bounded() -> None:
@@ -291,7 +309,7 @@ def only_where_due(moments: list[datetime], end: datetime) -> tuple[list[datetim
         ticks.append(max(before + MINUTE, min(at for at in due if at is not None)))
         heard = {FEED: moments[known - 1]} if known else {}
         tick = Tick(number=len(ticks), at=ticks[-1], ends={})
-        said += EVERYWHERE.listen(rhythms, heard, before, tick)
+        said += notices(EVERYWHERE.listen(rhythms, heard, before, tick))
     return ticks, said
 
 

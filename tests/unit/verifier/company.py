@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from services.churn_predictor.exchange import Owners
-from services.churn_predictor.feeds import HeardFeeds
+from services.churn_predictor.heard_feeds import HeardFeeds
 from services.churn_predictor.outputs import Output
 from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.silence import Listener
@@ -165,11 +165,12 @@ class Company:
         for output in said:
             headers = (("content-type", (output.content_type or STRUCTURED).encode()),)
             place = number if output.partition is None else output.partition
-            record = self._append(output.topic, place, output.key, output.value, headers)
+            value = output.value or None
+            record = self._append(output.topic, place, output.key, value, headers)
             if output.topic is t.HISTORIES:
                 self._apply(output.topic, record)
             if output.topic is t.FEEDS:
-                self._heard.keep(output.value)
+                self._heard.keep(output.key or b"", value)
             if output.topic is t.PROBLEMS and output.key is not None:
                 self._reach_out(number, read_event(output.topic, output.key, output.value, ()))
             if output.content_type == BARRIER:

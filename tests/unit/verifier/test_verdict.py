@@ -1,6 +1,7 @@
 """A good company is found good; each thing that can be wrong is found, by its own name and no other."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -281,6 +282,10 @@ SPOILED: dict[str, tuple[set[str], Spoil]] = {
     "an assessment that does not add up": (
         {"assessments"},
         lambda rs: both(rs, intercept=lambda x: x + 1e-6),
+    ),
+    "an absence that was scored and believed for another reason": (
+        {"assessments"},
+        lambda rs: instead(rs, point_of(rs, "a-3", "promise"), data__feed__silent=lambda x: not x),
     ),
     "an assessment under another name": ({"assessments"}, lambda rs: both(rs, id="other")),
     "an assessment that was never made": (
@@ -583,5 +588,12 @@ def test_of_a_lapse_only_the_sum_the_latest_and_repetitions_are_looked_at() -> N
     assert judge(lapsed).is_good, judge(lapsed)
     assert any("lapse" in words for words in judge(lapsed).not_checked)
     assert "doubled" in classes(judge(again(lapsed, said)))
+    scored = of(lapsed, t.ASSESSMENTS, '"kind": "lapse"')[0]
+    lots = {"horizon_days": 90, "expected_intercept": 0.5, "expected_contributions": []}
+    for purchases, is_right in ((math.exp(0.5), True), (math.exp(0.5) + 1e-6, False)):
+        fields = {f"data__{name}": value for name, value in lots.items()}
+        told = instead(lapsed, scored, **fields, data__expected_purchases=purchases)
+        unsaid = "the parts do not give the probability"
+        assert any(unsaid in w for w in judge(told).assessments) is not is_right
     # Nor is one missed that was never said.
     assert judge(without(lapsed, said)).is_good

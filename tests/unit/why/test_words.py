@@ -1,5 +1,6 @@
 """Whatever the contracts can say can be told to a person."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -150,6 +151,27 @@ def test_a_problem_that_worsens_or_ends_says_so() -> None:
         "taken back, for a late event showed that it never was",
         "expired, no news any more",
     ]
+
+
+def test_a_risk_tells_why_an_absence_was_believed_and_how_many_purchases_to_expect() -> None:
+    recorded = assessed()
+    for path, value in {
+        "feed": {"feed": "carrier:dhl", "silent": True, "heard_at": None},
+        "horizon_days": 90,
+        "expected_purchases": 0.75,
+        "expected_intercept": math.log(1.5),
+        "expected_contributions": [
+            {"feature": "days_past_promise", "value": 2.0, "log_odds": math.log(0.5)}
+        ],
+    }.items():
+        recorded = change(recorded, f"data.{path}", value)
+
+    assert told(recorded).details[5:9] == (
+        "Believed although no word ever came from the carrier dhl: too long to wait on.",
+        "Purchases to expect within 90 days: 0.75",
+        "that number starts at 1.50",
+        "the parcel is 2 days past its promise: times 0.50",
+    )
 
 
 def test_a_risk_tells_its_reasons_the_largest_first() -> None:

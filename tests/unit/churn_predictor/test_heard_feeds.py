@@ -1,0 +1,183 @@
+"""What is known of feeds over all partitions, as of a tick."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.churn_predictor.feeds import MAX_FEEDS, Forgotten, marks
+from services.churn_predictor.heard_feeds import HeardFeeds
+from services.churn_predictor.state import FeedState
+from services.contracts.stream import FeedMark, FeedSilent, Tick
+from services.contracts.topics import HORIZON
+from tests.factories import DAY, HOUR, START
+from tests.unit.churn_predictor.heard import heard_feeds, keep, tick_mark
+
+FEED = "carrier:dhl"
+
+
+def mark(partition: int, tick: int, heard_at: datetime, feed: str = FEED) -> FeedMark:
+    return FeedMark(feed=feed, partition=partition, tick=tick, heard_at=heard_at, events=1)
+
+
+def test_what_was_heard_is_told_as_of_a_tick_over_all_partitions() -> None:
+    feeds = heard_feeds(mark(0, 1, START), mark(1, 2, START + DAY), mark(0, 3, START + 2 * DAY))
+
+    assert feeds.as_of(0) == {}
+    assert feeds.as_of(1) == {FEED: START}
+    assert feeds.as_of(2) == {FEED: START + DAY}
+    assert feeds.as_of(9) == {FEED: START + 2 * DAY}
+
+
+def test_what_was_said_counts_once_the_partition_has_said_all_of_its_tick() -> None:
+    feeds = HeardFeeds(2)
+    keep(feeds, mark(0, 1, START))
+
+    assert feeds.as_of(1) == {}
+    keep(feeds, tick_mark(0, 1))
+    assert feeds.as_of(1) == {FEED: START}
+
+
+def test_a_tick_is_complete_when_every_partition_has_spoken() -> None:
+    feeds = HeardFeeds(2)
+    keep(feeds, tick_mark(0, 4))
+
+    assert feeds.complete(-1)
+    assert not feeds.complete(4)
+    keep(feeds, tick_mark(1, 4))
+    assert feeds.complete(4)
+
+
+def test_what_was_heard_is_known_up_to_where_the_slowest_partition_is() -> None:
+    feeds = HeardFeeds(2)
+    keep(feeds, *(tick_mark(0, tick) for tick in range(3, 20)))
+    assert feeds.known_at(19) is None
+    keep(feeds, tick_mark(1, 12))
+
+    assert feeds.known_at(19) == START + 12 * HOUR
+    keep(feeds, tick_mark(1, 19))
+    assert feeds.known_at(19) == START + 19 * HOUR
+    assert feeds.known_at(13) == START + 12 * HOUR
+    # Of the first partition only the last few ticks are kept.
+    assert feeds.known_at(5) is None
+
+
+def test_a_notice_of_a_silence_is_no_mark_of_a_feed() -> None:
+    feeds = HeardFeeds(2)
+    silent = FeedSilent(
+        feed=FEED,
+        partition=0,
+        tick=3,
+        at=START,
+        heard_at=START,
+        silent_from=START,
+        usual_gap_seconds=0,
+    )
+
+    keep(feeds, silent)
+
+    assert (feeds.as_of(9), feeds.known_at(9)) == ({}, None)
+
+
+_ELSEWHERE = mark(7, 1, START)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"x|0", b"{"),
+        (b"x|0", b"[]"),
+        (_ELSEWHERE.key.encode(), _ELSEWHERE.model_dump_json().encode()),
+        (b"x|7", None),
+        (b"x", None),
+        (b"|0", None),
+        (b"state|x", None),
+    ],
+)
+def test_a_feed_record_nobody_can_read_is_passed_over(key: bytes, value: bytes | None) -> None:
+    feeds = HeardFeeds(2)
+
+    feeds.keep(key, value)
+    keep(feeds, tick_mark(0, 1), tick_mark(1, 1))
+
+    assert feeds.as_of(9) == {}
+
+
+def test_a_feed_that_every_partition_has_forgotten_is_gone() -> None:
+    feeds = HeardFeeds(2)
+    keep(feeds, mark(0, 1, START), mark(1, 1, START + DAY), tick_mark(0, 1), tick_mark(1, 1))
+    keep(feeds, Forgotten(f"{FEED}|1"), tick_mark(1, 2))
+
+    assert feeds.as_of(1) == {FEED: START + DAY}
+    assert feeds.as_of(2) == {FEED: START}
+    keep(feeds, Forgotten(f"{FEED}|0"), tick_mark(0, 2))
+    assert feeds.as_of(2) == {}
+
+
+def test_a_partition_far_behind_learns_late_what_was_heard_and_never_too_early() -> None:
+    feeds = HeardFeeds(2)
+    for tick in range(1, 301):
+        keep(feeds, mark(0, tick, START + tick * HOUR), tick_mark(0, tick))
+
+    known = [feeds.as_of(tick).get(FEED) for tick in range(301)]
+
+    assert all(at is None or at <= START + tick * HOUR for tick, at in enumerate(known))
+    assert known[-60:] == [START + tick * HOUR for tick in range(241, 301)]
+    assert known[100] is None
+    keep(feeds, tick_mark(1, 300))
+    assert feeds.as_of(300) == {FEED: START + 300 * HOUR}
+
+
+_TURNS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40) | st.none()), max_size=3),
+    ),
+    max_size=30,
+)
+
+
+@given(_TURNS)
+def test_whatever_was_said_the_answer_is_made_of_each_partitions_last_word(
+    turns: Sequence[tuple[int, Sequence[tuple[str, int | None]]]],
+) -> None:
+    feeds, said, done = HeardFeeds(3), list[tuple[int, tuple[str, int], int | None]](), [-1, -1, -1]
+    for partition, words in turns:
+        done[partition] += 1
+        for feed, hours in words:
+            said.append((done[partition], (feed, partition), hours))
+            if hours is None:
+                keep(feeds, Forgotten(f"{feed}|{partition}"))
+            else:
+                keep(feeds, mark(partition, done[partition], START + hours * HOUR, feed))
+        keep(feeds, tick_mark(partition, done[partition]))
+        for asked in range(min(done), max(done) + 1):
+            last = {place: hours for tick, place, hours in said if tick <= asked}
+            heard: dict[str, datetime] = {}
+            for (feed, _), hours in last.items():
+                if hours is not None:
+                    heard[feed] = max(heard.get(feed, START), START + hours * HOUR)
+            assert feeds.as_of(asked) == heard
+
+
+def test_of_too_many_feeds_the_least_lately_heard_are_forgotten() -> None:
+    feeds = {f"publisher:/{n}": FeedState(START + n * HOUR) for n in range(MAX_FEEDS + 2)}
+    tick = Tick(number=1, at=START + DAY + MAX_FEEDS * HOUR, ends={})
+
+    said = list(marks(feeds, 0, tick))
+
+    gone = [each.key for each in said if isinstance(each, Forgotten)]
+    assert gone == ["publisher:/0|0", "publisher:/1|0"]
+    assert len(feeds) == len([m for m in said if isinstance(m, FeedMark)]) == MAX_FEEDS
+
+
+def test_a_feed_of_long_ago_is_forgotten_with_its_record() -> None:
+    feeds = {FEED: FeedState(START, changed=False), "carrier:new": FeedState(START + DAY)}
+    tick = Tick(number=1, at=START + HORIZON + HOUR, ends={})
+
+    said = list(marks(feeds, 4, tick))
+
+    assert said[0] == Forgotten(f"{FEED}|4")
+    assert feeds.keys() == {"carrier:new"}
