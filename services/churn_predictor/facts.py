@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.contracts.contacts import SurveyKind
+from services.contracts.contacts import SurveyKind, is_poor_answer
 
 TURNS_KEPT = 16
 """Of one conversation."""
@@ -186,6 +186,12 @@ class SurveyFacts:
     kind: SurveyKind | None = None
     order_id: str | None = None
     contact_id: str | None = None
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether the first answer is a poor one of its kind."""
+        kind, score = self.kind, self.score
+        return kind is not None and score is not None and is_poor_answer(kind, score)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 from services.churn_predictor.facts import Facts, Stamp
 from services.churn_predictor.parcels import Parcel, first_of, parcels
-from services.contracts.contacts import POOR_UP_TO
 
 Histories = Mapping[str, tuple[float, float]]
 """Name → how many observations count and the sum of their values, both faded."""
@@ -210,7 +209,7 @@ def _answered(parcel: Parcel, facts: Facts) -> Iterator[_Seen]:
         if survey.order_id != parcel.shipment.order_id or survey.answered is None:
             continue
         if survey.kind is not None and survey.score is not None and basket is not None:
-            is_bad = survey.score <= POOR_UP_TO[survey.kind]
+            is_bad = survey.is_poor
             at = max(survey.answered.at, basket.placed.at)
             yield _Seen("bad", survey_id, at, int(is_bad))
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.churn_predictor.expectations.business_days import business_days_after
-from services.churn_predictor.expectations.desk import better_answer, is_poor
+from services.churn_predictor.expectations.desk import better_answer
 from services.churn_predictor.expectations.money import money_watches
 from services.churn_predictor.experience import Entry, EntryKind
 from services.churn_predictor.facts import (
@@ -68,7 +68,7 @@ def _delivery(parcel: Parcel, tolerances: Tolerances) -> Iterator[Entry]:
 def _survey(survey: SurveyFacts, facts: Facts) -> Iterator[Entry]:
     if survey.answered is None or survey.kind is None or survey.score is None:
         return
-    if is_poor(survey):
+    if survey.is_poor:
         mended = _at(better_answer(survey, facts))
         yield Entry(survey.answered.at, EntryKind.SURVEY_POOR, resolved_at=mended)
     elif survey.score >= GOOD_FROM[survey.kind]:

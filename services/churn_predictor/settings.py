@@ -68,5 +68,7 @@ class Settings(CommonSettings):
         default=10.0, gt=1, description="Silence after which the group gives partitions to others."
     )
     tick_seconds: float = Field(
-        default=1.0, ge=0.1, description="How often time is told, where the clock is the machine's."
+        default=1.0,
+        ge=1.0,
+        description="How often time is told, where the clock is the machine's: at most once a second.",
     )

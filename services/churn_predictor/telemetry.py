@@ -44,7 +44,7 @@ class Telemetry:
         self.registry = CollectorRegistry()
         self._records = telemetry.counter(m.PREDICTOR_APPLIED, self.registry)
         self._tick = telemetry.gauge(m.PREDICTOR_TICK, self.registry)
-        self._expectations = telemetry.gauge(m.PREDICTOR_EXPECTATIONS, self.registry)
+        self._planned = telemetry.gauge(m.PREDICTOR_PLANNED, self.registry)
         self._failures = telemetry.counter(m.PREDICTOR_FAILURES, self.registry)
         self._missed = telemetry.counter(m.PREDICTOR_MISSED, self.registry)
         self._keys = telemetry.gauge(m.PREDICTOR_HISTORY_KEYS, self.registry)
@@ -114,7 +114,7 @@ class Telemetry:
             self._records.labels(name, outcome).inc(total - self._seen.get(key, 0))
             self._seen[key] = total
         self._due[partition.number] = len(partition.due)
-        self._expectations.set(sum(self._due.values()))
+        self._planned.set(sum(self._due.values()))
 
     def missed(self, topic: Topic, records: int) -> None:
         """Count records that retention deleted before they were read."""

@@ -125,6 +125,12 @@ class SurveyKind(StrEnum):
 POOR_UP_TO = {SurveyKind.CSAT: WORST_SATISFIED_CSAT - 1, SurveyKind.CES: 2, SurveyKind.NPS: 6}
 """The best score of each kind that is still a poor answer; of NPS: a detractor."""
 
+
+def is_poor_answer(kind: SurveyKind, score: int) -> bool:
+    """Return whether an answer of this kind is a poor one."""
+    return score <= POOR_UP_TO[kind]
+
+
 _SCORES = {SurveyKind.CSAT: (1, 5), SurveyKind.CES: (1, 7), SurveyKind.NPS: (0, 10)}
 
 
@@ -157,5 +163,5 @@ class SurveyAnswered(Fact):
 
     @property
     def is_poor(self) -> bool:
-        """Whether a CSAT answer is 1 or 2."""
-        return self.kind is SurveyKind.CSAT and self.score < WORST_SATISFIED_CSAT
+        """Whether it is a poor answer of its kind."""
+        return is_poor_answer(self.kind, self.score)

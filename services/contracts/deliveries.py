@@ -16,7 +16,7 @@ Region = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 
 
 class PromiseSource(StrEnum):
-    """Who gave the date."""
+    """Who worked the date out.  Whoever it was, it is a promise once the customer was told it."""
 
     COMPANY = "company"
     CARRIER = "carrier"
@@ -24,7 +24,10 @@ class PromiseSource(StrEnum):
 
 
 class ShipmentPromised(Fact):
-    """The customer was told a date; every re-estimate is one more such fact, with its source."""
+    """The customer was told a date; every re-estimate they were told is one more such fact.
+
+    A date nobody was told is no promise: do not publish it.
+    """
 
     TYPE: ClassVar[str] = "care.shipment.promised.v1"
     shipment_id: Identifier

@@ -105,8 +105,10 @@ PREDICTOR_CROWDED_OUT = Metric(
     Kind.COUNTER,
     "Those forgotten because a partition counts for no more; the least recently heard of go first.",
 )
-PREDICTOR_EXPECTATIONS = Metric(
-    "care_churn_predictor_expectations", Kind.GAUGE, "Open expectations held by this worker."
+PREDICTOR_PLANNED = Metric(
+    "care_churn_predictor_customers_planned",
+    Kind.GAUGE,
+    "Customers this worker will look at again at a known instant, if no event comes before.",
 )
 PREDICTOR_SILENT = Metric(
     "care_churn_predictor_silent_feeds",

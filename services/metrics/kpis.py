@@ -1,7 +1,7 @@
 """What the figures mean: definitions as pure functions of facts.
 
 *Complaint about an order*: the customer opens a contact about the order for one of the contracts'
-`COMPLAINT_REASONS`, or gives a poor CSAT answer (1 or 2 of 5) about it.  Per order the first one
+`COMPLAINT_REASONS`, or gives a poor answer to a survey about it.  Per order the first one
 counts.  A contact or answer that names no order is nobody's complaint here.
 
 *Reached first*: our first message about the order left strictly before the first complaint.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.contracts.contacts import WORST_SATISFIED_CSAT, SurveyKind
+from services.contracts.contacts import SurveyKind, is_poor_answer
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, Tier
 
@@ -122,8 +122,8 @@ class SurveyAnswer:
 
     @property
     def is_poor(self) -> bool:
-        """Whether a CSAT answer is 1 or 2."""
-        return self.kind is SurveyKind.CSAT and self.score < WORST_SATISFIED_CSAT
+        """Whether it is a poor answer of its kind."""
+        return is_poor_answer(self.kind, self.score)
 
     @property
     def order(self) -> tuple[datetime, int, str, str]:

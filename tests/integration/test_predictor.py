@@ -121,7 +121,7 @@ def test_a_backlog_raises_no_false_alarm_by_the_machines_clock(
     deployment: Deployment, tmp_path: Path
 ) -> None:
     """Promises fall due while the predictor is away; all but one were kept in time."""
-    environment = settings(deployment, CARE_CLOCK="system", CARE_CHURN_PREDICTOR_TICK_SECONDS="0.5")
+    environment = settings(deployment, CARE_CLOCK="system")
     with running("churn_predictor", environment, tmp_path / "log") as service:
         wait_for(
             lambda: deployment.values(t.ACCOUNTS) or deployment.values(t.FEEDS), "a first tick"

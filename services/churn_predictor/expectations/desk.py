@@ -17,7 +17,6 @@ from services.churn_predictor.facts import (
     SurveyFacts,
 )
 from services.churn_predictor.parcels import first_of, last_of
-from services.contracts.contacts import POOR_UP_TO
 from services.contracts.problems import ProblemKind, Tier
 from services.contracts.tolerances import Tolerances
 
@@ -153,16 +152,10 @@ def _poor(survey_id: str, survey: SurveyFacts, facts: Facts) -> Iterator[Watch]:
         kind=ProblemKind.SURVEY_POOR,
         subject=survey_id,
         anchor=answered,
-        steps=(Step(Tier.OVERDUE, answered.at),) if is_poor(survey) else (),
+        steps=(Step(Tier.OVERDUE, answered.at),) if survey.is_poor else (),
         ended=better_answer(survey, facts),
         order_id=survey.order_id,
     )
-
-
-def is_poor(survey: SurveyFacts) -> bool:
-    """Return whether the first answer is a poor one of its kind."""
-    kind, score = survey.kind, survey.score
-    return kind is not None and score is not None and score <= POOR_UP_TO[kind]
 
 
 def better_answer(survey: SurveyFacts, facts: Facts) -> Stamp | None:
@@ -177,6 +170,6 @@ def better_answer(survey: SurveyFacts, facts: Facts) -> Stamp | None:
             if other.order_id == survey.order_id
             and other.answered is not None
             and other.answered > answered
-            and not is_poor(other)
+            and not other.is_poor
         )
     )

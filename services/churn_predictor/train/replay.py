@@ -23,7 +23,7 @@ from services.churn_predictor.histories import (
 )
 from services.churn_predictor.learning import learn
 from services.churn_predictor.parcels import Parcel, by_order, parcels
-from services.contracts.contacts import COMPLAINT_REASONS, POOR_UP_TO
+from services.contracts.contacts import COMPLAINT_REASONS
 from services.contracts.envelope import Event
 from services.contracts.problems import DecisionPoint
 from services.contracts.tolerances import Tolerances
@@ -128,7 +128,7 @@ def _answers_about(facts: Facts, order_id: str) -> Iterator[Outcome]:
         if survey.order_id != order_id or survey.answered is None:
             continue
         if survey.score is not None and survey.kind is not None:
-            is_bad = survey.score <= POOR_UP_TO[survey.kind]
+            is_bad = survey.is_poor
             yield Outcome(survey.answered.at, is_bad, survey.sent.at if survey.sent else None)
 
 

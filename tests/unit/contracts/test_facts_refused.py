@@ -76,15 +76,19 @@ def test_a_score_lies_on_its_surveys_scale(kind: str, lowest: int, highest: int)
             SurveyAnswered(survey_id="1", kind=SurveyKind(kind), score=score)
 
 
-def test_poor_is_a_csat_of_one_or_two_and_nothing_else() -> None:
-    poor = [
-        (kind.value, score)
-        for kind in SurveyKind
-        for score in range(1, 6)
-        if SurveyAnswered(survey_id="1", kind=kind, score=score).is_poor
-    ]
-
-    assert poor == [("csat", 1), ("csat", 2)]
+@pytest.mark.parametrize(
+    ("kind", "score", "is_poor"),
+    [
+        ("csat", 2, True),
+        ("csat", 3, False),
+        ("ces", 2, True),
+        ("ces", 3, False),
+        ("nps", 6, True),
+        ("nps", 7, False),
+    ],
+)
+def test_poor_is_the_worst_of_each_kind_of_survey(kind: str, score: int, is_poor: bool) -> None:
+    assert SurveyAnswered(survey_id="1", kind=SurveyKind(kind), score=score).is_poor is is_poor
 
 
 def test_tiers_escalate_in_this_order() -> None:
