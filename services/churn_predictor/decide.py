@@ -169,7 +169,8 @@ class _Look:
     def _heard(self, found: tuple[Assessed, RiskAssessed | None]) -> Assessed:
         assessed, news = found
         if news is not None:
-            self.said.append(risk_event(self.customer_id, news, self.moment.now))
+            at_tick = news.model_copy(update={"tick": self.moment.tick})
+            self.said.append(risk_event(self.customer_id, at_tick, self.moment.now))
         return assessed
 
     def _look_again(self, again: LookAgain) -> None:

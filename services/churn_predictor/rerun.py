@@ -92,6 +92,7 @@ def _again(event: Event[RiskAssessed], card: Scorecard) -> Event[Any]:
         subject=fact.subject,
         decision_point=fact.decision_point,
         as_of=fact.as_of,
+        tick=fact.tick,
         revision=fact.revision,
         **scored(Model(card, fact.model_digest or ""), result, fact.previous_band),
         **(expected(card, values) if card.kind is RiskKind.LAPSE else {}),

@@ -106,7 +106,7 @@ PREDICTOR_CROWDED_OUT = Metric(
     "Those forgotten because a partition counts for no more; the least recently heard of go first.",
 )
 PREDICTOR_PLANNED = Metric(
-    "care_churn_predictor_customers_planned",
+    "care_churn_predictor_planned_customers",
     Kind.GAUGE,
     "Customers this worker will look at again at a known instant, if no event comes before.",
 )

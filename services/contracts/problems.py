@@ -199,6 +199,8 @@ class RiskAssessed(Fact):
     decision_point: DecisionPoint
     as_of: Instant | None = None
     """The instant whose knowledge went in; what happened later did not count."""
+    tick: Annotated[int, Field(ge=0)] | None = None
+    """Number of the tick at which it was said: of several at one time, what each of them knew."""
     revision: Annotated[int, Field(ge=0)] = 0
     """How many earlier scores of this point it replaces: something that counts was told late."""
     probability: Annotated[float, Field(ge=0, le=1)]

@@ -240,6 +240,7 @@ def _take_assessment(kept: PartitionEvidence, record: Record) -> None:
             point=fact.decision_point,
             at=event.time,
             as_of=fact.as_of,
+            tick=fact.tick,
             revision=fact.revision,
             probability=fact.probability,
             band=fact.band,

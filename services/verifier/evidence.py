@@ -85,6 +85,7 @@ class Assessment(NamedTuple):
     point: DecisionPoint
     at: datetime
     as_of: datetime | None
+    tick: int | None
     revision: int
     probability: float
     band: Band

@@ -180,7 +180,7 @@ class Teller:
         if problem is not None:
             deadlines = (problem.deadline, *(step.at for step in steps))
             turns += [first_from(self._expires(deadline)) for deadline in deadlines]
-        turns += [first_from(at) for at in self.scores.revised]
+        turns += [self.world.timeline.index_of(tick) for tick in self.scores.revised]
         turns = [turn for turn in turns if turn > self._looked_at]
         return min(turns, default=len(self.world.timeline))
 
@@ -258,7 +258,7 @@ class Teller:
     def _said(self, step: Step, index: int) -> Score | None:
         if step.point is None:
             return None
-        return self.scores.at(step.point, self.world.timeline.ats[index])
+        return self.scores.at(step.point, self.world.timeline.numbers[index])
 
     def _never_was(self, problem: Problem, watch: Watch, index: int) -> bool:
         """Whether there was only a risk, and its score, made again, is low."""

@@ -99,13 +99,19 @@ def judge_assessments(
         one = said.pop((due.customer, due.subject, due.point), None)
         if one is None:
             found.assessments.append(f"{name}: missing at {timeline.ats[due.step].isoformat()}")
-        elif one.at != timeline.ats[due.step] or one.order_id != due.order_id:
+        elif one.tick != timeline.numbers[due.step] or one.order_id != due.order_id:
             found.assessments.append(
-                f"{name}: said of {one.order_id} at {one.at.isoformat()}, due of {due.order_id} "
-                f"at {timeline.ats[due.step].isoformat()}"
+                f"{name}: said of {one.order_id} at tick {one.tick}, due of {due.order_id} "
+                f"at {timeline.numbers[due.step]}"
             )
         elif one.feed != due.feed:
             found.assessments.append(f"{name}: believed by {one.feed}, due by {due.feed}")
+    found.assessments += [
+        f"customer {one.customer} {one.subject} {one.point}: said at {one.at.isoformat()}, which is "
+        f"not the time of tick {one.tick}"
+        for one in evidence.assessments
+        if timeline.at_number(one.tick) != one.at
+    ]
     found.assessments += [
         f"customer {customer} {subject} {point}: said, and no such point was reached"
         for (customer, subject, point), one in said.items()

@@ -43,6 +43,15 @@ class Timeline:
         """Return the index of the first tick that is not before this moment."""
         return bisect_left(self.ats, moment)
 
+    def index_of(self, number: int) -> int:
+        """Return the index of the first tick whose number is not below this one."""
+        return bisect_left(self.numbers, number)
+
+    def at_number(self, number: int | None) -> datetime | None:
+        """Return the time of the tick of this number; None: there is none."""
+        index = len(self) if number is None else self.index_of(number)
+        return self.ats[index] if index < len(self) and self.numbers[index] == number else None
+
     def first_after_number(self, number: int) -> int:
         """Return the index of the first tick with a greater number than this."""
         return bisect_right(self.numbers, number)

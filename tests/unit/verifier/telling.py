@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.contracts.envelope import Event
@@ -111,7 +111,7 @@ def tell(
 
 def constant(band: Band) -> Scores:
     """Return scores that were this band from the beginning, at every point."""
-    score = Score(datetime.min.replace(tzinfo=UTC), 0.5, band)
+    score = Score(0, 0.5, band)
     return Scores({point: [score] for point in DecisionPoint})
 
 

@@ -207,7 +207,7 @@ def test_a_point_is_scored_once_it_has_passed_and_a_low_risk_does_not_count() ->
 def test_a_risk_that_something_told_late_shows_never_was_is_taken_back() -> None:
     point = DecisionPoint.BEFORE_PROMISE
     steps = (Step(day(2), Tier.AT_RISK, (), point), Step(day(9), Tier.OVERDUE))
-    told_late = Scores({point: [Score(day(2), 0.6, Band.HIGH), Score(day(4), 0.1, Band.LOW)]})
+    told_late = Scores({point: [Score(2, 0.6, Band.HIGH), Score(4, 0.1, Band.LOW)]})
     teller = Teller("c-1", "x", KIND, world({PUBLISHER: list(range(DAYS))}), told_late)
 
     teller.learn(1, watch(*steps))

@@ -66,7 +66,7 @@ def test_from_turn_to_turn_is_as_good_as_every_tick(
     arriving, ats = story
     found = tell({**arriving, 0: [*arriving.get(0, ()), scanned("sh-9")]}, ats)
 
-    again = Score(ats[revised % len(ats)], 0.4, later)
+    again = Score(found.world.timeline.numbers[revised % len(ats)], 0.4, later)
     said = constant(band).said
     model = of_all(Scores({point: [*said[point], again] for point in said}))
 

@@ -283,6 +283,10 @@ SPOILED: dict[str, tuple[set[str], Spoil]] = {
         {"assessments"},
         lambda rs: both(rs, intercept=lambda x: x + 1e-6),
     ),
+    "an assessment of a tick of another time": (
+        {"assessments"},
+        lambda rs: instead(rs, point_of(rs, "b-1", "handover"), data__tick=lambda x: x - 1),
+    ),
     "an absence that was scored and believed for another reason": (
         {"assessments"},
         lambda rs: instead(rs, point_of(rs, "a-3", "promise"), data__feed__silent=lambda x: not x),
