@@ -132,7 +132,7 @@ def play(hours: Sequence[Hour], *, with_rule: bool) -> Played:
         played.take(outputs)
         for output in outputs:
             if output.topic is t.FEEDS:
-                heard.keep(output.key or b"", output.value or None)
+                heard.keep(output.key or b"", output.record_value)
     return played
 
 

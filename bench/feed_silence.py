@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from services.churn_predictor.feeds import Forgotten, hear, marks
+from services.churn_predictor.feeds import hear, marks
 from services.churn_predictor.heard_feeds import HeardFeeds
 from services.churn_predictor.silence import Listener, Rhythms
 from services.churn_predictor.state import FeedState
@@ -63,8 +63,7 @@ def reported(parameters: ShopParameters, seed: int, odds: int) -> tuple[list[Sil
             if isinstance(notice, FeedSilent)
         ]
         for mark in marks(feeds, 0, tick):
-            said = None if isinstance(mark, Forgotten) else mark.model_dump_json().encode()
-            heard.keep(mark.key.encode(), said)
+            heard.keep(mark.key.encode(), mark.model_dump_json().encode())
     return found, len(rhythms)
 
 

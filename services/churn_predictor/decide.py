@@ -148,7 +148,7 @@ class _Look:
     def _score(self, watch: Watch, step: Step, feed: FeedEvidence | None) -> Assessed | None:
         if step.point is DecisionPoint.SILENCE:
             found = assess_silence(self.state, step.deadline, self.rules, self._digest)
-            return self._heard(found)
+            return self._tell(found)
         if step.point is None or watch.parcel is None:
             return None
         return self._assess(watch.parcel, step.point, step.deadline, feed)
@@ -164,9 +164,9 @@ class _Look:
         found = assess(
             self.state, parcel, point, as_of, self.rules, self._digest, feed=feed, anew=anew
         )
-        return self._heard(found)
+        return self._tell(found)
 
-    def _heard(self, found: tuple[Assessed, RiskAssessed | None]) -> Assessed:
+    def _tell(self, found: tuple[Assessed, RiskAssessed | None]) -> Assessed:
         assessed, news = found
         if news is not None:
             at_tick = news.model_copy(update={"tick": self.moment.tick})

@@ -73,7 +73,9 @@ class WaitIndex:
     def plan(self, customer_id: str, waits: Mapping[str, datetime]) -> None:
         """Look at this customer once a feed is heard at or after its instant; the old plan is void."""
         for feed in self._feeds.pop(customer_id, frozenset()) - waits.keys():
-            self._waiting[feed].plan(customer_id, None)
+            if (index := self._waiting.get(feed)) is not None:
+                index.plan(customer_id, None)
+                self._drop_if_empty(feed)
         for feed, heard_from in waits.items():
             self._waiting.setdefault(feed, DueIndex()).plan(customer_id, heard_from)
         if waits:
@@ -81,6 +83,10 @@ class WaitIndex:
 
     def take(self, heard: Mapping[str, datetime]) -> Iterator[str]:
         """Remove and yield everybody for whom one of these feeds was heard late enough."""
-        for feed, index in self._waiting.items():
-            if feed in heard:
-                yield from index.take(heard[feed])
+        for feed in self._waiting.keys() & heard.keys():
+            yield from self._waiting[feed].take(heard[feed])
+            self._drop_if_empty(feed)
+
+    def _drop_if_empty(self, feed: str) -> None:
+        if not len(self._waiting[feed]):
+            del self._waiting[feed]

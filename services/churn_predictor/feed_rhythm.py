@@ -40,6 +40,8 @@ class Rhythm:
     """When its silence begins to be unusual if nothing is heard; None: never, as far as is known."""
     is_silent: bool = False
     """Whether that was said."""
+    was_silent: bool = False
+    """Whether that was ever said."""
     is_relay: bool = False
     """Whether it said nothing, as far as is known, that its carrier's own name does not."""
 

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.churn_predictor.expectations.watch import carrier_feed, publisher_feed, scans_feed
+from services.churn_predictor.expectations.watch import (
+    carrier_feed,
+    is_publisher,
+    publisher_feed,
+    scans_feed,
+)
 from services.churn_predictor.feed_rhythm import Rhythm
 from services.churn_predictor.learning import IN_HAND
 from services.churn_predictor.state import FeedState
@@ -22,7 +27,7 @@ from services.contracts.topics import HORIZON
 
 MAX_FEEDS = 1_000
 """How many feeds one partition remembers, and of how many it knows the rhythm: both are written with each
-commit.  Of more, the least lately heard are forgotten; should one be waited for, the cap ends the waiting."""
+commit."""
 
 ITSELF = ""
 """The voice of a publisher that does not speak for a carrier."""
@@ -67,28 +72,29 @@ class Forgotten:
     """Nothing is known any more of what stood under this key of the feeds topic."""
 
     key: str
+    is_crowded_out: bool = False
+    """Whether there were too many; else it was not heard for the horizon."""
 
 
-def forgotten_mark(key: bytes) -> tuple[str, int] | None:
-    """Return the feed and partition whose mark a record without content takes back; None: no mark's."""
-    feed, _, partition = key.decode().rpartition("|")
-    return (feed, int(partition)) if feed and partition.isdecimal() else None
-
-
-def marks(
-    feeds: dict[str, FeedState], partition: int, tick: Tick
-) -> Iterator[FeedMark | TickMark | Forgotten]:
-    """Yield what this partition has to say of its feeds at this tick, and forget those of long ago."""
+def forget(feeds: dict[str, FeedState], partition: int, now: datetime) -> list[Forgotten]:
+    """Drop the feeds that are remembered no longer, and return what takes their marks back."""
     for feed in feeds.values():
         # A date ahead of now was heard now: else one event would keep a dead feed alive.
-        feed.heard_at = min(feed.heard_at, tick.at)
-    for name in to_forget(feeds, tick.at):
-        del feeds[name]
-        yield Forgotten(f"{name}|{partition}")
+        feed.heard_at = min(feed.heard_at, now)
+    gone = {name: feeds.pop(name) for name in to_forget(feeds, now)}
+    return [
+        Forgotten(FeedMark.key_of(name, partition), is_crowded_out=feed.heard_at >= now - HORIZON)
+        for name, feed in gone.items()
+    ]
+
+
+def marks(feeds: Mapping[str, FeedState], partition: int, tick: Tick) -> list[FeedMark | TickMark]:
+    """Return what this partition has to say of its feeds at this tick, and count that as said."""
+    said: list[FeedMark | TickMark] = []
     for name, feed in sorted(feeds.items()):
         if feed.changed:
             feed.changed = False
-            yield FeedMark(
+            mark = FeedMark(
                 feed=name,
                 partition=partition,
                 tick=tick.number,
@@ -96,14 +102,18 @@ def marks(
                 events=feed.events,
                 voices=feed.voices,
             )
-    yield TickMark(partition=partition, tick=tick.number, at=tick.at)
+            said.append(mark)
+    return [*said, TickMark(partition=partition, tick=tick.number, at=tick.at)]
 
 
 def to_forget(feeds: Mapping[str, FeedState | Rhythm], now: datetime) -> list[str]:
-    """Return the feeds not heard for the horizon, and the least lately heard of more than are remembered."""
+    """Return the feeds not heard for the horizon, and of more than are remembered those crowded out.
+
+    Publishers first, who may name themselves anew with each event; of these the least lately heard.
+    """
     old = sorted(name for name, feed in feeds.items() if feed.heard_at < now - HORIZON)
     surplus = len(feeds) - len(old) - MAX_FEEDS
     if surplus <= 0:
         return old
     kept = (name for name, feed in feeds.items() if feed.heard_at >= now - HORIZON)
-    return old + sorted(kept, key=lambda name: (feeds[name].heard_at, name))[:surplus]
+    return old + sorted(kept, key=lambda n: (not is_publisher(n), feeds[n].heard_at, n))[:surplus]

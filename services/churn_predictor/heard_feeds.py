@@ -11,7 +11,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from services.churn_predictor.expectations.watch import carrier_feed
-from services.churn_predictor.feeds import ITSELF, forgotten_mark
+from services.churn_predictor.feeds import ITSELF
 from services.churn_predictor.problems import Heard
 from services.churn_predictor.silence import Relays
 from services.contracts.stream import FEED_RECORD, FeedMark, TickMark
@@ -44,12 +44,13 @@ class HeardFeeds:
         """What was said up to the ticks that every partition has got to, by feed and partition."""
         self._heard: dict[str, datetime] = {}
         self._voices: dict[str, frozenset[str]] = {}
-        """Of the publishers among them."""
 
     def keep(self, key: bytes, value: bytes | None) -> None:
         """Take in one record of the feeds topic; one that nobody can read is passed over."""
         if value is None:
-            if (place := forgotten_mark(key)) is not None and place[1] < len(self._done):
+            if (place := FeedMark.place_of(key.decode())) is not None and place[1] < len(
+                self._done
+            ):
                 self._unfinished[place[1]][place] = None
             return
         try:
@@ -105,10 +106,18 @@ class HeardFeeds:
         self._ticks[number].append((mark.tick, mark.at))
         said, self._unfinished[number] = self._unfinished[number], {}
         if said:
-            self._ahead[mark.tick] = self._ahead.get(mark.tick, {}) | said
-        self._settle()
+            self._put_ahead(mark.tick, said)
+        self._fold()
 
-    def _settle(self) -> None:
+    def _put_ahead(self, tick: int, said: _Said) -> None:
+        for later, known in self._ahead.items():
+            if later > tick:
+                # A partition speaks in the order of its ticks: what stands there was put off, and is older.
+                for place in said.keys() & known.keys():
+                    del known[place]
+        self._ahead[tick] = self._ahead.get(tick, {}) | said
+
+    def _fold(self) -> None:
         everywhere = min(self._done)
         for tick in sorted(tick for tick in self._ahead if tick <= everywhere):
             for place, mark in self._ahead.pop(tick).items():
@@ -126,8 +135,7 @@ class HeardFeeds:
                 known.pop(feed, None)
             return
         self._heard[feed] = _latest(marks.values())
-        if voices := _voices(marks.values()):
-            self._voices[feed] = voices
+        self._voices[feed] = _voices(marks.values())
 
     def _changed(self, tick: int) -> Mapping[str, Mapping[int, FeedMark]]:
         """Return the feeds of which not every partition knows all that was said by this tick."""

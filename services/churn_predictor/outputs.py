@@ -27,6 +27,11 @@ class Output:
     assessment: RiskAssessed | None = None
     """What it says, where it is an assessment: a customer's latest, kept elsewhere, is none anew."""
 
+    @property
+    def record_value(self) -> bytes | None:
+        """What the record holds; None takes back what stood under its key."""
+        return self.value or None
+
 
 def published(
     customer_id: str, customer: CustomerState, said: Sequence[Event[Any]]

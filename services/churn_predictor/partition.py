@@ -7,7 +7,6 @@ writes its changes to the changelog, all in one transaction.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from services.churn_predictor.customers import PLAN, Customers, Plan
 from services.churn_predictor.decide import Said, decide
 from services.churn_predictor.due import DueIndex, WaitIndex
 from services.churn_predictor.exchange import Exchange, Owners
-from services.churn_predictor.feeds import Forgotten, hear, marks
+from services.churn_predictor.feeds import Forgotten, forget, hear, marks
 from services.churn_predictor.keyed import Values
 from services.churn_predictor.learning import learn
 from services.churn_predictor.outputs import Output, forgotten, published
@@ -89,6 +88,8 @@ class Partition:
         self.exchange = Exchange(number, values, owners)
         self.failures: list[Failure] = []
         """Rules that failed since the worker last emptied this."""
+        self.crowded_out = 0
+        """Feeds forgotten because there were too many, since telemetry last counted them."""
         self._rules = rules
         self._read = read
         self._listener = listener
@@ -324,7 +325,9 @@ class Partition:
 
     def _feeds(self, tick: Tick, notices: Iterable[Notice | Forgotten]) -> Iterator[Output]:
         """What is to be said of silences, and then, the tick's mark last, what was heard here."""
-        for record in chain(notices, marks(self.state.feeds, self.number, tick)):
+        gone = forget(self.state.feeds, self.number, tick.at)
+        self.crowded_out += sum(1 for each in gone if each.is_crowded_out)
+        for record in (*notices, *gone, *marks(self.state.feeds, self.number, tick)):
             said = b"" if isinstance(record, Forgotten) else record.model_dump_json().encode()
             yield Output(t.FEEDS, record.key.encode(), said)
 

@@ -95,11 +95,19 @@ def _again(event: Event[RiskAssessed], card: Scorecard) -> Event[Any]:
         tick=fact.tick,
         revision=fact.revision,
         **scored(Model(card, fact.model_digest or ""), result, fact.previous_band),
-        **(expected(card, values) if card.kind is RiskKind.LAPSE else {}),
+        **(_expected(fact, card, values) if card.kind is RiskKind.LAPSE else {}),
         facts_digest=fact.facts_digest,
         feed=fact.feed,
     )
     return risk_event(event.customer_id, again, event.time)
+
+
+def _expected(fact: RiskAssessed, card: Scorecard, values: Values) -> dict[str, Any]:
+    found = expected(card, values)
+    if fact.expected_intercept is None:
+        # From before it was told.
+        found.pop("expected_intercept", None)
+    return found
 
 
 def _recorded(fact: RiskAssessed, card: Scorecard) -> Values:

@@ -58,8 +58,7 @@ class Listener:
         for feed, rhythm in rhythms.items():
             rhythm.is_relay = feed in relays
         for feed in to_forget(rhythms, known_at):
-            # Of one whose silence never meant anything nothing was said.
-            if rhythms.pop(feed).silent_from is not None:
+            if rhythms.pop(feed).was_silent:
                 yield Forgotten(FeedSilent.key_of(feed))
         silent = dict(self._judge(rhythms, known_at, tick))
         for feed in sorted(resumed.keys() | silent.keys()):
@@ -95,7 +94,7 @@ class Listener:
         for feed, rhythm in rhythms.items():
             begins = rhythm.silent_from
             if begins is not None and begins <= known_at and self._may_report(feed, rhythm):
-                rhythm.is_silent = True
+                rhythm.is_silent = rhythm.was_silent = True
                 yield feed, self._silent(feed, rhythm, begins, tick)
 
     def _may_report(self, feed: str, rhythm: Rhythm) -> bool:

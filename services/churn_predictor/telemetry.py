@@ -48,6 +48,7 @@ class Telemetry:
         self._failures = telemetry.counter(m.PREDICTOR_FAILURES, self.registry)
         self._missed = telemetry.counter(m.PREDICTOR_MISSED, self.registry)
         self._keys = telemetry.gauge(m.PREDICTOR_HISTORY_KEYS, self.registry)
+        self._feeds_crowded = telemetry.counter(m.PREDICTOR_FEEDS_CROWDED_OUT, self.registry)
         self._crowded = telemetry.counter(m.PREDICTOR_CROWDED_OUT, self.registry)
         self._silent_feeds = telemetry.gauge(m.PREDICTOR_SILENT, self.registry)
         self._models = telemetry.gauge(m.PREDICTOR_MODEL, self.registry)
@@ -121,12 +122,14 @@ class Telemetry:
         self._missed.labels(topic.name).inc(records)
 
     def counted(self, partition: Partition) -> None:
-        """Note for how many sellers, products and the like this partition counts histories."""
+        """Note for how many sellers and the like this partition counts histories, and what had to go."""
         exchange = partition.exchange
         self._counting[partition.number] = len(exchange.idle)
         self._keys.set(sum(self._counting.values()))
         self._crowded.inc(exchange.crowded_out)
         exchange.crowded_out = 0
+        self._feeds_crowded.inc(partition.crowded_out)
+        partition.crowded_out = 0
 
     def failed(self) -> None:
         """Count a rule that failed for one customer."""

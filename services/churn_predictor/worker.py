@@ -199,7 +199,7 @@ class Worker:
         headers = [("content-type", (output.content_type or STRUCTURED).encode())]
         name = output.topic.physical(self._deployment.prefix)
         number = owned.partition.number if output.partition is None else output.partition
-        owned.writer.write(name, number, output.key, output.value or None, headers)
+        owned.writer.write(name, number, output.key, output.record_value, headers)
 
     def _dead_letter(self, owned: Owned, letter: Refused) -> None:
         record, number = letter.record, owned.partition.number

@@ -105,6 +105,11 @@ PREDICTOR_CROWDED_OUT = Metric(
     Kind.COUNTER,
     "Those forgotten because a partition counts for no more; the least recently heard of go first.",
 )
+PREDICTOR_FEEDS_CROWDED_OUT = Metric(
+    "care_churn_predictor_feeds_crowded_out_total",
+    Kind.COUNTER,
+    "Feeds forgotten because a partition remembers no more; publishers go first, the least lately heard.",
+)
 PREDICTOR_PLANNED = Metric(
     "care_churn_predictor_planned_customers",
     Kind.GAUGE,

@@ -65,7 +65,18 @@ class FeedMark(Contract):
     @property
     def key(self) -> str:
         """The record's key."""
-        return f"{self.feed}|{self.partition}"
+        return self.key_of(self.feed, self.partition)
+
+    @staticmethod
+    def key_of(feed: str, partition: int) -> str:
+        """Return the key of what is said last of this feed in this partition."""
+        return f"{feed}|{partition}"
+
+    @staticmethod
+    def place_of(key: str) -> tuple[str, int] | None:
+        """Return the feed and partition of a mark's key; None: it is no mark's."""
+        feed, _, partition = key.rpartition("|")
+        return (feed, int(partition)) if feed and partition.isdecimal() else None
 
 
 class TickMark(Contract):

@@ -50,6 +50,9 @@ class Tolerances(Contract):
         minutes=10
     )
     """How far out of order a feed may tell: heard so long after a deadline, it has told what lay before."""
+    carriers_tell_hand_overs: bool = True
+    """Whether a carrier's own system may be the one that tells a hand-over.  Where the publisher of the
+    promise tells them all, say no: nothing before a hand-over then waits for a carrier."""
     silence_odds: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
     """A feed's silence is unusual where one as long comes about by chance once in so many times.  With so
     many, 3 of 105 feeds of the simulated shop are reported for nothing in 60 days."""

@@ -24,6 +24,9 @@ MAX_EVENT_BYTES = 256 * 1024
 _MIB = 1024 * 1024
 TOMBSTONES_KEPT = timedelta(days=7)
 """How long a compacted topic shows that a key is gone.  Who was away longer must read all of it."""
+SEGMENT_KEPT_OPEN = timedelta(hours=1)
+"""Kafka never compacts the segment that is written to, and would write to one for a week: whoever reads a
+compacted topic from its beginning, as the predictor does at its start, would read all of that."""
 MAX_STATE_BYTES = 8 * _MIB
 """The largest value of one customer in the predictor's changelog: some 200,000 events."""
 
@@ -63,6 +66,8 @@ class Topic:
         }
         if self.clean_up is CleanUp.COMPACT:
             config["delete.retention.ms"] = _milliseconds(TOMBSTONES_KEPT)
+            config["segment.ms"] = _milliseconds(SEGMENT_KEPT_OPEN)
+            config["min.cleanable.dirty.ratio"] = "0.1"
         return config
 
 

@@ -119,7 +119,7 @@ class Follower:
         everything = [(topic, p) for p in range(partitions)]
         self._consumer = _open(bootstrap, everything, out_of_range="earliest")
         self._keep = keep
-        self._ends_missing = set(range(partitions))
+        self._ends_missing: set[int] = set()
 
     def read(self, timeout_seconds: float) -> bool:
         """Hand on what has come; wait at most so long for the first.  Returns whether any came."""
@@ -132,7 +132,15 @@ class Follower:
         return bool(batch)
 
     def catch_up(self, timeout_seconds: float) -> None:
-        """Read until the end of every partition has been seen once."""
+        """Read until every partition's end of now has been seen.
+
+        Raises:
+            TimeoutError: nothing came for so long.
+        """
+        # Read on where it stood: the client tells a partition's end once, and anew after this.
+        places = self._consumer.position(self._consumer.assignment())
+        self._consumer.assign([_from_here(place) for place in places])
+        self._ends_missing = {place.partition for place in places}
         while self._ends_missing:
             if not self.read(timeout_seconds):
                 raise TimeoutError("the topic's end was not reached")
@@ -140,3 +148,9 @@ class Follower:
     def close(self) -> None:
         """Stop following."""
         self._consumer.close()
+
+
+def _from_here(place: TopicPartition) -> TopicPartition:
+    if place.offset < 0:
+        place.offset = OFFSET_BEGINNING
+    return place

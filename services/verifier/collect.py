@@ -264,9 +264,10 @@ def _adds_up(fact: RiskAssessed) -> bool:
 
 def _expectation_adds_up(fact: RiskAssessed) -> bool:
     parts, horizon = fact.expected_contributions, fact.horizon_days
-    if fact.expected_purchases is None:
-        return fact.expected_intercept is None and parts is None
-    if fact.expected_intercept is None or parts is None or horizon is None:
+    if fact.expected_intercept is None:
+        # None is told, or it is from before the intercept was.
+        return True
+    if fact.expected_purchases is None or parts is None or horizon is None:
         return False
     logarithm = math.fsum([fact.expected_intercept, *(part.log_odds for part in parts)])
     implied = min(math.exp(min(logarithm, 700.0)), horizon)

@@ -166,8 +166,10 @@ def _before_it_goes(parcel: Parcel) -> tuple[str, ...]:
     """That a parcel has left is told by whoever promised it, or by the carrier it was promised with."""
     assert parcel.promise is not None
     carrier = parcel.carrier or parcel.promise.get("carrier")
-    carriers = () if carrier is None else (carrier_feed(carrier),)
-    return (publisher_feed(_promised(parcel).source), *carriers)
+    ours = publisher_feed(_promised(parcel).source)
+    if carrier is None or not parcel.measure.tolerances.carriers_tell_hand_overs:
+        return (ours,)
+    return ours, carrier_feed(carrier)
 
 
 def _first_scan_missing(parcel: Parcel) -> Watch | None:

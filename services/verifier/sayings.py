@@ -7,6 +7,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from pydantic import BaseModel
+
 from services.contracts.envelope import Event
 from services.contracts.ids import derive
 from services.contracts.problems import (
@@ -138,17 +140,36 @@ def judge_sums(evidence: PartitionEvidence, found: Findings) -> None:
             place = (one.customer, one.subject, one.point)
             found.assessments += _misnamed(name, one, before.get(place))
             before[place] = one
-    kept = (one for one in evidence.assessments if one.customer.encode() in evidence.changelog)
-    latest = _latest(kept)
+    remembered = (a for a in evidence.assessments if a.customer.encode() in evidence.changelog)
+    latest = _latest(remembered)
     found.assessments += [
         f"customer {name}: the latest risk is not the latest assessment"
         for name in sorted(latest.keys() | evidence.risks.keys())
         if _digest(latest.get(name)) != evidence.risks.get(name)
+        and not (name not in evidence.risks and _was_forgotten(latest[name], evidence.changelog))
     ]
 
 
+def _was_forgotten(one: Assessment, changelog: Mapping[bytes, bytes]) -> bool:
+    """Whether nothing was known of the customer any more, at least for a while after this was said.
+
+    Then all that is remembered of the customer lies behind it, and what was said last was taken back.
+    """
+    try:
+        seen = _Remembered.model_validate_json(changelog[one.customer.encode()]).seen
+    except ValueError:
+        return False
+    return all(at > one.at for at in seen.values())
+
+
+class _Remembered(BaseModel):
+    """Of a customer in the changelog: when the events were that are remembered as applied."""
+
+    seen: dict[str, datetime]
+
+
 def _latest(assessments: Iterable[Assessment]) -> dict[str, Assessment]:
-    """Return what should be on `customer-risks`, by key, of assessments of customers who are remembered.
+    """Return what should be on `customer-risks`, by key, had nobody of them been forgotten for a while.
 
     Of a lapse the last; of a complaint that of the latest instant as each look leaves them, for a score
     that is made again may be of an earlier instant than before.

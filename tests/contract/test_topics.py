@@ -104,6 +104,10 @@ def test_our_own_broker_settings_say_how_long_and_how_large() -> None:
     assert t.CUSTOMERS.config()["cleanup.policy"] == "compact"
     assert t.CUSTOMERS.config()["delete.retention.ms"] == str(7 * 24 * 3600 * 1000)
     assert t.CUSTOMERS.config()["retention.ms"] == "-1"
+    # Else compaction would leave a week of the newest records alone.
+    assert t.FEEDS.config()["segment.ms"] == str(3600 * 1000)
+    assert t.FEEDS.config()["min.cleanable.dirty.ratio"] == "0.1"
+    assert "segment.ms" not in t.PROBLEMS.config()
 
 
 def test_only_outreach_reads_personal_data() -> None:

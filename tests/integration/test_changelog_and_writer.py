@@ -3,7 +3,7 @@
 import pytest
 
 from services.contracts import topics as t
-from services.kit.changelog import Truncated, read_on
+from services.kit.changelog import Follower, Truncated, read_on
 from services.kit.exits import Unavailable
 from services.kit.transactions import TransactionalWriter
 from tests.support.topics import Deployment, wait_for
@@ -103,3 +103,31 @@ def test_a_writer_that_was_overtaken_while_idle_commits_nothing_any_more(
     with pytest.raises(Unavailable, match="another process has taken over"):
         writer.commit()
     assert read(deployment, changelog) == []
+
+
+def test_a_follower_catches_up_with_the_end_of_now_each_time_it_is_asked(
+    deployment: Deployment, writer: TransactionalWriter
+) -> None:
+    """A worker that stood by without a partition takes over with what was said in the meantime."""
+    topic = t.FEEDS.physical(deployment.prefix)
+    said: list[tuple[bytes, bytes | None]] = []
+    follower = Follower(
+        deployment.bootstrap, topic, deployment.partitions, lambda *record: said.append(record)
+    )
+    follower.catch_up(30.0)
+    assert said == []
+    for number in range(3_000):
+        writer.write(topic, number % deployment.partitions, b"%d" % number, b"x")
+    writer.write(topic, 0, b"0", None)
+    writer.commit()
+
+    def has_all() -> bool | None:
+        # A transaction's end reaches its partitions a little after the writer hears of it.
+        follower.catch_up(30.0)
+        return len(said) == 3_001 or None
+
+    wait_for(has_all, "what the transaction wrote")
+    assert (b"0", None) in said
+    follower.catch_up(30.0)
+    assert len(said) == 3_001
+    follower.close()

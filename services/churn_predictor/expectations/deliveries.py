@@ -39,7 +39,7 @@ def delivery_watches(
         if parcel.shipment_id in settled:
             continue
         yield _delivery(parcel, tolerances)
-        yield from _hand_over(parcel)
+        yield from _hand_over(parcel, tolerances)
         if parcel.shipment.carrier is not None:
             carried = _Carried(
                 parcel,
@@ -51,7 +51,7 @@ def delivery_watches(
 
 
 def _delivery(parcel: Parcel, tolerances: Tolerances) -> Watch:
-    promised_by, feeds = parcel.promise.promised_by, _feeds(parcel)
+    promised_by, feeds = parcel.promise.promised_by, _feeds(parcel, tolerances)
     before = promised_by - tolerances.at_risk_before_promise
     after = promised_by + tolerances.late_after_promise
     return _watch(
@@ -69,17 +69,16 @@ def _delivery(parcel: Parcel, tolerances: Tolerances) -> Watch:
     )
 
 
-def _hand_over(parcel: Parcel) -> Iterator[Watch]:
+def _hand_over(parcel: Parcel, tolerances: Tolerances) -> Iterator[Watch]:
     limit = parcel.promise.ship_by
     if limit is None:
         return
+    feeds = _tell_hand_over(parcel, tolerances)
     yield _watch(
         parcel,
         ProblemKind.HANDOVER_OVERDUE,
         anchor=parcel.promise.told,
-        steps=_ahead(
-            parcel, Step(Tier.OVERDUE, limit, _tell_hand_over(parcel), DecisionPoint.HANDOVER_LIMIT)
-        ),
+        steps=_ahead(parcel, Step(Tier.OVERDUE, limit, feeds, DecisionPoint.HANDOVER_LIMIT)),
         ended=first_of(parcel.ended, parcel.shipment.handed_over, parcel.shipment.first_scan),
         actor=Actor.NOBODY if parcel.is_with_carrier else Actor.US,
         grounds=(parcel.promise.told, parcel.shipment.handed_over),
@@ -91,18 +90,20 @@ def _ahead(parcel: Parcel, *steps: Step) -> tuple[Step, ...]:
     return tuple(step for step in steps if step.deadline > parcel.promise.told.at)
 
 
-def _feeds(parcel: Parcel) -> tuple[str, ...]:
+def _feeds(parcel: Parcel, tolerances: Tolerances) -> tuple[str, ...]:
     """Once the carrier has it, the carrier must have been heard."""
     if parcel.is_with_carrier and parcel.shipment.carrier is not None:
         return (carrier_feed(parcel.shipment.carrier),)
-    return _tell_hand_over(parcel)
+    return _tell_hand_over(parcel, tolerances)
 
 
-def _tell_hand_over(parcel: Parcel) -> tuple[str, ...]:
+def _tell_hand_over(parcel: Parcel, tolerances: Tolerances) -> tuple[str, ...]:
     """Whoever promised may tell it, or the carrier that is to take it: which of them does not show."""
     ours = publisher_feed(parcel.promise.told.source)
     carrier = parcel.shipment.carrier or parcel.promise.carrier
-    return (ours,) if carrier is None else (ours, carrier_feed(carrier))
+    if carrier is None or not tolerances.carriers_tell_hand_overs:
+        return (ours,)
+    return (ours, carrier_feed(carrier))
 
 
 def _watch(parcel: Parcel, kind: ProblemKind, **more: Any) -> Watch:

@@ -60,8 +60,14 @@ def scans_feed(carrier: str) -> str:
 
 def publisher_feed(source: str) -> str:
     """Return the name of a publisher's feed."""
-    return f"publisher:{source}"
+    return f"{_PUBLISHER}{source}"
 
 
+def is_publisher(feed: str) -> bool:
+    """Return whether this is the name of a publisher's feed."""
+    return feed.startswith(_PUBLISHER)
+
+
+_PUBLISHER = "publisher:"
 SCANS = "scans:"
 """What never told a checkpoint proves nothing by telling none."""

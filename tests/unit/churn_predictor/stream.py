@@ -55,13 +55,16 @@ ALONE = Owners(1, lambda key: 0, are_used=False)
 
 
 def new_partition(
-    committed: Mapping[bytes, bytes] | None = None, number: int = 0, owners: Owners = ALONE
+    committed: Mapping[bytes, bytes] | None = None,
+    number: int = 0,
+    owners: Owners = ALONE,
+    rules: Rules = RULES,
 ) -> Partition:
     """Return a partition with the shipped scorecard, going on from what was committed."""
     store = MemoryStore()
     store.keep((committed or {}).items(), 0)
-    listener = Listener(number, lambda feed: True, RULES.tolerances)
-    partition = Partition(number, RULES, read_event, store, listener, owners)
+    listener = Listener(number, lambda feed: True, rules.tolerances)
+    partition = Partition(number, rules, read_event, store, listener, owners)
     partition.take_in(store.items())
     partition.trust(TOPIC_IDS)
     return partition

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from services.churn_predictor.due import DueIndex
-from tests.factories import DAY, START
+from services.churn_predictor.due import DueIndex, WaitIndex
+from tests.factories import DAY, HOUR, START
 
 
 def test_only_the_latest_plan_counts() -> None:
@@ -37,3 +37,28 @@ def test_planning_anew_for_ever_takes_no_more_memory() -> None:
     assert len(index) == 1
     assert len(index._heap) < 100
     assert index.take(START + 500 * DAY) == {"c-1"}
+
+
+def test_who_waits_for_a_feed_is_freed_once_it_is_heard_late_enough() -> None:
+    index = WaitIndex()
+    index.plan("c-1", {"carrier:a": START, "carrier:b": START + HOUR})
+    index.plan("c-2", {"carrier:b": START})
+
+    assert set(index.take({"carrier:b": START, "carrier:other": START})) == {"c-2"}
+    assert set(index.take({"carrier:b": START + HOUR})) == {"c-1"}
+    assert set(index.take({"carrier:b": START + HOUR})) == set()
+
+
+def test_feeds_nobody_waits_for_any_more_leave_nothing_behind() -> None:
+    index = WaitIndex()
+    for number in range(1_000):
+        index.plan("c-1", {f"publisher:/pod-{number}": START})
+    index.plan("c-2", {"publisher:/pod-7": START})
+    for _ in index.take({"publisher:/pod-7": START}):
+        pass
+
+    assert len(index) == 1
+    assert index._waiting.keys() == {"publisher:/pod-999"}
+    index.plan("c-2", {})
+    index.plan("c-1", {})
+    assert not index._waiting

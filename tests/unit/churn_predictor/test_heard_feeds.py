@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.churn_predictor.feeds import MAX_FEEDS, Forgotten, marks
+from services.churn_predictor.feeds import MAX_FEEDS, Forgotten, forget
 from services.churn_predictor.heard_feeds import HeardFeeds
 from services.churn_predictor.state import FeedState
-from services.contracts.stream import FeedMark, FeedSilent, Tick
+from services.contracts.stream import FeedMark, FeedSilent, TickMark
 from services.contracts.topics import HORIZON
 from tests.factories import DAY, HOUR, START
 from tests.unit.churn_predictor.heard import heard_feeds, keep, tick_mark
 
 FEED = "carrier:dhl"
+
+Spoken = FeedMark | TickMark | Forgotten
 
 
 def mark(partition: int, tick: int, heard_at: datetime, feed: str = FEED) -> FeedMark:
@@ -162,22 +165,70 @@ def test_whatever_was_said_the_answer_is_made_of_each_partitions_last_word(
             assert feeds.as_of(asked) == heard
 
 
-def test_of_too_many_feeds_the_least_lately_heard_are_forgotten() -> None:
-    feeds = {f"publisher:/{n}": FeedState(START + n * HOUR) for n in range(MAX_FEEDS + 2)}
-    tick = Tick(number=1, at=START + DAY + MAX_FEEDS * HOUR, ends={})
+def test_of_too_many_feeds_publishers_go_first_the_least_lately_heard() -> None:
+    feeds = {f"publisher:/{n}": FeedState(START + n * HOUR) for n in range(1, MAX_FEEDS + 2)}
+    feeds["scans:slow"] = FeedState(START)
 
-    said = list(marks(feeds, 0, tick))
+    gone = forget(feeds, 0, START + DAY + MAX_FEEDS * HOUR)
 
-    gone = [each.key for each in said if isinstance(each, Forgotten)]
-    assert gone == ["publisher:/0|0", "publisher:/1|0"]
-    assert len(feeds) == len([m for m in said if isinstance(m, FeedMark)]) == MAX_FEEDS
+    assert gone == [Forgotten(f"publisher:/{n}|0", is_crowded_out=True) for n in (1, 2)]
+    assert len(feeds) == MAX_FEEDS
 
 
-def test_a_feed_of_long_ago_is_forgotten_with_its_record() -> None:
+def test_a_feed_of_long_ago_is_forgotten_and_its_mark_taken_back() -> None:
     feeds = {FEED: FeedState(START, changed=False), "carrier:new": FeedState(START + DAY)}
-    tick = Tick(number=1, at=START + HORIZON + HOUR, ends={})
 
-    said = list(marks(feeds, 4, tick))
-
-    assert said[0] == Forgotten(f"{FEED}|4")
+    assert forget(feeds, 4, START + HORIZON + HOUR) == [Forgotten(f"{FEED}|4")]
     assert feeds.keys() == {"carrier:new"}
+
+
+def logs(chance: Random, partitions: int, ticks: int) -> list[list[Spoken]]:
+    """What each partition said: at most of its ticks a word about one of sixty feeds."""
+    found: list[list[Spoken]] = []
+    for partition in range(partitions):
+        log: list[Spoken] = []
+        for tick in range(ticks):
+            feed, heard_at = f"carrier:{chance.randrange(60)}", START + chance.randrange(400) * HOUR
+            if chance.random() < 0.1:
+                log.append(Forgotten(f"{feed}|{partition}"))
+            elif chance.random() < 0.5:
+                log.append(mark(partition, tick, heard_at, feed))
+            log.append(tick_mark(partition, tick))
+        found.append(log)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_who_reads_one_partition_after_the_other_knows_the_same(seed: int) -> None:
+    """So a worker that starts reads the topic; for more ticks than are told apart."""
+    chance = Random(seed)
+    written = logs(chance, 4, 200)
+    lived_through, restarted = HeardFeeds(4), HeardFeeds(4)
+    for log in chance.sample(written, 4):
+        keep(restarted, *log)
+    for tick in range(200):
+        for log in written:
+            keep(lived_through, *of_tick(log, tick))
+
+    assert restarted.as_of(199) == lived_through.as_of(199)
+
+
+def of_tick(log: Sequence[Spoken], tick: int) -> list[Spoken]:
+    """What lies between the mark of the tick before this one and its own."""
+    ends = [-1, *(n for n, said in enumerate(log) if isinstance(said, TickMark))]
+    return list(log[ends[tick] + 1 : ends[tick + 1] + 1])
+
+
+def test_a_forgotten_voice_is_no_voice() -> None:
+    feeds = HeardFeeds(2)
+    ours = FeedMark(
+        feed="publisher:/x", partition=0, tick=1, heard_at=START, events=1, voices=("dhl",)
+    )
+    theirs = ours.model_copy(update={"partition": 1, "voices": ()})
+    keep(feeds, ours, theirs, tick_mark(0, 1), tick_mark(1, 1))
+    assert feeds.relays(1, feeds.as_of(1)) == {"publisher:/x"}
+
+    keep(feeds, Forgotten(ours.key), tick_mark(0, 2))
+    assert feeds.relays(2, feeds.as_of(2)) == frozenset()
+    keep(feeds, tick_mark(1, 2))
+    assert feeds.relays(2, feeds.as_of(2)) == frozenset()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ from tests.factories import (
     promised,
     scanned,
 )
-from tests.unit.churn_predictor.stream import RULES, Stream, said
+from tests.unit.churn_predictor.stream import RULES, Stream, new_partition, said
 
 PROMISE = START + 10 * DAY
 SECOND = timedelta(seconds=1)
@@ -183,6 +184,18 @@ def test_that_a_parcel_has_left_may_be_told_by_either_side_and_both_must_have_be
     (worse,) = stream.tick_said(PROMISE + 24 * HOUR)
 
     assert (worse.data.feed.feed, worse.data.feed.silent) == (silent, True)
+
+
+def test_where_the_publisher_tells_hand_overs_no_carrier_is_waited_for() -> None:
+    tolerances = RULES.tolerances.model_copy(update={"carriers_tell_hand_overs": False})
+    stream = Stream(new_partition(rules=replace(RULES, tolerances=tolerances)))
+    stream.tick(START)
+    stream.give(placed(), promised(by=PROMISE, carrier="dhl"))
+    del stream.heard["carrier:dhl"]
+
+    (opened,) = stream.tick_said(PROMISE)
+
+    assert opened.data.feed.feed == "publisher:/shop/orders"
 
 
 def test_when_the_second_side_is_heard_the_customer_is_looked_at_again() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.churn_predictor.feeds import hear, marks, voice_of
+from services.churn_predictor.feeds import forget, hear, marks, voice_of
 from services.churn_predictor.heard_feeds import HeardFeeds
 from services.churn_predictor.state import PARTITION, FeedState, PartitionState
 from services.contracts import topics as t
@@ -65,6 +65,7 @@ def tick(number: int, at: datetime) -> Tick:
 
 def marked(feeds: dict[str, FeedState], number: int, at: datetime) -> dict[str, FeedMark]:
     """Return feed → its mark at this tick."""
+    forget(feeds, 0, at)
     found = marks(feeds, 0, tick(number, at))
     return {mark.feed: mark for mark in found if isinstance(mark, FeedMark)}
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.churn_predictor.assess import scored
+from services.churn_predictor.assess import expected, scored
 from services.churn_predictor.decide import risk_event
 from services.churn_predictor.features import FEATURES
 from services.churn_predictor.rerun import FORM, SUM_TOLERANCE, Outcome, Rerun, rerun
 from services.churn_predictor.rules import Model
 from services.churn_predictor.scoring import (
+    FEATURES_OF,
     POINTS_OF,
     Link,
     Scorecard,
@@ -76,6 +77,26 @@ def test_what_a_partition_says_is_the_same_when_it_is_made_again(
     assert len(outputs) > 1
     for event in outputs:
         assert again(event.encode()).outcome is Outcome.SAME
+
+
+def test_a_record_from_before_the_intercept_of_purchases_was_told_is_the_same() -> None:
+    card, point = RULES.lapse.card, DecisionPoint.SILENCE
+    assert card.expected_purchases is not None
+    values = dict.fromkeys(FEATURES_OF[RiskKind.LAPSE], 1.0)
+    fact = RiskAssessed(
+        kind=RiskKind.LAPSE,
+        subject="customer",
+        decision_point=point,
+        as_of=START,
+        **scored(RULES.lapse, score(card, point, values, None), None),
+        **expected(card, values),
+        facts_digest="f" * 64,
+    )
+    models = {RULES.lapse.digest: card}
+
+    for told in (fact, fact.model_copy(update={"expected_intercept": None})):
+        recorded = risk_event(CUSTOMER, told, START + HOUR).encode()
+        assert again(recorded, models).outcome is Outcome.SAME
 
 
 def change(recorded: bytes, path: str, value: Any) -> bytes:

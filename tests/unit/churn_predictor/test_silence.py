@@ -234,7 +234,7 @@ def test_time_must_stop_where_a_silence_may_have_to_be_reported() -> None:
 def test_a_feed_of_long_ago_is_forgotten_and_not_taken_up_again() -> None:
     moments = office_hours(MONDAY, 28)
     rhythms: Rhythms = {}
-    listen(moments, looks(MONDAY, moments[-1] + 2 * HOUR, HOUR), rhythms=rhythms)
+    assert listen(moments, looks(MONDAY, moments[-1] + 3 * DAY, HOUR), rhythms=rhythms)
     tick = Tick(number=1, at=moments[-1] + 2 * HORIZON, ends={})
 
     for known_at, taken_back in (
@@ -243,6 +243,17 @@ def test_a_feed_of_long_ago_is_forgotten_and_not_taken_up_again() -> None:
     ):
         said = list(EVERYWHERE.listen(rhythms, {FEED: moments[-1]}, known_at, tick))
         assert (said, rhythms) == (taken_back, {})
+
+
+def test_nothing_is_taken_back_of_a_feed_of_which_nothing_was_said() -> None:
+    moments = office_hours(MONDAY, 28)
+    rhythms: Rhythms = {}
+    listen(moments, looks(MONDAY, moments[-1] + 2 * HOUR, HOUR), rhythms=rhythms)
+    known_at = moments[-1] + HORIZON + HOUR
+    tick = Tick(number=1, at=known_at, ends={})
+
+    assert list(EVERYWHERE.listen(rhythms, {}, known_at, tick)) == []
+    assert rhythms == {}
 
 
 def test_of_too_many_feeds_the_least_lately_heard_are_not_known_and_nothing_is_taken_back() -> None:

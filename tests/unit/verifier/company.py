@@ -165,7 +165,7 @@ class Company:
         for output in said:
             headers = (("content-type", (output.content_type or STRUCTURED).encode()),)
             place = number if output.partition is None else output.partition
-            value = output.value or None
+            value = output.record_value
             record = self._append(output.topic, place, output.key, value, headers)
             if output.topic is t.HISTORIES:
                 self._apply(output.topic, record)

@@ -103,6 +103,29 @@ def test_what_is_good_is_found_good_and_everything_was_looked_at() -> None:
     assert not any("retention" in words or "clock" in words for words in verdict.not_checked)
 
 
+def test_who_was_forgotten_and_comes_back_has_no_latest_risk_until_the_next() -> None:
+    told = Company()
+    told.tick(START)
+    told.tell(
+        placed(at=START, event_id="p"),
+        promised(by=START + DAY, at=START, event_id="s"),
+        delivered(at=START + DAY, event_id="d"),
+    )
+    told.tick(START + 2 * DAY)
+    told.tick(START + 500 * DAY)
+    # What was not taken back of somebody who is forgotten is found.
+    kept = [r for r in told.records if r.topic != t.CUSTOMER_RISKS.name or r.value]
+    assert judge(told.records, []).is_good
+    assert classes(judge(kept, [])) == {"assessments"}
+    told.tell(placed("o-2", at=START + 501 * DAY, event_id="o-2"))
+    told.tick(START + 502 * DAY)
+    told.tick(START + 503 * DAY)
+
+    assert len(of(told.records, t.ASSESSMENTS)) >= 1
+    assert latest(told.records, t.CUSTOMER_RISKS, "c-1").value is None
+    assert judge(told.records, []).is_good, judge(told.records, [])
+
+
 def test_who_tolerates_something_else_expects_something_else() -> None:
     evidence = collect(good()[0], PARTITIONS)
     patient = Tolerances(late_after_promise=2 * DAY)
