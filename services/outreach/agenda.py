@@ -63,7 +63,7 @@ def decide_due(
         connection,
         (step.customer_id for step in due),
         (step.problem_id for step in due),
-        since=now - rules.policy.longest_window,
+        since=now - rules.policy.remembered,
     )
     decisions = decide_all(due, knowledge, rules, now)
     _record(connection, decisions)

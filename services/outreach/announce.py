@@ -63,7 +63,7 @@ def decided(decision: Decision) -> Event[OutreachDecided]:
         playbook=decision.playbook.name,
         playbook_version=decision.playbook.version,
         step=due.step,
-        channel=decision.step.channel,
+        channel=decision.channel,
         decision_id=decision.decision_id,
         outcome=decision.outcome,
         suppression=decision.suppression,

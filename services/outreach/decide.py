@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from services.contracts import ids
 from services.contracts.outreach import GateVerdict, Mode, Outcome, Suppression
-from services.contracts.people import MessageClass
+from services.contracts.people import Channel, MessageClass
 from services.outreach.facts import (
     ConsentStatement,
     InboundContact,
@@ -15,18 +16,10 @@ from services.outreach.facts import (
     Profile,
     SurveyAnswer,
 )
-from services.outreach.gates import (
-    BUDGETED,
-    GATES,
-    Gate,
-    Message,
-    Policy,
-    Ruling,
-    Situation,
-    first_no,
-    judge,
-)
+from services.outreach.gates import GATES, Gate, chosen_channel, first_no, judge
+from services.outreach.patience import Spent
 from services.outreach.playbook import Catalogue, Playbook, Reached, Step, triggered_by
+from services.outreach.situation import Message, Policy, Ruling, Situation, Volume
 
 StepName = tuple[str, str]
 """A playbook and one of its steps, by name."""
@@ -53,10 +46,11 @@ class DueStep:
 
 @dataclass(frozen=True, slots=True)
 class Contacted:
-    """One contact that was decided, in a class that counts."""
+    """One contact that was decided, and not taken back."""
 
     at: datetime
     mode: Mode
+    message_class: MessageClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +58,16 @@ class Knowledge:
     """Everything remembered about one customer that a decision may need."""
 
     problems: Mapping[UUID, Problem]
+    """Those that matter now, and every other that is open."""
     contacts: tuple[InboundContact, ...] = ()
     answers: tuple[SurveyAnswer, ...] = ()
     consents: tuple[ConsentStatement, ...] = ()
     profile: Profile | None = None
     contacted: tuple[Contacted, ...] = ()
+
+
+Volumes = Mapping[str, Volume]
+"""Playbook → how much it has written of late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +109,8 @@ class Decision:
     playbook: Playbook
     step: Step
     problem: Problem
+    channel: Channel
+    """By which it goes; where it does not, the first of those it might have gone by."""
     use_by: datetime
     gates: tuple[GateVerdict, ...]
 
@@ -145,19 +146,41 @@ def steps_due(
 
 
 def decide_all(
-    due: Iterable[DueStep], knowledge: Mapping[str, Knowledge], rules: Rules, now: datetime
+    due: Iterable[DueStep],
+    knowledge: Mapping[str, Knowledge],
+    rules: Rules,
+    now: datetime,
+    volumes: Volumes = MappingProxyType({}),
 ) -> tuple[Decision, ...]:
-    """Return one decision per due step, in the steps' own order; each contact uses up the budget."""
-    known = dict(knowledge)
+    """Return one decision per due step, in the steps' own order; each contact takes its room.
+
+    Args:
+        due: The steps.
+        knowledge: Of their customers.
+        rules: To decide by.
+        now: The instant.
+        volumes: Of the playbooks the breaker watches.
+    """
+    known, written = dict(knowledge), dict(volumes)
     decisions: list[Decision] = []
     for step in sorted(due, key=lambda waiting: waiting.order):
-        decision = decide(step, known[step.customer_id], rules, now)
+        decision = decide(step, known[step.customer_id], rules, now, written.get(step.playbook))
         decisions.append(decision)
-        known[step.customer_id] = _having_decided(known[step.customer_id], decision)
+        if decision.outcome is Outcome.CONTACT:
+            known[step.customer_id] = _having_decided(known[step.customer_id], decision)
+            if step.playbook in written:
+                before = written[step.playbook]
+                written[step.playbook] = replace(before, decided=before.decided + 1)
     return tuple(decisions)
 
 
-def decide(due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime) -> Decision:
+def decide(
+    due: DueStep,
+    knowledge: Knowledge,
+    rules: Rules,
+    now: datetime,
+    volume: Volume | None = None,
+) -> Decision:
     """Return the decision about one due step.
 
     Raises:
@@ -166,7 +189,7 @@ def decide(due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime) -> D
     playbook = rules.catalogue[due.playbook]
     step = step_of(due, rules.catalogue)
     mode = playbook.mode_in(rules.mode)
-    situation = situation_of(due, knowledge, rules, now)
+    situation = situation_of(due, knowledge, rules, now, volume)
     rulings = judge(situation, rules.policy, GATES)
     outcome, suppression, until = _outcome(first_no(rulings))
     return Decision(
@@ -180,6 +203,7 @@ def decide(due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime) -> D
         playbook=playbook,
         step=step,
         problem=situation.problem,
+        channel=chosen_channel(situation) or step.channel,
         use_by=situation.use_by,
         gates=tuple(ruling.verdict for ruling in rulings),
     )
@@ -192,7 +216,13 @@ def reconsider(
     return first_no(judge(situation_of(due, knowledge, rules, now), rules.policy, gates))
 
 
-def situation_of(due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime) -> Situation:
+def situation_of(
+    due: DueStep,
+    knowledge: Knowledge,
+    rules: Rules,
+    now: datetime,
+    volume: Volume | None = None,
+) -> Situation:
     """Return what the gates may look at for this step."""
     playbook = rules.catalogue[due.playbook]
     step = step_of(due, rules.catalogue)
@@ -201,12 +231,14 @@ def situation_of(due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime
         now=now,
         use_by=due.triggered_at + step.use_by,
         problem=knowledge.problems[due.problem_id],
-        message=Message(playbook.message_class, step.channel, playbook.trigger.tiers),
+        message=Message(playbook.message_class, (step.channel,), playbook.trigger.tiers),
         contacts=knowledge.contacts,
         answers=knowledge.answers,
         consents=knowledge.consents,
         profile=knowledge.profile,
-        contacted_at=_counting_for(mode, knowledge.contacted),
+        spent=_counting_for(mode, knowledge.contacted),
+        others=_others(due.problem_id, knowledge),
+        volume=volume,
     )
 
 
@@ -226,13 +258,17 @@ def _outcome(no: Ruling | None) -> tuple[Outcome, Suppression | None, datetime |
     return Outcome.SUPPRESSED, no.suppression, None
 
 
-def _counting_for(mode: Mode, contacted: tuple[Contacted, ...]) -> tuple[datetime, ...]:
+def _counting_for(mode: Mode, contacted: tuple[Contacted, ...]) -> tuple[Spent, ...]:
     # A contact in shadow reached nobody, so it takes no room from a real one.
-    return tuple(past.at for past in contacted if mode is Mode.SHADOW or past.mode is Mode.LIVE)
+    counting = (past for past in contacted if mode is Mode.SHADOW or past.mode is Mode.LIVE)
+    return tuple(Spent(past.at, past.message_class) for past in counting)
+
+
+def _others(problem_id: UUID, knowledge: Knowledge) -> tuple[Problem, ...]:
+    others = (p for id_, p in knowledge.problems.items() if id_ != problem_id)
+    return tuple(sorted((p for p in others if p.ending is None), key=lambda p: str(p.problem_id)))
 
 
 def _having_decided(knowledge: Knowledge, decision: Decision) -> Knowledge:
-    if decision.outcome is not Outcome.CONTACT or decision.message_class not in BUDGETED:
-        return knowledge
-    made = Contacted(decision.decided_at, decision.mode)
+    made = Contacted(decision.decided_at, decision.mode, decision.message_class)
     return replace(knowledge, contacted=(*knowledge.contacted, made))

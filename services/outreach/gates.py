@@ -5,13 +5,11 @@ first no; the first no decides.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from services.contracts.outreach import GateVerdict, Suppression
+from services.contracts.outreach import Suppression
 from services.contracts.people import Channel, ConsentStatus, MessageClass
-from services.contracts.problems import ProblemKind, Tier
+from services.contracts.problems import TIERS_OF, ProblemKind
 from services.outreach.facts import (
     ConsentStatement,
     InboundContact,
@@ -19,8 +17,9 @@ from services.outreach.facts import (
     Profile,
     SurveyAnswer,
 )
-from services.outreach.quiet import QuietHours, ZoneFound, zone_for
-from services.outreach.zones import ZONE_OF_COUNTRY
+from services.outreach.patience import Spent
+from services.outreach.situation import Policy, Ruling, Situation, no, not_before, yes
+from services.outreach.worth import net_value as value_of
 
 ALLOWED_WITHOUT_RECORD: Mapping[MessageClass, bool] = {
     MessageClass.SAFETY: True,
@@ -34,74 +33,13 @@ ALLOWED_WITHOUT_RECORD: Mapping[MessageClass, bool] = {
 MAY_DISTURB_AT_NIGHT = frozenset({MessageClass.SAFETY})
 """Classes that may not wait for the morning."""
 
-BUDGETED = frozenset({MessageClass.SERVICE, MessageClass.CARE, MessageClass.PROMOTIONAL})
-"""Classes that use up a customer's patience; a safety message neither obeys the budget nor counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """At most `contacts` in any `window`."""
-
-    contacts: int
-    window: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What one deployment allows."""
-
-    quiet_hours: QuietHours
-    default_zone: ZoneInfo
-    budget: tuple[Limit, ...] = (Limit(1, timedelta(hours=24)), Limit(3, timedelta(days=7)))
-    zone_of_country: Mapping[str, str] = field(default_factory=lambda: ZONE_OF_COUNTRY)
-
-    @property
-    def longest_window(self) -> timedelta:
-        """How far back contacts must be known."""
-        return max(limit.window for limit in self.budget)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What would be sent."""
-
-    message_class: MessageClass
-    channel: Channel
-    speaks_of: frozenset[Tier]
-    """The tiers in which what it says is true."""
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything known at `now` that a gate may look at."""
-
-    now: datetime
-    use_by: datetime
-    problem: Problem
-    message: Message
-    contacts: tuple[InboundContact, ...] = ()
-    answers: tuple[SurveyAnswer, ...] = ()
-    consents: tuple[ConsentStatement, ...] = ()
-    profile: Profile | None = None
-    contacted_at: tuple[datetime, ...] = ()
-    """When this customer was contacted in a class that counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """One gate's verdict, and what follows from a no."""
-
-    verdict: GateVerdict
-    suppression: Suppression | None = None
-    deferred_until: datetime | None = None
-
 
 def problem_open(situation: Situation, policy: Policy) -> Ruling:
     """The problem must still be there."""
     ending = situation.problem.ending
     if ending is None:
-        return _yes("problem_open", 1, f"open, {situation.problem.stage.tier}")
-    return _no("problem_open", 1, f"cleared: {ending.clearing}", Suppression.SOLVED)
+        return yes("problem_open", 1, f"open, {situation.problem.stage.tier}")
+    return no("problem_open", 1, f"cleared: {ending.clearing}", Suppression.SOLVED)
 
 
 def not_already_known(situation: Situation, policy: Policy) -> Ruling:
@@ -119,75 +57,135 @@ def not_already_known(situation: Situation, policy: Policy) -> Ruling:
             because = (
                 f"the customer's own contact about {_whose(contact.order_id, problem)}, {state}"
             )
-            return _no("not_already_known", 2, because, Suppression.ALREADY_KNOWN)
+            return no("not_already_known", 2, because, Suppression.ALREADY_KNOWN)
     for answer in situation.answers:
         if _is_the_problem(answer, problem) or not _about(answer.order_id, problem):
             continue
         if answer.is_poor and answer.answered_at >= problem.opened_at:
             because = f"a poor survey answer about {_whose(answer.order_id, problem)}"
-            return _no("not_already_known", 2, because, Suppression.ALREADY_KNOWN)
-    return _yes("not_already_known", 2, _unheard(situation))
+            return no("not_already_known", 2, because, Suppression.ALREADY_KNOWN)
+    return yes("not_already_known", 2, _unheard(situation))
+
+
+def message_class(situation: Situation, policy: Policy) -> Ruling:
+    """The deployment must send messages of this class at all."""
+    asked = situation.message.message_class
+    if asked in policy.classes:
+        return yes("message_class", 1, f"{asked} is sent here")
+    return no("message_class", 1, f"{asked} is not sent here", Suppression.MESSAGE_CLASS)
 
 
 def consent(situation: Situation, policy: Policy) -> Ruling:
-    """The customer's latest word in force, for this class on this channel, must allow it."""
-    message = situation.message
-    statement = consent_in_force(situation.consents, message, situation.now)
-    if statement is None:
-        allowed = ALLOWED_WITHOUT_RECORD[message.message_class]
-        because = f"no record for {message.message_class} by {message.channel}: default"
-    else:
-        allowed = statement.status is ConsentStatus.GRANTED
-        because = f"{statement.status} for {message.message_class} by {message.channel}"
-    if allowed:
-        return _yes("consent", 1, because)
-    return _no("consent", 1, because, Suppression.CONSENT)
+    """The customer's latest word in force must allow this class on one of the channels at least."""
+    told = [(by, *_allows(situation, by)) for by in situation.message.channels]
+    because = "; ".join(f"{words} by {by}" for by, _, words in told)
+    if any(is_allowed for _, is_allowed, _ in told):
+        return yes("consent", 2, because)
+    return no("consent", 2, because, Suppression.CONSENT)
 
 
 def use_by(situation: Situation, policy: Policy) -> Ruling:
     """What the message says must still be news, and still be true of the problem's tier."""
     tier = situation.problem.stage.tier
     if tier not in situation.message.speaks_of:
-        return _no("use_by", 1, f"overtaken: the problem is {tier} by now", Suppression.USE_BY)
+        return no("use_by", 1, f"overtaken: the problem is {tier} by now", Suppression.USE_BY)
     if situation.now > situation.use_by:
-        return _no("use_by", 1, f"was useful until {_iso(situation.use_by)}", Suppression.USE_BY)
-    return _yes("use_by", 1, f"useful until {_iso(situation.use_by)}")
+        return no("use_by", 1, f"was useful until {_iso(situation.use_by)}", Suppression.USE_BY)
+    return yes("use_by", 1, f"useful until {_iso(situation.use_by)}")
 
 
 def quiet_hours(situation: Situation, policy: Policy) -> Ruling:
     """Nobody is disturbed in their own night; what cannot wait until its end is not sent at all."""
     if situation.message.message_class in MAY_DISTURB_AT_NIGHT:
-        return _yes("quiet_hours", 1, "this class may not wait")
-    found = _zone(situation.profile, policy)
+        return yes("quiet_hours", 1, "this class may not wait")
+    found = situation.zone(policy)
     free_from = policy.quiet_hours.free_from(situation.now, found.zone)
     if free_from == situation.now:
-        return _yes("quiet_hours", 1, f"free time; zone from {found.found_in}")
+        return yes("quiet_hours", 1, f"free time; zone from {found.found_in}")
     if free_from > situation.use_by:
         because = f"quiet until after its use-by; zone from {found.found_in}"
-        return _no("quiet_hours", 1, because, Suppression.USE_BY)
-    verdict = _no("quiet_hours", 1, f"quiet time; zone from {found.found_in}", None).verdict
-    return Ruling(verdict, deferred_until=free_from)
+        return no("quiet_hours", 1, because, Suppression.USE_BY)
+    return not_before("quiet_hours", 1, f"quiet time; zone from {found.found_in}", free_from)
 
 
 def budget(situation: Situation, policy: Policy) -> Ruling:
     """Nobody hears from us too often."""
-    if situation.message.message_class not in BUDGETED:
-        return _yes("budget", 1, "this class does not obey the budget")
-    for limit in policy.budget:
-        since = situation.now - limit.window
-        used = sum(1 for at in situation.contacted_at if at > since)
-        hours = int(limit.window.total_seconds() // 3600)
-        if used >= limit.contacts:
-            because = f"{used} of {limit.contacts} in {hours} h"
-            return _no("budget", 1, because, Suppression.BUDGET)
-    return _yes("budget", 1, "room in every window")
+    this = Spent(situation.now, situation.message.message_class)
+    if this.message_class not in policy.patience.obeying:
+        return yes("budget", 2, "this class does not obey the budget")
+    full = policy.patience.exceeded(situation.spent, this, situation.zone(policy).zone)
+    if full is None:
+        return yes("budget", 2, "room in every window")
+    limit, used = full
+    return no("budget", 2, f"{used} used of {limit}", Suppression.BUDGET)
+
+
+def reserved(situation: Situation, policy: Policy) -> Ruling:
+    """What is likely to get worse will have to be told: a lesser message leaves room for that one.
+
+    Room is looked for where the worse message would fall: a day's window may be free again by then.
+    """
+    this = Spent(situation.now, situation.message.message_class)
+    if this.message_class not in policy.patience.obeying:
+        return yes("reserved", 1, "this class does not obey the budget")
+    zone = situation.zone(policy).zone
+    spent = (*situation.spent, this)
+    for problem in (situation.problem, *situation.others):
+        at = _worse_at(problem, situation, policy)
+        worse = None if at is None else Spent(at, MessageClass.SERVICE)
+        full = None if worse is None else policy.patience.exceeded(spent, worse, zone)
+        if worse is not None and full is not None:
+            limit, used = full
+            because = f"{problem.kind} may get worse by {_iso(worse.at)}: {used} used of {limit}"
+            return no("reserved", 1, because, Suppression.RESERVED)
+    return yes("reserved", 1, "room for whatever is likely to come")
+
+
+def net_value(situation: Situation, policy: Policy) -> Ruling:
+    """It must be expected to do more good than it costs, the customer's patience included."""
+    asked, worth = situation.message.message_class, policy.worth
+    if asked is MessageClass.SAFETY:
+        return yes("net_value", 1, "this class is sent whatever it costs")
+    since = situation.now - worth.fatigue_window
+    recent = sum(1 for contact in situation.spent if contact.at > since)
+    by = chosen_channel(situation) or situation.message.channels[0]
+    value = value_of(worth, asked, by, situation.problem.stage.complaint_risk, recent)
+    because = (
+        f"{value.total:.3f} complaints: avoids {value.gain:.3f}, "
+        f"costs {value.cost:.3f}, tires {value.fatigue:.3f}"
+    )
+    if value.total > 0:
+        return yes("net_value", 1, because)
+    return no("net_value", 1, because, Suppression.NET_VALUE)
+
+
+def breaker(situation: Situation, policy: Policy) -> Ruling:
+    """So many at once may be somebody's mistake: more than is usual waits for a person's word."""
+    volume = situation.volume
+    if volume is None:
+        return yes("breaker", 1, "nobody counts")
+    because = f"{volume.decided} of {volume.allowance}"
+    if volume.decided < volume.allowance:
+        return yes("breaker", 1, because)
+    again = situation.now + policy.breaker_recheck
+    if again > situation.use_by:
+        return no("breaker", 1, f"{because}, and no approval in time", Suppression.BREAKER)
+    return not_before("breaker", 1, f"{because}: waits for an approval", again)
 
 
 def channel(situation: Situation, policy: Policy) -> Ruling:
-    """There must be an address to write to."""
-    if situation.profile is None or situation.profile.email is None:
-        return _no("channel", 1, "no address is known", Suppression.CHANNEL)
-    return _yes("channel", 1, "an address is known")
+    """One of the channels the customer allows must be open and have an address."""
+    by = chosen_channel(situation)
+    if by is not None:
+        return yes("channel", 2, f"{by}: an address is known")
+    shut = [c for c in situation.message.channels if c in situation.closed]
+    because = "no address is known" if not shut else f"closed: {', '.join(sorted(shut))}"
+    return no("channel", 2, because, Suppression.CHANNEL)
+
+
+def holdout(situation: Situation, policy: Policy) -> Ruling:
+    """Some would be held out, to measure what writing is worth; for now nobody is."""
+    return yes("holdout", 1, "nobody is held out")
 
 
 Gate = Callable[[Situation, Policy], Ruling]
@@ -195,23 +193,29 @@ Gate = Callable[[Situation, Policy], Ruling]
 GATES: tuple[Gate, ...] = (
     problem_open,
     not_already_known,
+    message_class,
     consent,
     use_by,
     quiet_hours,
     budget,
+    reserved,
+    net_value,
+    breaker,
     channel,
+    holdout,
 )
 """In the order in which a no counts."""
 
 GATES_BEFORE_SENDING: tuple[Gate, ...] = (
     problem_open,
     not_already_known,
+    message_class,
     consent,
     use_by,
     quiet_hours,
     channel,
 )
-"""Asked once more right before a send; the budget was settled when the contact was decided."""
+"""Asked once more right before a send; the others were settled when the contact was decided."""
 
 
 def judge(
@@ -227,14 +231,14 @@ def first_no(rulings: tuple[Ruling, ...]) -> Ruling | None:
 
 
 def consent_in_force(
-    statements: tuple[ConsentStatement, ...], message: Message, at: datetime
+    statements: tuple[ConsentStatement, ...], asked: MessageClass, by: Channel, at: datetime
 ) -> ConsentStatement | None:
     """Return the last word said among those in force; of two said at once, the stricter."""
     in_force = [
         statement
         for statement in statements
-        if statement.message_class is message.message_class
-        and statement.channel is message.channel
+        if statement.message_class is asked
+        and statement.channel is by
         and statement.is_in_force(at)
     ]
     return max(
@@ -242,6 +246,54 @@ def consent_in_force(
         key=lambda s: (s.said_at, s.status is not ConsentStatus.GRANTED, s.source, s.event_id),
         default=None,
     )
+
+
+def chosen_channel(situation: Situation) -> Channel | None:
+    """Return the first channel that is allowed, open, and has an address; None: there is none."""
+    return next(
+        (
+            by
+            for by in situation.message.channels
+            if by not in situation.closed
+            and _has_address(situation.profile, by)
+            and _allows(situation, by)[0]
+        ),
+        None,
+    )
+
+
+def _allows(situation: Situation, by: Channel) -> tuple[bool, str]:
+    """Return whether the customer allows this class by this channel, and what was looked at."""
+    asked = situation.message.message_class
+    statement = consent_in_force(situation.consents, asked, by, situation.now)
+    if statement is None:
+        return ALLOWED_WITHOUT_RECORD[asked], f"no record for {asked}, so its default"
+    return statement.status is ConsentStatus.GRANTED, f"{statement.status} for {asked}"
+
+
+_BY_ID = frozenset({Channel.WEBHOOK, Channel.HUMAN})
+"""Channels whose other end knows the customer by id."""
+
+
+def _has_address(profile: Profile | None, by: Channel) -> bool:
+    if by is Channel.EMAIL:
+        return profile is not None and profile.email is not None
+    return by in _BY_ID
+
+
+def _worse_at(problem: Problem, situation: Situation, policy: Policy) -> datetime | None:
+    """Return when a likely and worse message about this problem would be due, or None."""
+    risk, promised_by = problem.stage.complaint_risk, problem.stage.promised_by
+    is_likely = risk is not None and risk >= policy.reserve_from_risk
+    tiers = TIERS_OF[problem.kind]
+    if promised_by is None or not is_likely or problem.stage.tier is tiers[-1]:
+        return None
+    is_lesser = (
+        situation.message.message_class is not MessageClass.SERVICE
+        or tiers[-1].rank > situation.problem.stage.tier.rank
+    )
+    at = promised_by + policy.worse_after
+    return at if is_lesser and at > situation.now else None
 
 
 _OF_CONTACTS = frozenset(
@@ -284,21 +336,5 @@ def _matters(contact: InboundContact, problem: Problem) -> bool:
     return contact.is_open or (heard is not None and heard >= problem.opened_at)
 
 
-def _zone(profile: Profile | None, policy: Policy) -> ZoneFound:
-    known = (
-        (profile.time_zone, profile.country, profile.language) if profile else (None, None, None)
-    )
-    return zone_for(*known, policy.zone_of_country, policy.default_zone)
-
-
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
-
-
-def _yes(gate: str, version: int, because: str) -> Ruling:
-    return Ruling(GateVerdict(gate=gate, passed=True, rule=f"{gate}/{version}", because=because))
-
-
-def _no(gate: str, version: int, because: str, suppression: Suppression | None) -> Ruling:
-    verdict = GateVerdict(gate=gate, passed=False, rule=f"{gate}/{version}", because=because)
-    return Ruling(verdict, suppression)

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Table, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.outreach import Mode, Outcome
+from services.contracts.people import MessageClass
 from services.outreach import rows
 from services.outreach.decide import Contacted, DueStep, Knowledge
 from services.outreach.facts import ConsentStatement, Profile
-from services.outreach.gates import BUDGETED
 from services.outreach.intake import Additions
 from services.outreach.tables import (
     AGENDA,
@@ -113,13 +113,16 @@ def knowledge_of(
 
     Args:
         customers: Whom to ask about.
-        problems: Their problems that matter now.
+        problems: Their problems that matter now; every other that is open is known as well.
         since: Contacts before this instant use up no budget any more.
         leaving_out: A step whose own contact is not to count against it.
     """
     wanted = sorted(set(customers))
     by_problem = connection.execute(
-        select(PROBLEMS).where(PROBLEMS.c.problem_id.in_(set(problems)))
+        select(PROBLEMS).where(
+            PROBLEMS.c.problem_id.in_(set(problems))
+            | (PROBLEMS.c.customer_id.in_(wanted) & PROBLEMS.c.ended_at.is_(None))
+        )
     )
     found = {row.problem_id: rows.problem_of(row) for row in by_problem}
     contacts = _grouped(connection, INBOUND_CONTACTS, wanted, rows.contact_of)
@@ -210,12 +213,16 @@ def _contacted(
     connection: Connection, customers: Sequence[str], since: datetime, leaving_out: UUID | None
 ) -> dict[str, list[Contacted]]:
     query = (
-        select(DECISIONS.c.customer_id, DECISIONS.c.decided_at, DECISIONS.c.mode)
+        select(
+            DECISIONS.c.customer_id,
+            DECISIONS.c.decided_at,
+            DECISIONS.c.mode,
+            DECISIONS.c.message_class,
+        )
         .outerjoin(SENDS, SENDS.c.step_id == DECISIONS.c.step_id)
         .where(DECISIONS.c.customer_id.in_(customers))
         .where(DECISIONS.c.decided_at > since)
         .where(DECISIONS.c.outcome == Outcome.CONTACT.value)
-        .where(DECISIONS.c.message_class.in_([c.value for c in sorted(BUDGETED)]))
         .where(SENDS.c.state.is_(None) | SENDS.c.state.not_in(_USED_NO_PATIENCE))
         .order_by(DECISIONS.c.decided_at)
     )
@@ -223,7 +230,8 @@ def _contacted(
         query = query.where(DECISIONS.c.step_id != leaving_out)
     found: dict[str, list[Contacted]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.customer_id, []).append(Contacted(row.decided_at, Mode(row.mode)))
+        made = Contacted(row.decided_at, Mode(row.mode), MessageClass(row.message_class))
+        found.setdefault(row.customer_id, []).append(made)
     return found
 
 

@@ -14,7 +14,7 @@ from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
 from services.outreach.channels import UNWRITABLE, Channel, Delivery, Ending
 from services.outreach.decide import DueStep, Knowledge, Rules, reconsider, step_of
-from services.outreach.gates import GATES_BEFORE_SENDING, Ruling
+from services.outreach.gates import GATES_BEFORE_SENDING
 from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.messages import (
     Envelope,
@@ -24,6 +24,7 @@ from services.outreach.messages import (
     message_id,
 )
 from services.outreach.quiet import zone_for
+from services.outreach.situation import Ruling
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
 
 Now = Callable[[], datetime]

@@ -12,8 +12,8 @@ from services.contracts.envelope import TimeZone
 from services.contracts.outreach import Mode
 from services.contracts.people import MailAddress
 from services.kit.settings import CommonSettings
-from services.outreach.gates import Policy
 from services.outreach.quiet import QuietHours
+from services.outreach.situation import Policy
 
 _HERE = Path(__file__).parent
 

@@ -12,9 +12,9 @@ from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Actor, ProblemKind, Tier
 from services.outreach.decide import DueStep, Knowledge, Rules
 from services.outreach.facts import ConsentStatement, InboundContact, Problem, Profile, Stage
-from services.outreach.gates import Message, Policy, Situation
 from services.outreach.playbook import Playbook, catalogue_of, parse
 from services.outreach.quiet import QuietHours
+from services.outreach.situation import Message, Policy, Situation
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -64,14 +64,14 @@ def situation(**changes: Any) -> Situation:
         now=NOON,
         use_by=NOON + 2 * DAY,
         problem=problem(),
-        message=Message(MessageClass.SERVICE, Channel.EMAIL, frozenset({Tier.LATE})),
+        message=Message(MessageClass.SERVICE, (Channel.EMAIL,), frozenset({Tier.LATE})),
         profile=profile(),
     )
     return replace(made, **changes)
 
 
 def message(message_class: MessageClass) -> Message:
-    return Message(message_class, Channel.EMAIL, frozenset({Tier.LATE}))
+    return Message(message_class, (Channel.EMAIL,), frozenset({Tier.LATE}))
 
 
 def contact(order: str | None = "o-1", **changes: Any) -> InboundContact:

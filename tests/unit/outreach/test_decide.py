@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.contracts import outreach as contract
 from services.contracts.outreach import Mode, Outcome, Suppression
-from services.contracts.people import ConsentStatus
+from services.contracts.people import ConsentStatus, MessageClass
 from services.contracts.problems import Clearing, Tier
 from services.outreach.announce import decided
 from services.outreach.decide import Contacted, Decision, Knowledge, decide, decide_all, reconsider
@@ -65,7 +65,7 @@ def test_of_two_problems_at_once_the_second_finds_the_budget_used_up() -> None:
 
 
 def test_a_contact_in_shadow_takes_no_room_from_a_real_one() -> None:
-    past = knowledge(contacted=(Contacted(NOON - HOUR, Mode.SHADOW),))
+    past = knowledge(contacted=(Contacted(NOON - HOUR, Mode.SHADOW, MessageClass.SERVICE),))
 
     assert decide(due(problem()), past, rules(Mode.LIVE), NOON).outcome is Outcome.CONTACT
     assert decide(due(problem()), past, rules(Mode.SHADOW), NOON).outcome is Outcome.SUPPRESSED
@@ -88,7 +88,7 @@ def test_a_decision_made_again_at_another_instant_has_another_id() -> None:
 
 
 def test_before_sending_the_budget_is_not_asked_again() -> None:
-    used_up = knowledge(contacted=(Contacted(NOON - HOUR, Mode.LIVE),))
+    used_up = knowledge(contacted=(Contacted(NOON - HOUR, Mode.LIVE, MessageClass.SERVICE),))
 
     assert reconsider(due(problem()), used_up, rules(), NOON, GATES) is not None
     assert reconsider(due(problem()), used_up, rules(), NOON, GATES_BEFORE_SENDING) is None

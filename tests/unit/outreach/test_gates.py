@@ -1,7 +1,7 @@
 """Each gate by itself: what opens it, what closes it, and the word that is recorded."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -9,11 +9,13 @@ import pytest
 
 from services.contracts.contacts import SurveyKind
 from services.contracts.outreach import Suppression
-from services.contracts.people import ConsentStatus, MessageClass
-from services.contracts.problems import Clearing, ProblemKind, Tier
+from services.contracts.people import Channel, ConsentStatus, MessageClass
+from services.contracts.problems import Actor, Clearing, ProblemKind, Tier
 from services.outreach import gates
-from services.outreach.facts import Ending, SurveyAnswer
-from services.outreach.gates import GATES, Gate, Situation, first_no, judge
+from services.outreach.facts import Ending, Problem, Stage, SurveyAnswer
+from services.outreach.gates import GATES, Gate, chosen_channel, first_no, judge
+from services.outreach.patience import Spent
+from services.outreach.situation import Message, Situation, Volume
 from tests.unit.outreach.factories import (
     CUSTOMER,
     DAY,
@@ -29,6 +31,10 @@ from tests.unit.outreach.factories import (
 )
 
 GRANTED, DENIED, REVOKED = ConsentStatus.GRANTED, ConsentStatus.DENIED, ConsentStatus.REVOKED
+
+
+def spent(at: datetime) -> Spent:
+    return Spent(at, MessageClass.SERVICE)
 
 
 def refusal(gate: Gate, of: Situation) -> Suppression | None:
@@ -282,14 +288,14 @@ def test_only_safety_may_disturb_at_night(message_class: MessageClass) -> None:
     ],
 )
 def test_two_rolling_windows_limit_how_often_we_write(hours_ago: list[int], has_room: bool) -> None:
-    past = tuple(NOON - hours * HOUR for hours in hours_ago)
+    past = tuple(Spent(NOON - hours * HOUR, MessageClass.SERVICE) for hours in hours_ago)
 
-    assert passes(gates.budget, situation(contacted_at=past)) is has_room
+    assert passes(gates.budget, situation(spent=past)) is has_room
 
 
 @pytest.mark.parametrize("message_class", list(MessageClass))
 def test_every_class_but_safety_obeys_the_budget(message_class: MessageClass) -> None:
-    tired = situation(message=message(message_class), contacted_at=(NOON - HOUR,))
+    tired = situation(message=message(message_class), spent=(spent(NOON - HOUR),))
 
     assert passes(gates.budget, tired) is (message_class is MessageClass.SAFETY)
 
@@ -299,21 +305,137 @@ def test_without_an_address_there_is_no_channel(known: Any) -> None:
     assert refusal(gates.channel, situation(profile=known)) is Suppression.CHANNEL
 
 
+def worsening(risk: float | None = 0.9, tier: Tier = Tier.AT_RISK, **changes: Any) -> Problem:
+    """A parcel promised for two days from now."""
+    return problem(tier=tier, stage=Stage(tier, NOON, NOON + 2 * DAY, Actor.US, risk), **changes)
+
+
+def lesser() -> Message:
+    """A message about a parcel that is only at risk."""
+    return Message(MessageClass.SERVICE, (Channel.EMAIL,), frozenset({Tier.AT_RISK}))
+
+
+TWICE = (spent(NOON - 50 * HOUR), spent(NOON - 25 * HOUR))
+"""Of three in a week two are used, and the day is free."""
+
+
+def test_a_lesser_message_leaves_room_for_the_worse_one_that_is_likely() -> None:
+    plain = situation(problem=worsening(), message=lesser())
+
+    assert passes(gates.reserved, plain)
+    assert passes(gates.budget, replace(plain, spent=TWICE))
+    assert refusal(gates.reserved, replace(plain, spent=TWICE)) is Suppression.RESERVED
+    # By then the oldest of them has left the week.
+    long_ago = (spent(NOON - 5 * DAY), spent(NOON - 25 * HOUR))
+    assert passes(gates.reserved, replace(plain, spent=long_ago))
+
+
+@pytest.mark.parametrize(
+    "unlikely",
+    [
+        worsening(risk=0.4),
+        worsening(risk=None),
+        worsening(tier=Tier.LATE),
+        replace(worsening(), stage=Stage(Tier.AT_RISK, NOON, NOON - 2 * DAY, Actor.US, 0.9)),
+    ],
+)
+def test_no_room_is_kept_for_what_is_unlikely_or_over(unlikely: Problem) -> None:
+    assert passes(gates.reserved, situation(problem=unlikely, message=lesser(), spent=TWICE))
+
+
+def test_room_is_kept_for_what_another_problem_may_become() -> None:
+    kind = message(MessageClass.CARE)
+    calm = situation(message=kind, spent=TWICE)
+
+    assert passes(gates.reserved, calm)
+    troubled = replace(calm, others=(worsening(order="o-2"),))
+    assert refusal(gates.reserved, troubled) is Suppression.RESERVED
+    # As bad as that itself, it goes first.
+    late = replace(troubled, message=message(MessageClass.SERVICE))
+    assert passes(gates.reserved, late)
+
+
+@pytest.mark.parametrize(
+    ("asked", "risk", "is_worth_it"),
+    [
+        (MessageClass.SERVICE, 0.4, True),
+        (MessageClass.SERVICE, None, True),
+        (MessageClass.SERVICE, 0.005, False),
+        (MessageClass.CARE, 0.1, True),
+        (MessageClass.PROMOTIONAL, 0.01, False),
+        (MessageClass.SAFETY, 0.0, True),
+    ],
+)
+def test_it_must_do_more_good_than_it_costs(
+    asked: MessageClass, risk: float | None, is_worth_it: bool
+) -> None:
+    found = situation(problem=worsening(risk=risk), message=message(asked))
+
+    expected = None if is_worth_it else Suppression.NET_VALUE
+    assert refusal(gates.net_value, found) is expected
+
+
+def test_every_contact_of_the_month_makes_the_next_one_worth_less() -> None:
+    barely = situation(problem=worsening(risk=0.02))
+
+    assert passes(gates.net_value, barely)
+    assert not passes(gates.net_value, replace(barely, spent=(spent(NOON - 29 * DAY),) * 2))
+    assert passes(gates.net_value, replace(barely, spent=(spent(NOON - 31 * DAY),) * 2))
+
+
+def test_more_than_usual_waits_for_a_person_and_not_longer_than_it_is_news() -> None:
+    full = situation(volume=Volume(100, 100))
+
+    assert passes(gates.breaker, situation(volume=Volume(99, 100)))
+    assert passes(gates.breaker, situation(volume=None))
+    assert gates.breaker(full, POLICY).deferred_until == NOON + HOUR
+    too_late = replace(full, use_by=NOON + HOUR / 2)
+    assert refusal(gates.breaker, too_late) is Suppression.BREAKER
+
+
+def test_a_class_that_is_not_sent_here_is_not_sent() -> None:
+    assert refusal(gates.message_class, situation(message=message(MessageClass.PROMOTIONAL))) is (
+        Suppression.MESSAGE_CLASS
+    )
+    assert passes(gates.message_class, situation(message=message(MessageClass.CARE)))
+
+
+def test_it_goes_by_the_first_channel_that_is_allowed_open_and_has_an_address() -> None:
+    both = Message(MessageClass.SERVICE, (Channel.EMAIL, Channel.WEBHOOK), frozenset({Tier.LATE}))
+    no_mail = statement(DENIED, NOON - DAY)
+    no_hook = replace(no_mail, channel=Channel.WEBHOOK, event_id="h")
+    plain = situation(message=both)
+
+    assert chosen_channel(plain) is Channel.EMAIL
+    assert chosen_channel(replace(plain, consents=(no_mail,))) is Channel.WEBHOOK
+    assert chosen_channel(replace(plain, profile=None)) is Channel.WEBHOOK
+    shut = replace(plain, closed=frozenset({Channel.EMAIL}))
+    assert chosen_channel(shut) is Channel.WEBHOOK
+    assert passes(gates.consent, replace(plain, consents=(no_mail,)))
+    nobody = replace(plain, consents=(no_mail, no_hook))
+    assert refusal(gates.consent, nobody) is Suppression.CONSENT
+    assert refusal(gates.channel, replace(shut, consents=(no_hook,))) is Suppression.CHANNEL
+
+
 def test_every_gate_speaks_and_the_first_no_decides() -> None:
     hopeless = situation(
-        problem=problem(ending=Ending(NOON, Clearing.SOLVED)),
+        problem=worsening(ending=Ending(NOON, Clearing.SOLVED)),
+        message=message(MessageClass.PROMOTIONAL),
         contacts=(contact(),),
         consents=(statement(DENIED, NOON - DAY),),
         use_by=NOON - DAY,
         now=NOON + 10 * HOUR,
-        contacted_at=(NOON,),
+        spent=(spent(NOON),) * 30,
         profile=None,
+        volume=Volume(1, 1),
     )
 
     rulings = judge(hopeless, POLICY)
 
     assert [ruling.verdict.gate for ruling in rulings] == [gate.__name__ for gate in GATES]
-    assert not any(ruling.verdict.passed for ruling in rulings)
+    said_yes = [ruling.verdict.gate for ruling in rulings if ruling.verdict.passed]
+    # Nobody is held out for now.
+    assert said_yes == ["holdout"]
     decisive = first_no(rulings)
     assert decisive is not None
     assert decisive.suppression is Suppression.SOLVED

@@ -1,0 +1,128 @@
+"""What a gate may look at, and what it says.  Values only: the gates are in `gates.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from services.contracts.outreach import GateVerdict, Suppression
+from services.contracts.people import Channel, MessageClass
+from services.contracts.problems import Tier
+from services.outreach.facts import (
+    ConsentStatement,
+    InboundContact,
+    Problem,
+    Profile,
+    SurveyAnswer,
+)
+from services.outreach.patience import Patience, Spent
+from services.outreach.quiet import QuietHours, ZoneFound, zone_for
+from services.outreach.worth import Worth
+from services.outreach.zones import ZONE_OF_COUNTRY
+
+NOT_PROMOTIONAL = frozenset({MessageClass.SAFETY, MessageClass.SERVICE, MessageClass.CARE})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one deployment allows."""
+
+    quiet_hours: QuietHours
+    default_zone: ZoneInfo
+    classes: frozenset[MessageClass] = NOT_PROMOTIONAL
+    """Messages of any other class are not sent at all."""
+    patience: Patience = field(default_factory=Patience)
+    worth: Worth = field(default_factory=Worth)
+    reserve_from_risk: float = 0.5
+    """From this risk of a complaint on, room is kept for what a problem may still become."""
+    worse_after: timedelta = timedelta(hours=24)
+    """How long after the promised date that would be told."""
+    breaker_recheck: timedelta = timedelta(hours=1)
+    """How long what the volume breaker holds waits before it asks again."""
+    zone_of_country: Mapping[str, str] = field(default_factory=lambda: ZONE_OF_COUNTRY)
+
+    @property
+    def remembered(self) -> timedelta:
+        """How far back contacts must be known."""
+        return max(self.patience.longest, self.worth.fatigue_window)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What would be sent."""
+
+    message_class: MessageClass
+    channels: tuple[Channel, ...]
+    """By which it may go, the best one first."""
+    speaks_of: frozenset[Tier]
+    """The tiers in which what it says is true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """How much one playbook has written of late, and how much is usual."""
+
+    decided: int
+    """Contacts decided within the breaker's window."""
+    allowance: int
+    """What is usual, or set, and what a person approved on top of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything known at `now` that a gate may look at."""
+
+    now: datetime
+    use_by: datetime
+    problem: Problem
+    message: Message
+    contacts: tuple[InboundContact, ...] = ()
+    answers: tuple[SurveyAnswer, ...] = ()
+    consents: tuple[ConsentStatement, ...] = ()
+    profile: Profile | None = None
+    spent: tuple[Spent, ...] = ()
+    """The contacts this customer had."""
+    others: tuple[Problem, ...] = ()
+    """The customer's other problems that are open."""
+    volume: Volume | None = None
+    """Of the message's playbook; None: nobody counts."""
+    closed: frozenset[Channel] = frozenset()
+    """Channels that take nothing now."""
+
+    def zone(self, policy: Policy) -> ZoneFound:
+        """Return the customer's zone, and where it was found."""
+        profile = self.profile
+        known = (
+            (profile.time_zone, profile.country, profile.language)
+            if profile
+            else (None, None, None)
+        )
+        return zone_for(*known, policy.zone_of_country, policy.default_zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """One gate's verdict, and what follows from a no."""
+
+    verdict: GateVerdict
+    suppression: Suppression | None = None
+    deferred_until: datetime | None = None
+
+
+def yes(gate: str, version: int, because: str) -> Ruling:
+    """Return a gate's yes, under the version of its rule."""
+    return Ruling(GateVerdict(gate=gate, passed=True, rule=f"{gate}/{version}", because=because))
+
+
+def no(gate: str, version: int, because: str, suppression: Suppression) -> Ruling:
+    """Return a gate's no that is for good."""
+    return Ruling(_against(gate, version, because), suppression)
+
+
+def not_before(gate: str, version: int, because: str, until: datetime) -> Ruling:
+    """Return a gate's no that is to be asked again at `until`."""
+    return Ruling(_against(gate, version, because), deferred_until=until)
+
+
+def _against(gate: str, version: int, because: str) -> GateVerdict:
+    return GateVerdict(gate=gate, passed=False, rule=f"{gate}/{version}", because=because)
