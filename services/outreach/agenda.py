@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
 
 from services.contracts.outreach import Outcome
-from services.outreach import announce, ledger, outbox, rows
+from services.outreach import announce, breaker, ledger, outbox, rows
 from services.outreach.decide import Decision, DueStep, Rules, StepName, decide_all
 from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.tables import AGENDA, DECISIONS
@@ -65,8 +65,10 @@ def decide_due(
         (step.problem_id for step in due),
         since=now - rules.policy.remembered,
     )
-    decisions = decide_all(due, knowledge, rules, now)
+    volumes = breaker.volumes_of(connection, rules, {step.playbook for step in due}, now)
+    decisions = decide_all(due, knowledge, rules, now, volumes)
     _record(connection, decisions)
+    breaker.note_trips(connection, decisions, now)
     return decisions
 
 

@@ -113,6 +113,8 @@ class Decision:
     """By which it goes; where it does not, the first of those it might have gone by."""
     use_by: datetime
     gates: tuple[GateVerdict, ...]
+    volume: Volume | None = None
+    """What its playbook had written by then; None: nobody counted."""
 
     @property
     def message_class(self) -> MessageClass:
@@ -206,6 +208,7 @@ def decide(
         channel=chosen_channel(situation) or step.channel,
         use_by=situation.use_by,
         gates=tuple(ruling.verdict for ruling in rulings),
+        volume=volume,
     )
 
 

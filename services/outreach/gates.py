@@ -162,12 +162,11 @@ def net_value(situation: Situation, policy: Policy) -> Ruling:
 def breaker(situation: Situation, policy: Policy) -> Ruling:
     """So many at once may be somebody's mistake: more than is usual waits for a person's word."""
     volume = situation.volume
-    if volume is None:
-        return yes("breaker", 1, "nobody counts")
-    because = f"{volume.decided} of {volume.allowance}"
-    if volume.decided < volume.allowance:
-        return yes("breaker", 1, because)
-    again = situation.now + policy.breaker_recheck
+    if volume is None or not volume.is_full:
+        # How many there were depends on who was decided about first: it is no reason for this one.
+        return yes("breaker", 1, "no more than is usual")
+    because = f"{volume.decided} where {volume.allowance} are allowed"
+    again = situation.now + policy.breaker.recheck
     if again > situation.use_by:
         return no("breaker", 1, f"{because}, and no approval in time", Suppression.BREAKER)
     return not_before("breaker", 1, f"{because}: waits for an approval", again)

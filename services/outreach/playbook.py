@@ -70,6 +70,8 @@ class Playbook(_Part):
     """What the playbook is ready for; the deployment's mode may hold it back, never push it."""
     message_class: MessageClass
     trigger: Trigger
+    contacts_per_day: Annotated[int, Field(ge=1)] | None = None
+    """More than so many in 24 hours wait for a person; None: several times more than is usual do."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=1)]
 
     def step(self, name: str) -> Step | None:

@@ -24,6 +24,21 @@ NOT_PROMOTIONAL = frozenset({MessageClass.SAFETY, MessageClass.SERVICE, MessageC
 
 
 @dataclass(frozen=True, slots=True)
+class Breaker:
+    """How much one playbook may write before a person has to look at it."""
+
+    window: timedelta = timedelta(hours=24)
+    usual_over: timedelta = timedelta(days=28)
+    """How far back the busiest window is looked for."""
+    factor: int = 3
+    """So many times that is still believed."""
+    at_least: int = 100
+    """What is always believed, for a playbook that is new or seldom needed."""
+    recheck: timedelta = timedelta(hours=1)
+    """How long what it holds waits before it asks again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What one deployment allows."""
 
@@ -37,8 +52,7 @@ class Policy:
     """From this risk of a complaint on, room is kept for what a problem may still become."""
     worse_after: timedelta = timedelta(hours=24)
     """How long after the promised date that would be told."""
-    breaker_recheck: timedelta = timedelta(hours=1)
-    """How long what the volume breaker holds waits before it asks again."""
+    breaker: Breaker = field(default_factory=Breaker)
     zone_of_country: Mapping[str, str] = field(default_factory=lambda: ZONE_OF_COUNTRY)
 
     @property
@@ -66,6 +80,13 @@ class Volume:
     """Contacts decided within the breaker's window."""
     allowance: int
     """What is usual, or set, and what a person approved on top of it."""
+    is_tripped: bool = False
+    """Whether there were more, and nobody has looked at it yet."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next contact waits for a person."""
+        return self.is_tripped or self.decided >= self.allowance
 
 
 @dataclass(frozen=True, slots=True)

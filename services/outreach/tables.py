@@ -151,6 +151,12 @@ DECISIONS = Table(
     Column("gates", JSONB, nullable=False),
     UniqueConstraint("step_id", "decided_at"),
     Index("decisions_contacted", "customer_id", "decided_at"),
+    Index(
+        "decisions_by_playbook",
+        "playbook",
+        "decided_at",
+        postgresql_where=text("outcome = 'contact'"),
+    ),
     comment="Append-only: each decision with every gate's verdict",
 )
 
@@ -182,6 +188,19 @@ SENDS = Table(
     Index("sends_pending", "next_attempt_at", postgresql_where=text("state = 'pending'")),
     Index("sends_started", "partition", postgresql_where=text("state = 'started'")),
     comment="The contact ledger: at most one row per playbook step of a problem, so one send",
+)
+
+BREAKER_TRIPS = Table(
+    "breaker_trips",
+    METADATA,
+    Column("playbook", Text, primary_key=True),
+    Column("tripped_at", _Moment, primary_key=True),
+    Column("decided", Integer, nullable=False),
+    Column("allowance", Integer, nullable=False),
+    Column("resolved_at", _Moment, comment="Null: the playbook waits for somebody to look at it"),
+    Column("resolved_by", Text),
+    Column("approved", Integer, comment="How many more contacts; 0: none of those that wait"),
+    comment="When a playbook wanted to write more than is usual, and what a person said to it",
 )
 
 OUTBOX = Table(
