@@ -30,6 +30,7 @@ from tests.component.outreach.desk import (
     NIGHT,
     NOON,
     OTHER,
+    REVISIONS,
     Desk,
     FakeRecord,
     claim,
@@ -45,7 +46,7 @@ pytestmark = pytest.mark.connected
 
 
 def test_the_migrations_make_exactly_the_tables_declared(fresh_database: str) -> None:
-    assert migrate.upgrade(fresh_database) == ["0001", "0002"]
+    assert migrate.upgrade(fresh_database) == REVISIONS
     assert migrate.upgrade(fresh_database) == []
 
     engine = open_engine(fresh_database)
@@ -65,7 +66,7 @@ def test_two_who_migrate_at_once_do_not_get_in_each_others_way(fresh_database: s
     for thread in threads:
         thread.join()
 
-    assert sorted(applied) == [[], [], ["0001", "0002"]]
+    assert sorted(applied) == [[], [], REVISIONS]
 
 
 def test_without_the_schema_the_service_says_what_to_run(fresh_database: str) -> None:

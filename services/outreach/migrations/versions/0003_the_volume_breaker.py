@@ -1,7 +1,8 @@
 """When a playbook wanted to write more than is usual, and what a person said to it.
 
-Only adds: a table that no old replica knows, and an index beside the others.  Old replicas go on; they
-count nothing, so until every replica is new the breaker sees what they decide, and does not stop them.
+Only adds: a table that no old replica knows, and an index that is built beside those who write; running
+it again does the rest.  Old replicas go on; they count nothing, so until every replica is new the breaker
+sees what they decide, and does not stop them.
 """
 
 import sqlalchemy as sa
@@ -31,13 +32,18 @@ def upgrade() -> None:
             comment="How many more contacts; 0: none of those that wait",
         ),
         comment="When a playbook wanted to write more than is usual, and what a person said to it",
+        if_not_exists=True,
     )
-    op.create_index(
-        "decisions_by_playbook",
-        "decisions",
-        ["playbook", "decided_at"],
-        postgresql_where=sa.text("outcome = 'contact'"),
-    )
+    with op.get_context().autocommit_block():
+        # One that was broken off is there, and of no use.
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS decisions_by_playbook")
+        op.create_index(
+            "decisions_by_playbook",
+            "decisions",
+            ["playbook", "decided_at"],
+            postgresql_where=sa.text("outcome = 'contact'"),
+            postgresql_concurrently=True,
+        )
 
 
 def downgrade() -> None:
