@@ -1,8 +1,8 @@
 """When a playbook wanted to write more than is usual, and what a person said to it.
 
-Only adds: a table that no old replica knows, and an index that is built beside those who write; running
-it again does the rest.  Old replicas go on; they count nothing, so until every replica is new the breaker
-sees what they decide, and does not stop them.
+Only adds: a table that no old replica knows, and an index, during whose building nobody decides: some
+seconds with millions of decisions.  Running it again does the rest.  Old replicas go on; they count
+nothing, so until every replica is new the breaker sees what they decide, and does not stop them.
 """
 
 import sqlalchemy as sa
@@ -35,15 +35,16 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     with op.get_context().autocommit_block():
-        # One that was broken off is there, and of no use.
-        op.execute("DROP INDEX CONCURRENTLY IF EXISTS decisions_by_playbook")
+        op.execute("SET lock_timeout = '5s'")
+        # Not concurrently: that waits for everybody's snapshot, also of those who wait to migrate.
         op.create_index(
             "decisions_by_playbook",
             "decisions",
             ["playbook", "decided_at"],
             postgresql_where=sa.text("outcome = 'contact'"),
-            postgresql_concurrently=True,
+            if_not_exists=True,
         )
+        op.execute("SET lock_timeout = DEFAULT")
 
 
 def downgrade() -> None:
