@@ -10,6 +10,11 @@ COMMANDS = {
     "local": Entry("services.cli.local:local", "Kafka and PostgreSQL on this machine.", "demo"),
     "topics": Entry("services.cli.topics:topics", "Make and list the topics."),
     "db": Entry("services.cli.db:db", "Bring the database to this version's schema.", "outreach"),
+    "breaker": Entry(
+        "services.cli.breaker:breaker",
+        "See what the volume breaker holds, and let it out or not.",
+        "outreach",
+    ),
     "run": Entry("services.cli.run:run", "Start one service in the foreground."),
     "simulate-shop": Entry(
         "services.cli.simulate_shop:simulate_shop",

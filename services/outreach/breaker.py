@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select, text, tuple_, update
 
 from services.contracts.outreach import Outcome
+from services.outreach import gates
 from services.outreach.decide import Decision, Rules
 from services.outreach.situation import Volume
 from services.outreach.tables import BREAKER_TRIPS, DECISIONS
@@ -46,12 +47,14 @@ def volumes_of(
     decided = _contacts(connection, rules, playbooks, now - limits.window, now)
     busiest = _busiest(connection, rules, playbooks, now)
     approved = _approved(connection, playbooks, now - limits.window)
+    rejected = _rejected(connection, playbooks)
     waiting = {trip.playbook for trip in trips(connection)}
     return {
         name: Volume(
             decided.get(name, 0),
             _allowance(rules, name, busiest.get(name, 0)) + approved.get(name, 0),
             is_tripped=name in waiting,
+            rejected_until=rejected.get(name),
         )
         for name in playbooks
     }
@@ -59,12 +62,11 @@ def volumes_of(
 
 def note_trips(connection: Connection, decisions: Iterable[Decision], now: datetime) -> list[str]:
     """Record which playbooks have tripped by these decisions; return their names."""
-    held = {
+    new = {
         decision.playbook.name: decision.volume
         for decision in decisions
-        if decision.volume is not None and decision.volume.is_full
+        if decision.volume is not None and _is_too_much(decision, decision.volume)
     }
-    new = {name: volume for name, volume in held.items() if not volume.is_tripped}
     if new:
         connection.execute(
             insert(BREAKER_TRIPS),
@@ -81,6 +83,14 @@ def note_trips(connection: Connection, decisions: Iterable[Decision], now: datet
     return sorted(new)
 
 
+def _is_too_much(decision: Decision, volume: Volume) -> bool:
+    """Whether it would have been a contact, but for there being so many, and nobody knows that yet."""
+    first_no = next((verdict.gate for verdict in decision.gates if not verdict.passed), None)
+    is_rejected = volume.rejects(decision.due.triggered_at)
+    is_news = volume.is_full and not volume.is_tripped
+    return is_news and not is_rejected and first_no == gates.breaker.__name__
+
+
 def trips(connection: Connection) -> list[Trip]:
     """Return what waits for a person, the oldest first."""
     found = connection.execute(
@@ -92,9 +102,9 @@ def trips(connection: Connection) -> list[Trip]:
 
 
 def resolve(connection: Connection, playbook: str, contacts: int, by: str, now: datetime) -> Trip:
-    """Let so many more contacts of a playbook out, or none (0), and let it decide on its own again.
+    """Let so many more contacts of a playbook out, or, with 0, none of those that are due by now.
 
-    With none, what waits is asked again, and held again at once where the window is still full.
+    Afterwards the playbook writes on its own again, up to what is usual.
 
     Args:
         connection: In a transaction of the caller's.
@@ -188,3 +198,12 @@ def _approved(
         .group_by(BREAKER_TRIPS.c.playbook)
     )
     return {name: int(contacts or 0) for name, contacts in found}
+
+
+def _rejected(connection: Connection, playbooks: Collection[str]) -> dict[str, datetime]:
+    found = connection.execute(
+        select(BREAKER_TRIPS.c.playbook, func.max(BREAKER_TRIPS.c.resolved_at))
+        .where(BREAKER_TRIPS.c.playbook.in_(sorted(playbooks)), BREAKER_TRIPS.c.approved == 0)
+        .group_by(BREAKER_TRIPS.c.playbook)
+    )
+    return {row[0]: row[1] for row in found}

@@ -232,6 +232,7 @@ def situation_of(
     mode = playbook.mode_in(rules.mode)
     return Situation(
         now=now,
+        triggered_at=due.triggered_at,
         use_by=due.triggered_at + step.use_by,
         problem=knowledge.problems[due.problem_id],
         message=Message(playbook.message_class, (step.channel,), playbook.trigger.tiers),

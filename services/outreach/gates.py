@@ -162,6 +162,8 @@ def net_value(situation: Situation, policy: Policy) -> Ruling:
 def breaker(situation: Situation, policy: Policy) -> Ruling:
     """So many at once may be somebody's mistake: more than is usual waits for a person's word."""
     volume = situation.volume
+    if volume is not None and volume.rejects(situation.triggered_at):
+        return no("breaker", 1, "a person rejected what was due by then", Suppression.BREAKER)
     if volume is None or not volume.is_full:
         # How many there were depends on who was decided about first: it is no reason for this one.
         return yes("breaker", 1, "no more than is usual")

@@ -82,6 +82,12 @@ class Volume:
     """What is usual, or set, and what a person approved on top of it."""
     is_tripped: bool = False
     """Whether there were more, and nobody has looked at it yet."""
+    rejected_until: datetime | None = None
+    """What became due until then was looked at, and is not to be sent."""
+
+    def rejects(self, triggered_at: datetime) -> bool:
+        """Whether what became due then was looked at, and is not to be sent."""
+        return self.rejected_until is not None and triggered_at <= self.rejected_until
 
     @property
     def is_full(self) -> bool:
@@ -94,6 +100,8 @@ class Situation:
     """Everything known at `now` that a gate may look at."""
 
     now: datetime
+    triggered_at: datetime
+    """When the message became due."""
     use_by: datetime
     problem: Problem
     message: Message

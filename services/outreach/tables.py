@@ -199,7 +199,7 @@ BREAKER_TRIPS = Table(
     Column("allowance", Integer, nullable=False),
     Column("resolved_at", _Moment, comment="Null: the playbook waits for somebody to look at it"),
     Column("resolved_by", Text),
-    Column("approved", Integer, comment="How many more contacts; 0: none of those that wait"),
+    Column("approved", Integer, comment="How many more contacts; 0: none of those due by then"),
     comment="When a playbook wanted to write more than is usual, and what a person said to it",
 )
 

@@ -75,14 +75,16 @@ def resolve_other(desk: Desk) -> None:
         breaker.resolve(connection, "delivery_at_risk", 5, "ada", NOON)
 
 
-def test_who_approves_none_is_asked_again_at_once(desk: Desk) -> None:
+def test_what_was_rejected_never_goes_out_and_what_comes_later_does(desk: Desk) -> None:
     goes_wrong(desk, 12, NOON)
     desk.decide(NOON)
 
     resolve(desk, 0, NOON + HOUR / 2)
 
-    assert desk.decide(NOON + HOUR) == ["deferred"] * 2
-    assert len(waiting(desk)) == 1
+    assert desk.decide(NOON + HOUR) == ["breaker"] * 2
+    assert waiting(desk) == []
+    goes_wrong(desk, 3, NOON + 25 * HOUR, first=500)
+    assert desk.decide(NOON + 25 * HOUR) == ["contact"] * 3
 
 
 def test_what_was_usual_is_believed_a_few_times_over(desk: Desk) -> None:

@@ -51,6 +51,7 @@ def test_help_lists_every_command_with_examples_and_exit_codes() -> None:
     "words",
     ["local", "local up", "local down", "local status", "local env", "topics", "topics apply",
      "topics list", "db", "db upgrade", "run", "run ingest", "run metrics", "simulate-shop", "verify",
+     "breaker", "breaker list", "breaker approve", "breaker reject",
      "why"],
 )  # fmt: skip
 def test_every_command_shows_an_example(words: str) -> None:

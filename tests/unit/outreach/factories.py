@@ -62,6 +62,7 @@ def profile(**changes: Any) -> Profile:
 def situation(**changes: Any) -> Situation:
     made = Situation(
         now=NOON,
+        triggered_at=NOON - HOUR,
         use_by=NOON + 2 * DAY,
         problem=problem(),
         message=Message(MessageClass.SERVICE, (Channel.EMAIL,), frozenset({Tier.LATE})),

@@ -393,6 +393,19 @@ def test_more_than_usual_waits_for_a_person_and_not_longer_than_it_is_news() -> 
     assert refusal(gates.breaker, too_late) is Suppression.BREAKER
 
 
+@pytest.mark.parametrize(
+    ("rejected_until", "passes_on"),
+    [(NOON - 2 * HOUR, True), (NOON - HOUR, False), (NOON, False), (None, True)],
+)
+def test_what_a_person_rejected_is_not_sent(
+    rejected_until: datetime | None, passes_on: bool
+) -> None:
+    volume = Volume(0, 100, rejected_until=rejected_until)
+
+    expected = None if passes_on else Suppression.BREAKER
+    assert refusal(gates.breaker, situation(volume=volume)) is expected
+
+
 def test_a_class_that_is_not_sent_here_is_not_sent() -> None:
     assert refusal(gates.message_class, situation(message=message(MessageClass.PROMOTIONAL))) is (
         Suppression.MESSAGE_CLASS

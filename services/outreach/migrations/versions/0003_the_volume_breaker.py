@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column(
             "approved",
             sa.Integer(),
-            comment="How many more contacts; 0: none of those that wait",
+            comment="How many more contacts; 0: none of those due by then",
         ),
         comment="When a playbook wanted to write more than is usual, and what a person said to it",
         if_not_exists=True,
