@@ -9,8 +9,15 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select, tupl
 
 from services.contracts.outreach import Outcome
 from services.outreach import announce, breaker, ledger, outbox, rows
-from services.outreach.decide import Decision, DueStep, Rules, StepName, decide_all
-from services.outreach.memory import knowledge_of, lock_customers
+from services.outreach.decide import (
+    Decision,
+    DueStep,
+    Rules,
+    StepName,
+    decide_all,
+    step_following,
+)
+from services.outreach.memory import add_to_agenda, knowledge_of, lock_customers
 from services.outreach.tables import AGENDA, DECISIONS
 
 AT_ONCE = 200
@@ -115,6 +122,8 @@ def _record(connection: Connection, decisions: Sequence[Decision]) -> None:
             for decision in decisions
         ],
     )
+    following = (step_following(decision) for decision in decisions)
+    add_to_agenda(connection, [step for step in following if step is not None])
     ledger.queue(connection, [decision for decision in decisions if decision.is_to_be_sent])
     outbox.put(
         connection,

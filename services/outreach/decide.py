@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID
 
 from services.contracts import ids
 from services.contracts.outreach import GateVerdict, Mode, Outcome, Suppression
 from services.contracts.people import Channel, MessageClass
+from services.contracts.problems import Tier
 from services.outreach.facts import (
     ConsentStatement,
     InboundContact,
@@ -18,7 +19,15 @@ from services.outreach.facts import (
 )
 from services.outreach.gates import GATES, Gate, chosen_channel, first_no, judge
 from services.outreach.patience import Spent
-from services.outreach.playbook import Catalogue, Playbook, Reached, Step, triggered_by
+from services.outreach.playbook import (
+    Action,
+    Catalogue,
+    Course,
+    Playbook,
+    Reached,
+    Step,
+    triggered_by,
+)
 from services.outreach.situation import Message, Policy, Ruling, Situation, Volume
 
 StepName = tuple[str, str]
@@ -77,6 +86,8 @@ class Rules:
     catalogue: Catalogue
     policy: Policy
     mode: Mode
+    channels: frozenset[Channel] = frozenset({Channel.EMAIL})
+    """Those by which anything can go here."""
 
     @property
     def known_steps(self) -> tuple[StepName, ...]:
@@ -147,6 +158,32 @@ def steps_due(
     )
 
 
+def step_following(decision: Decision) -> DueStep | None:
+    """Return the step that becomes due because of how this one has gone; None: none does, or not yet.
+
+    What solved the problem, or told that the customer knows, ends the playbook.
+    """
+    due = decision.due
+    step = decision.playbook.step_after(due.step)
+    if step is None or step.after is None or decision.outcome is Outcome.DEFERRED:
+        return None
+    is_contacted = decision.outcome is Outcome.CONTACT
+    course = Course.CONTACTED if is_contacted else Course.NOT_CONTACTED
+    if decision.suppression in _OVER or step.after.when not in (course, Course.EITHER):
+        return None
+    at = decision.decided_at + timedelta(hours=step.after.hours)
+    return replace(
+        due,
+        step_id=ids.step_id(due.problem_id, due.playbook, step.name),
+        step=step.name,
+        triggered_at=at,
+        due_at=at,
+    )
+
+
+_OVER = frozenset({Suppression.SOLVED, Suppression.ALREADY_KNOWN})
+
+
 def decide_all(
     due: Iterable[DueStep],
     knowledge: Mapping[str, Knowledge],
@@ -205,7 +242,7 @@ def decide(
         playbook=playbook,
         step=step,
         problem=situation.problem,
-        channel=chosen_channel(situation) or step.channel,
+        channel=chosen_channel(situation) or step.channels[0],
         use_by=situation.use_by,
         gates=tuple(ruling.verdict for ruling in rulings),
         volume=volume,
@@ -235,7 +272,7 @@ def situation_of(
         triggered_at=due.triggered_at,
         use_by=due.triggered_at + step.use_by,
         problem=knowledge.problems[due.problem_id],
-        message=Message(playbook.message_class, (step.channel,), playbook.trigger.tiers),
+        message=_message_of(playbook, step),
         contacts=knowledge.contacts,
         answers=knowledge.answers,
         consents=knowledge.consents,
@@ -243,6 +280,20 @@ def situation_of(
         spent=_counting_for(mode, knowledge.contacted),
         others=_others(due.problem_id, knowledge),
         volume=volume,
+        closed=frozenset(step.channels) - rules.channels,
+    )
+
+
+def _message_of(playbook: Playbook, step: Step) -> Message:
+    """Return what the step says, and whether the customer hears it at all."""
+    # A follow-up is written when it is known how the problem went on: it may speak of any tier since.
+    first = min(playbook.trigger.tiers, key=lambda tier: tier.rank)
+    later = frozenset(tier for tier in Tier if tier.rank >= first.rank)
+    return Message(
+        playbook.message_class,
+        step.channels,
+        playbook.trigger.tiers if step.after is None else later,
+        reaches_customer=step.action is Action.SEND,
     )
 
 

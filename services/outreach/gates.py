@@ -34,6 +34,10 @@ MAY_DISTURB_AT_NIGHT = frozenset({MessageClass.SAFETY})
 """Classes that may not wait for the morning."""
 
 
+NOBODY_IS_TOLD = "the customer hears nothing of it"
+"""Why a step that gives the problem to a person passes what protects the customer."""
+
+
 def problem_open(situation: Situation, policy: Policy) -> Ruling:
     """The problem must still be there."""
     ending = situation.problem.ending
@@ -69,6 +73,8 @@ def not_already_known(situation: Situation, policy: Policy) -> Ruling:
 
 def message_class(situation: Situation, policy: Policy) -> Ruling:
     """The deployment must send messages of this class at all."""
+    if not situation.message.reaches_customer:
+        return yes("message_class", 1, NOBODY_IS_TOLD)
     asked = situation.message.message_class
     if asked in policy.classes:
         return yes("message_class", 1, f"{asked} is sent here")
@@ -77,6 +83,8 @@ def message_class(situation: Situation, policy: Policy) -> Ruling:
 
 def consent(situation: Situation, policy: Policy) -> Ruling:
     """The customer's latest word in force must allow this class on one of the channels at least."""
+    if not situation.message.reaches_customer:
+        return yes("consent", 2, NOBODY_IS_TOLD)
     told = [(by, *_allows(situation, by)) for by in situation.message.channels]
     because = "; ".join(f"{words} by {by}" for by, _, words in told)
     if any(is_allowed for _, is_allowed, _ in told):
@@ -96,6 +104,8 @@ def use_by(situation: Situation, policy: Policy) -> Ruling:
 
 def quiet_hours(situation: Situation, policy: Policy) -> Ruling:
     """Nobody is disturbed in their own night; what cannot wait until its end is not sent at all."""
+    if not situation.message.reaches_customer:
+        return yes("quiet_hours", 1, NOBODY_IS_TOLD)
     if situation.message.message_class in MAY_DISTURB_AT_NIGHT:
         return yes("quiet_hours", 1, "this class may not wait")
     found = situation.zone(policy)
@@ -110,6 +120,8 @@ def quiet_hours(situation: Situation, policy: Policy) -> Ruling:
 
 def budget(situation: Situation, policy: Policy) -> Ruling:
     """Nobody hears from us too often."""
+    if not situation.message.reaches_customer:
+        return yes("budget", 2, NOBODY_IS_TOLD)
     this = Spent(situation.now, situation.message.message_class)
     if this.message_class not in policy.patience.obeying:
         return yes("budget", 2, "this class does not obey the budget")
@@ -125,6 +137,8 @@ def reserved(situation: Situation, policy: Policy) -> Ruling:
 
     Room is looked for where the worse message would fall: a day's window may be free again by then.
     """
+    if not situation.message.reaches_customer:
+        return yes("reserved", 1, NOBODY_IS_TOLD)
     this = Spent(situation.now, situation.message.message_class)
     if this.message_class not in policy.patience.obeying:
         return yes("reserved", 1, "this class does not obey the budget")
@@ -161,6 +175,8 @@ def net_value(situation: Situation, policy: Policy) -> Ruling:
 
 def breaker(situation: Situation, policy: Policy) -> Ruling:
     """So many at once may be somebody's mistake: more than is usual waits for a person's word."""
+    if not situation.message.reaches_customer:
+        return yes("breaker", 1, NOBODY_IS_TOLD)
     volume = situation.volume
     if volume is not None and volume.rejects(situation.triggered_at):
         return no("breaker", 1, "a person rejected what was due by then", Suppression.BREAKER)
@@ -257,7 +273,7 @@ def chosen_channel(situation: Situation) -> Channel | None:
             for by in situation.message.channels
             if by not in situation.closed
             and _has_address(situation.profile, by)
-            and _allows(situation, by)[0]
+            and (not situation.message.reaches_customer or _allows(situation, by)[0])
         ),
         None,
     )

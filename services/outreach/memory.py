@@ -71,7 +71,7 @@ def remember(connection: Connection, additions: Additions) -> list[DueStep]:
         rows.answer_of,
         ("customer_id", "survey_id"),
     )
-    return _add_to_agenda(connection, list(additions.due.values()))
+    return add_to_agenda(connection, list(additions.due.values()))
 
 
 def remember_consents(
@@ -143,7 +143,8 @@ def knowledge_of(
     }
 
 
-def _add_to_agenda(connection: Connection, due: Sequence[DueStep]) -> list[DueStep]:
+def add_to_agenda(connection: Connection, due: Sequence[DueStep]) -> list[DueStep]:
+    """Add steps that became due; return those that had never been."""
     if not due:
         return []
     added = connection.execute(

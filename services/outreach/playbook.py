@@ -6,7 +6,8 @@ Parsing only; where the files lie is the shell's business.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -45,19 +46,72 @@ class Trigger(_Part):
         return self
 
 
+class Action(StrEnum):
+    """What a step does."""
+
+    SEND = "send"
+    """Write to the customer."""
+    ESCALATE = "escalate"
+    """Give the problem to a person; the customer hears nothing of it."""
+
+
+class Course(StrEnum):
+    """How the step before has gone."""
+
+    CONTACTED = "contacted"
+    NOT_CONTACTED = "not_contacted"
+    EITHER = "either"
+
+
+class After(_Part):
+    """When a step follows the one before it, unless the problem is over or the customer wrote by then."""
+
+    hours: Annotated[int, Field(ge=1, le=30 * 24)]
+    """How long after that was decided."""
+    when: Course = Course.CONTACTED
+
+
 class Step(_Part):
-    """One message of a playbook."""
+    """One step of a playbook."""
 
     name: Name
-    action: Literal["send"]
-    channel: Literal[Channel.EMAIL]
-    template: Name
+    action: Action
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    """By which it may go, the best one first.  `channel` names a single one."""
+    template: Name | None = None
     use_by_hours: Annotated[int, Field(ge=1, le=30 * 24)]
-    """Counted from the trigger; later the message would help nobody."""
+    """Counted from when the step became due; later it would help nobody."""
+    after: After | None = None
+    """None: the problem itself makes it due."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_channel(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        known = dict(given)
+        if known.get("action") == Action.ESCALATE and "channels" not in known:
+            known.setdefault("channel", Channel.HUMAN)
+        if "channel" in known:
+            if "channels" in known:
+                raise ValueError("give either channel or channels")
+            known["channels"] = [known.pop("channel")]
+        return known
+
+    @model_validator(mode="after")
+    def _fits_its_action(self) -> Self:
+        is_person, is_told = self.channels == (Channel.HUMAN,), self.template is not None
+        if self.action is Action.ESCALATE and (is_told or not is_person):
+            raise ValueError("escalate takes neither a template nor a channel")
+        if self.action is Action.SEND and (not is_told or Channel.HUMAN in self.channels):
+            raise ValueError("send takes a template, and channels other than human")
+        if len(set(self.channels)) < len(self.channels):
+            raise ValueError("a channel is named twice")
+        return self
 
     @property
     def use_by(self) -> timedelta:
-        """How long after the trigger the message is worth sending."""
+        """How long after it became due the step is worth carrying out."""
         return timedelta(hours=self.use_by_hours)
 
 
@@ -72,11 +126,29 @@ class Playbook(_Part):
     trigger: Trigger
     contacts_per_day: Annotated[int, Field(ge=1)] | None = None
     """More than so many in 24 hours wait for a person; None: several times more than is usual do."""
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=1)]
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=8)]
+
+    @model_validator(mode="after")
+    def _steps_follow_each_other(self) -> Self:
+        names = [step.name for step in self.steps]
+        if len(set(names)) < len(names):
+            raise ValueError("two steps have the same name")
+        if self.steps[0].after is not None:
+            raise ValueError(f"{names[0]}: the first step follows none: leave `after` out")
+        lost = [step.name for step in self.steps[1:] if step.after is None]
+        if lost:
+            raise ValueError(f"{lost[0]}: say `after` how many hours it follows the step before it")
+        return self
 
     def step(self, name: str) -> Step | None:
         """Return the step of this name, or None."""
         return next((step for step in self.steps if step.name == name), None)
+
+    def step_after(self, name: str) -> Step | None:
+        """Return the step behind the one of this name, or None."""
+        names = [step.name for step in self.steps]
+        behind = names.index(name) + 1 if name in names else len(names)
+        return self.steps[behind] if behind < len(names) else None
 
     def mode_in(self, deployment: Mode) -> Mode:
         """Return the more careful of the playbook's mode and the deployment's."""

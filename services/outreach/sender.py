@@ -180,4 +180,6 @@ class Sender:
             step=f"{send.playbook}/{send.step}",
             at=now,
         )
+        if step.template is None:
+            raise ValueError("no template")
         return compose(self._out.templates.render(step.template, letter), envelope)

@@ -70,6 +70,8 @@ class Message:
     """By which it may go, the best one first."""
     speaks_of: frozenset[Tier]
     """The tiers in which what it says is true."""
+    reaches_customer: bool = True
+    """Whether the customer hears it; else it goes to a person of ours."""
 
 
 @dataclass(frozen=True, slots=True)

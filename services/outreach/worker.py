@@ -181,7 +181,10 @@ def outbound_of(settings: Settings, owner: UUID, channel: Channel) -> Outbound:
     try:
         catalogue = load_playbooks(settings.playbooks)
         templates.check(
-            (step.template, p.trigger.kind) for p in catalogue.values() for step in p.steps
+            (step.template, playbook.trigger.kind)
+            for playbook in catalogue.values()
+            for step in playbook.steps
+            if step.template is not None
         )
     except (WrongPlaybook, WrongTemplate) as error:
         leave(str(error), EXIT_USAGE)

@@ -21,7 +21,7 @@ _COST = {
     Channel.WEBHOOK: 0.002,
     Channel.CHAT: 0.005,
     Channel.SMS: 0.01,
-    Channel.HUMAN: 0.4,
+    Channel.HUMAN: 0.1,
 }
 
 
@@ -31,6 +31,8 @@ class Worth:
 
     effect: Mapping[MessageClass, float] = field(default_factory=lambda: dict(_EFFECT))
     """The share of complaints that a message of this class avoids."""
+    effect_of_a_person: float = 0.6
+    """The share that a person of ours avoids who takes care of it."""
     cost: Mapping[Channel, float] = field(default_factory=lambda: dict(_COST))
     unknown_risk: float = 0.15
     """The risk of a complaint where none was assessed: that of an order something went wrong with."""
@@ -66,8 +68,10 @@ def net_value(
         recent: How many contacts there were within the fatigue window.
     """
     chance = worth.unknown_risk if risk is None else risk
+    is_person = channel is Channel.HUMAN
+    effect = worth.effect_of_a_person if is_person else worth.effect[message_class]
     return NetValue(
-        gain=worth.effect[message_class] * chance,
+        gain=effect * chance,
         cost=worth.cost[channel],
-        fatigue=worth.fatigue * recent,
+        fatigue=0.0 if is_person else worth.fatigue * recent,
     )

@@ -3,22 +3,35 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.contracts import outreach as contract
 from services.contracts.outreach import Mode, Outcome, Suppression
-from services.contracts.people import ConsentStatus, MessageClass
+from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Clearing, Tier
 from services.outreach.announce import decided
-from services.outreach.decide import Contacted, Decision, Knowledge, decide, decide_all, reconsider
+from services.outreach.decide import (
+    Contacted,
+    Decision,
+    Knowledge,
+    Rules,
+    decide,
+    decide_all,
+    reconsider,
+    step_following,
+)
 from services.outreach.facts import Ending
-from services.outreach.gates import GATES, GATES_BEFORE_SENDING
+from services.outreach.gates import GATES, GATES_BEFORE_SENDING, NOBODY_IS_TOLD
+from services.outreach.playbook import catalogue_of, parse
 from tests.unit.outreach.factories import (
     CUSTOMER,
     DAY,
     HOUR,
+    LATE,
     NOON,
+    POLICY,
     contact,
     due,
     knowledge,
@@ -168,3 +181,91 @@ def test_a_customers_zone_decides_and_not_the_servers() -> None:
     in_tokyo = replace(knowledge(), profile=profile(time_zone="Asia/Tokyo"))
 
     assert decide(due(problem()), in_tokyo, rules(), NOON).outcome is Outcome.DEFERRED
+
+
+FOLLOWED = LATE.replace(
+    "use_by_hours: 48}]",
+    "use_by_hours: 48}, {name: again, action: send, channel: email, template: delivery_late, "
+    "after: {hours: 24, when: WHEN}, use_by_hours: 48}, "
+    "{name: desk, action: escalate, after: {hours: 1, when: either}, use_by_hours: 72}]",
+)
+
+
+def followed(when: str = "contacted") -> Rules:
+    open_channels = frozenset({Channel.EMAIL, Channel.HUMAN})
+    catalogue = catalogue_of([parse(FOLLOWED.replace("WHEN", when), "x")])
+    return Rules(catalogue, POLICY, Mode.LIVE, open_channels)
+
+
+@pytest.mark.parametrize(
+    ("when", "known", "follows"),
+    [
+        ("contacted", {}, True),
+        ("not_contacted", {}, False),
+        ("either", {}, True),
+        ("contacted", {"profile": None}, False),
+        ("not_contacted", {"profile": None}, True),
+        # The customer knows: whatever the step says, that ends it.
+        ("either", {"contacts": (contact(),)}, False),
+    ],
+)
+def test_a_step_follows_by_how_the_one_before_has_gone(
+    when: str, known: dict[str, Any], follows: bool
+) -> None:
+    decision = decide(due(problem()), knowledge(**known), followed(when), NOON)
+
+    following = step_following(decision)
+
+    assert (following is not None) is follows
+    if following is not None:
+        assert (following.step, following.due_at) == ("again", NOON + 24 * HOUR)
+        assert following.step_id != decision.due.step_id
+
+
+def test_a_problem_that_is_over_ends_the_playbook_and_the_last_step_has_none_behind_it() -> None:
+    solved = problem(ending=Ending(NOON, Clearing.SOLVED))
+    over = decide(due(solved), knowledge(solved), followed("either"), NOON)
+    last = decide(replace(due(problem()), step="desk"), knowledge(), followed(), NOON)
+
+    assert step_following(over) is None
+    assert (last.outcome, last.channel) == (Outcome.CONTACT, Channel.HUMAN)
+    assert step_following(last) is None
+
+
+def test_what_waits_for_the_morning_has_nothing_behind_it_yet() -> None:
+    night = NOON + 10 * HOUR
+
+    decision = decide(due(problem()), knowledge(), followed("either"), night)
+
+    assert decision.outcome is Outcome.DEFERRED
+    assert step_following(decision) is None
+
+
+def test_who_gives_a_problem_to_a_person_disturbs_nobody() -> None:
+    """Neither a denied consent, nor the night, nor a used-up budget stands against it."""
+    tired = knowledge(
+        contacted=(Contacted(NOON - HOUR, Mode.LIVE, MessageClass.SERVICE),),
+        consents=(statement(ConsentStatus.DENIED, NOON - DAY),),
+        profile=None,
+    )
+    at_night = replace(due(problem()), step="desk", triggered_at=NOON + 10 * HOUR)
+
+    decision = decide(at_night, tired, followed(), NOON + 10 * HOUR)
+
+    assert decision.outcome is Outcome.CONTACT
+    quiet = {g.gate for g in decision.gates if g.because == NOBODY_IS_TOLD}
+    assert quiet == {
+        "message_class", "consent", "quiet_hours", "budget", "reserved", "breaker",
+    }  # fmt: skip
+
+
+def test_a_follow_up_may_speak_of_what_became_of_it() -> None:
+    """Written about a parcel at risk, followed up when it is late."""
+    catalogue = catalogue_of(
+        [parse(FOLLOWED.replace("[late]", "[at_risk]").replace("WHEN", "contacted"), "x")]
+    )
+    rules = Rules(catalogue, POLICY, Mode.LIVE)
+    first, second = due(problem()), replace(due(problem()), step="again")
+
+    assert decide(first, knowledge(), rules, NOON).suppression is Suppression.USE_BY
+    assert decide(second, knowledge(), rules, NOON).outcome is Outcome.CONTACT

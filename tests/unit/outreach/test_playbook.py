@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from services.contracts.outreach import Mode
-from services.contracts.people import MessageClass
+from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import TIERS_OF, Actor, ProblemKind, Tier
 from services.outreach.playbook import (
+    After,
+    Course,
     Reached,
     WrongPlaybook,
     catalogue_of,
@@ -45,7 +47,22 @@ def test_the_shipped_playbooks_are_the_two_delivery_notices() -> None:
         ("version: 0", "version: 3", "version"),
         ("name: Delivery Late", "name: delivery_late", "name"),
         ("message_class: nice", "message_class: service", "message_class"),
-        ("channel: sms", "channel: email", "steps.0.channel"),
+        ("channel: pigeon", "channel: email", "steps.0.channels"),
+        ("channel: human", "channel: email", "other than human"),
+        ("channel: email, channels: [sms]", "channel: email", "either channel or channels"),
+        ("channels: [sms, sms]", "channel: email", "named twice"),
+        ("action: escalate", "action: send", "neither a template nor a channel"),
+        ("action: send, after: {hours: 1}", "action: send", "follows none"),
+        (
+            ", use_by_hours: 48}, {name: notice, action: escalate, after: {hours: 1}, use_by_hours: 48}]",
+            ", use_by_hours: 48}]",
+            "same name",
+        ),
+        (
+            ", use_by_hours: 48}, {name: next, action: escalate, use_by_hours: 48}]",
+            ", use_by_hours: 48}]",
+            "next: say `after`",
+        ),
         ("use_by_hours: 0", "use_by_hours: 48", "steps.0.use_by_hours"),
         ("cooldown: 3\nname: delivery_late", "name: delivery_late", "cooldown"),
         ("steps: []", LATE[LATE.index("steps:") :].strip(), "steps"),
@@ -156,3 +173,16 @@ def test_the_more_careful_mode_holds(playbook: str, deployment: Mode, mode: Mode
 
 def test_a_playbook_that_does_not_say_is_in_shadow() -> None:
     assert parse(LATE.replace("mode: live\n", ""), "x").mode is Mode.SHADOW
+
+
+def test_a_step_may_go_by_several_channels_and_give_the_problem_to_a_person() -> None:
+    several = LATE.replace("channel: email", "channels: [email, webhook]").replace(
+        "use_by_hours: 48}]",
+        "use_by_hours: 48}, {name: desk, action: escalate, after: {hours: 24}, use_by_hours: 72}]",
+    )
+
+    notice, desk = parse(several, "x").steps
+
+    assert notice.channels == (Channel.EMAIL, Channel.WEBHOOK)
+    assert (desk.channels, desk.template) == ((Channel.HUMAN,), None)
+    assert desk.after == After(hours=24, when=Course.CONTACTED)
