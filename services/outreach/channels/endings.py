@@ -1,6 +1,7 @@
 """What every channel promises: one message at a time, and one of four endings."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -29,6 +30,10 @@ class Delivery:
 
     ending: Ending
     reason: str = ""
+    retry_after: timedelta | None = None
+    """How long the other side asks to wait, if it was not taken and does."""
+    gone: bool = False
+    """Whether there is nobody at this address any more."""
 
 
 class Channel(Protocol[MessageT_contra]):
