@@ -154,7 +154,7 @@ def post(
     try:
         request = httpx.Request("POST", url, headers=headers, content=content)
     except (httpx.InvalidURL, ValueError):
-        # A host that is no international name leaves httpx as another error than its own.
+        # What cannot be encoded leaves httpx as another error than its own.
         raise WrongURL("not a URL") from None
     response = transport.handle_request(request)
     body = bytearray()
