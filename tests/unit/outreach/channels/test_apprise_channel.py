@@ -104,12 +104,22 @@ def test_a_long_text_stays_one_message() -> None:
     assert json.loads(heard.body)["message"] == long.rstrip()
 
 
-@pytest.mark.parametrize("code", [301, 400, 401, 404, 429, 500, 503])
+@pytest.mark.parametrize("code", [400, 401, 404, 429, 500, 503])
 def test_what_was_not_taken_is_unknown_and_was_asked_once(code: int) -> None:
-    with counted(status(code, location="/elsewhere")) as (channel, requests):
+    with counted(status(code)) as (channel, requests):
         assert channel.send(outgoing()) == Delivery(Ending.UNKNOWN, "not taken")
 
     assert len(requests) == 1
+
+
+@pytest.mark.parametrize("code", [307, 308])
+def test_no_redirect_is_followed(code: int) -> None:
+    with receiving(status(200)) as elsewhere:
+        there = f"http://127.0.0.1:{elsewhere.port}/"
+        ended = send(status(code, location=there))
+
+    assert ended == Delivery(Ending.UNKNOWN, "not taken")
+    assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize("answering", [break_off, status(500)])
