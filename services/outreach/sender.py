@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from services.outreach import ledger
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
-from services.outreach.channels import UNWRITABLE, Channel, Delivery, Ending
+from services.outreach.channels.endings import UNWRITABLE, Channel, Delivery, Ending
 from services.outreach.decide import DueStep, Knowledge, Rules, reconsider, step_of
 from services.outreach.gates import GATES_BEFORE_SENDING
 from services.outreach.memory import knowledge_of, lock_customers
@@ -39,7 +39,7 @@ class Outbound:
 
     rules: Rules
     templates: Templates
-    channel: Channel
+    channel: Channel[EmailMessage]
     backoff: Backoff
     sender_address: str
     owner: UUID

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -24,7 +25,8 @@ from services.kit.settings import ClockSource
 from services.outreach import agenda, ledger, migrate, positions, telemetry
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
-from services.outreach.channels import Channel, SmtpChannel, SmtpServer
+from services.outreach.channels.endings import Channel
+from services.outreach.channels.smtp import SmtpChannel, SmtpServer
 from services.outreach.database import open_engine, reaching
 from services.outreach.decide import Rules
 from services.outreach.group import Membership
@@ -175,7 +177,7 @@ class Worker:
         return Verdict(bool(partitions), f"{len(partitions)} partitions assigned")
 
 
-def outbound_of(settings: Settings, owner: UUID, channel: Channel) -> Outbound:
+def outbound_of(settings: Settings, owner: UUID, channel: Channel[EmailMessage]) -> Outbound:
     """Return what the sender works with; a wrong playbook or template ends the process, code 2."""
     templates = Templates(FileSystemLoader(settings.templates))
     try:

@@ -19,7 +19,8 @@ from services.kit import exits
 from services.outreach import ledger
 from services.outreach.__main__ import main
 from services.outreach.announce import Send
-from services.outreach.channels import Delivery, SmtpChannel
+from services.outreach.channels.endings import Delivery
+from services.outreach.channels.smtp import SmtpChannel
 
 
 def die() -> None:

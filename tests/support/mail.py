@@ -13,7 +13,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from services.outreach.channels import Delivery, Ending
+from services.outreach.channels.endings import Delivery, Ending
 
 MISSING = "550 5.1.1 <ada@example.org> no such person"
 

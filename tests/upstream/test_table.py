@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "upstream.md").read_text(encoding="utf-8")
-PACKAGES = {"faust-streaming", "mode-streaming", "aiokafka", "kafka-python", "confluent-kafka"}
+PACKAGES = {
+    *("faust-streaming", "mode-streaming", "aiokafka", "kafka-python", "confluent-kafka"),
+    *("apprise", "httpx", "standardwebhooks"),
+}
 
 _NAMED = re.compile(r"`([\w/]+\.py)::([\w.]+)`")
 _VERSION = re.compile(r"^\| ([a-z-]+) \| ([\d.]+) \|$", re.MULTILINE)

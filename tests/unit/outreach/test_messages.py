@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.contracts.people import MailAddress
 from services.contracts.problems import ProblemKind
-from services.outreach.channels import _written
+from services.outreach.channels.smtp import _written
 from services.outreach.messages import (
     LANGUAGES,
     NAMES_AN_ORDER,

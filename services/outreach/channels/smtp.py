@@ -1,47 +1,11 @@
-"""Channels: how a message leaves, and the four ways in which that can end.  No decision is made here."""
+"""Mail over SMTP: what is said until the server's last word tells which of four endings it was."""
 
 import smtplib
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
-from enum import StrEnum
-from typing import Protocol
 
-UNWRITABLE = "unwritable"
-"""Why a message is refused that cannot be put into bytes, by whoever notices first."""
-
-
-class Ending(StrEnum):
-    """How one attempt ended."""
-
-    TAKEN = "taken"
-    """The channel is responsible for it now."""
-    REFUSED = "refused"
-    """It will never be taken."""
-    DEFERRED = "deferred"
-    """It was surely not taken, and may be later."""
-    UNKNOWN = "unknown"
-    """Nobody can tell whether it was taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The end of one attempt; `reason` holds codes and names of errors, never an address."""
-
-    ending: Ending
-    reason: str = ""
-
-
-class Channel(Protocol):
-    """Sends one message at a time.  Raises nothing that belongs to the channel's own trouble."""
-
-    def send(self, message: EmailMessage) -> Delivery:
-        """Return how the attempt ended."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        ...
+from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from email.message import EmailMessage, Message
 
 import pytest
 
-from services.outreach.channels import Channel, Delivery, Ending, SmtpChannel, SmtpServer
+from services.outreach.channels.endings import Channel, Delivery, Ending
+from services.outreach.channels.smtp import SmtpChannel, SmtpServer
 from services.outreach.messages import Envelope, Text, compose
 from tests.support.mail import ENDS, TAKING, FakeChannel, Manner, Sink, free_port, listening
 
 TIMEOUT_SECONDS = 0.5
-Opened = tuple[Channel, Sequence[Message]]
+Opened = tuple[Channel[EmailMessage], Sequence[Message]]
 
 
 @contextmanager
