@@ -250,10 +250,40 @@ def decide(
 
 
 def reconsider(
-    due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime, gates: tuple[Gate, ...]
+    due: DueStep,
+    knowledge: Knowledge,
+    rules: Rules,
+    now: datetime,
+    gates: tuple[Gate, ...],
+    since: Channel | None = None,
 ) -> Ruling | None:
-    """Return the ruling that stands against sending now what was decided before, or None."""
-    return first_no(judge(situation_of(due, knowledge, rules, now), rules.policy, gates))
+    """Return the ruling that stands against sending now what was decided before, or None.
+
+    Args:
+        due: The step.
+        knowledge: Of its customer.
+        rules: To decide by.
+        now: The instant.
+        gates: To be asked.
+        since: The channel reached by now: those before it have refused.  None: the first.
+    """
+    situation = _from(situation_of(due, knowledge, rules, now), since)
+    return first_no(judge(situation, rules.policy, gates))
+
+
+def channel_from(
+    due: DueStep, knowledge: Knowledge, rules: Rules, now: datetime, since: Channel
+) -> Channel | None:
+    """Return the first channel of a step that may be used, from this one on; None: none may."""
+    return chosen_channel(_from(situation_of(due, knowledge, rules, now), since))
+
+
+def _from(situation: Situation, since: Channel | None) -> Situation:
+    channels = situation.message.channels
+    if since is None or since not in channels:
+        return situation
+    left = channels[channels.index(since) :]
+    return replace(situation, message=replace(situation.message, channels=left))
 
 
 def situation_of(

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, insert, select, te
 
 from services.contracts.envelope import Event
 from services.contracts.outreach import Withdrawal
+from services.contracts.people import Channel
 from services.outreach import announce, outbox, rows
 from services.outreach.announce import Send
 from services.outreach.decide import Decision, Rules, StepName
@@ -56,6 +57,7 @@ def waiting(
     connection: Connection,
     rules: Rules,
     partitions: Sequence[int] | None,
+    channels: Collection[Channel],
     now: datetime,
     limit: int | None = None,
 ) -> list[Waiting]:
@@ -66,7 +68,12 @@ def waiting(
     """
     query = (
         select(SENDS.c.step_id, SENDS.c.customer_id)
-        .where(SENDS.c.state == State.PENDING, _turn(rules) <= now)
+        .where(
+            SENDS.c.state == State.PENDING,
+            # What no replica can send any more has its last turn behind its use-by.
+            SENDS.c.channel.in_([channel.value for channel in channels]) | (SENDS.c.use_by < now),
+            _turn(rules) <= now,
+        )
         .order_by(SENDS.c.next_attempt_at, SENDS.c.decided_at, SENDS.c.customer_id, SENDS.c.step_id)
         .limit(limit)
     )
@@ -165,6 +172,17 @@ def retry(connection: Connection, send: Send, at: datetime, reason: str) -> bool
     """Put a send that was surely not taken back among the pending ones."""
     values = {"state": State.PENDING, "next_attempt_at": at, "reason": reason}
     return _change(connection, send, expected=(State.STARTED,), **values)
+
+
+def reroute(connection: Connection, send: Send, by: Channel, at: datetime, reason: str) -> bool:
+    """Let a send that was surely not taken go by another channel, from `at` on."""
+    values = {
+        "state": State.PENDING,
+        "channel": by.value,
+        "next_attempt_at": at,
+        "reason": reason,
+    }
+    return _change(connection, send, expected=(State.PENDING, State.STARTED), **values)
 
 
 def doubt_abandoned(

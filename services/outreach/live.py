@@ -8,6 +8,7 @@ import structlog
 from kafka.errors import KafkaError
 from sqlalchemy import Engine
 
+from services.contracts.people import Channel
 from services.kit.clock import Clock, monotonic
 from services.outreach import agenda, ledger
 from services.outreach.agenda import Scope
@@ -84,17 +85,21 @@ class LiveLoop:
         self._clock = clock
         self._log = log
         self._presence = Presence(engine, outbound.owner)
-        self._sender = Sender(engine, outbound, log)
         self._doubted_at: float | None = None
         self._is_broker_away = False
         """Whether the last attempt to publish failed: then leaving does not wait for another."""
         self._dispatching = Repeating("dispatch", self._dispatch, _LOOK_EVERY_SECONDS).start()
+        self._sending = {
+            by: Repeating(f"send by {by}", self._sending_by(by), _LOOK_EVERY_SECONDS).start()
+            for by in outbound.routes
+        }
+        """A thread for each channel, so that one that is slow delays no other."""
         self._publishing = Repeating("publish", self._publish, _LOOK_EVERY_SECONDS).start()
         self.decided_until: datetime | None = None
 
     def turn(self) -> None:
         """Poll once and commit what came; raises what ended another thread."""
-        for thread in (self._dispatching, self._publishing):
+        for thread in (self._dispatching, self._publishing, *self._sending.values()):
             if thread.failure is not None:
                 raise thread.failure
         polled = self._membership.poll(_POLL_MS)
@@ -117,6 +122,8 @@ class LiveLoop:
     def close(self) -> None:
         """Finish the send under way, publish what is committed, and stop."""
         self._dispatching.close(timeout_seconds=60)
+        for thread in self._sending.values():
+            thread.close(timeout_seconds=60)
         self._publishing.close(timeout_seconds=30)
         if self._publishing.failure is None and not self._is_broker_away:
             self._publish()
@@ -124,9 +131,9 @@ class LiveLoop:
 
     def _dispatch(self) -> None:
         self._doubt()
-        is_more = True
-        while is_more and not self._dispatching.is_stopping:
-            is_more = self._decide() + self._send() > 0
+        while not self._dispatching.is_stopping and self._decide():
+            for thread in self._sending.values():
+                thread.wake()
 
     def _decide(self) -> int:
         scope = Scope(self._membership.partitions, self._out.rules.known_steps)
@@ -141,11 +148,16 @@ class LiveLoop:
             self._publishing.wake()
         return len(decisions)
 
-    def _send(self) -> int:
-        sent = self._sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE)
-        if sent:
-            self._publishing.wake()
-        return sent
+    def _sending_by(self, by: Channel) -> Callable[[], None]:
+        sender = Sender(self._engine, self._out, self._log, channels=(by,))
+
+        def send() -> None:
+            while not self._dispatching.is_stopping:
+                if not sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE):
+                    return
+                self._publishing.wake()
+
+        return send
 
     def _doubt(self) -> None:
         if self._doubted_at is not None and monotonic() - self._doubted_at < _DOUBT_EVERY_SECONDS:

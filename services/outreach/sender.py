@@ -1,31 +1,26 @@
 """Takes pending sends out of the ledger and through a channel: judged once more, started, sent, recorded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
 from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection, Engine
 
+from services.contracts.people import Channel
 from services.outreach import ledger
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
-from services.outreach.channels.endings import UNWRITABLE, Channel, Delivery, Ending
-from services.outreach.decide import DueStep, Knowledge, Rules, reconsider, step_of
+from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
+from services.outreach.decide import Rules, channel_from, reconsider, step_of
 from services.outreach.gates import GATES_BEFORE_SENDING
 from services.outreach.memory import knowledge_of, lock_customers
-from services.outreach.messages import (
-    Envelope,
-    Letter,
-    Templates,
-    compose,
-    message_id,
-)
-from services.outreach.quiet import zone_for
+from services.outreach.messages import Templates, message_id
+from services.outreach.routes import Attempt, Route
 from services.outreach.situation import Ruling
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
+from services.outreach.writing import outgoing
 
 Now = Callable[[], datetime]
 
@@ -39,7 +34,8 @@ class Outbound:
 
     rules: Rules
     templates: Templates
-    channel: Channel[EmailMessage]
+    routes: Mapping[Channel, Route]
+    """By which ways messages leave here."""
     backoff: Backoff
     sender_address: str
     owner: UUID
@@ -49,11 +45,17 @@ class Sender:
     """Sends what is pending, one at a time.  For one thread."""
 
     def __init__(
-        self, engine: Engine, outbound: Outbound, log: structlog.typing.FilteringBoundLogger
+        self,
+        engine: Engine,
+        outbound: Outbound,
+        log: structlog.typing.FilteringBoundLogger,
+        channels: Collection[Channel] | None = None,
     ) -> None:
+        """Work for these channels alone, or for all (None): one that is slow then delays no other."""
         self._engine = engine
         self._out = outbound
         self._log = log
+        self._channels = tuple(outbound.routes) if channels is None else tuple(channels)
 
     def send_due(self, partitions: Sequence[int] | None, now: Now, limit: int | None = None) -> int:
         """Attempt what may be sent now; return how many sends changed their state.
@@ -64,7 +66,9 @@ class Sender:
             limit: At most so many.
         """
         with self._engine.begin() as connection:
-            waiting = ledger.waiting(connection, self._out.rules, partitions, now(), limit)
+            waiting = ledger.waiting(
+                connection, self._out.rules, partitions, self._channels, now(), limit
+            )
         return sum(self.attempt(send, now) for send in waiting)
 
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
@@ -82,8 +86,8 @@ class Sender:
 
     def _begin(
         self, connection: Connection, send: Send, now: datetime
-    ) -> tuple[Send, EmailMessage] | None:
-        """Start a taken send; None where something stands against it by now."""
+    ) -> tuple[Send, Attempt] | None:
+        """Start a taken send; None where something stands against it by now, or it goes another way."""
         rules = self._out.rules
         if (send.playbook, send.step) not in rules.known_steps:
             self._fail(connection, send, PLAYBOOK_GONE, now)
@@ -92,17 +96,23 @@ class Sender:
             connection, [send.customer_id], [send.problem_id], since=now, leaving_out=send.step_id
         )[send.customer_id]
         due = due_of(send)
-        no = reconsider(due, knowledge, rules, now, GATES_BEFORE_SENDING)
+        no = reconsider(due, knowledge, rules, now, GATES_BEFORE_SENDING, send.channel)
         if no is not None:
             self._give_way(connection, send, no, now)
             return None
+        by = channel_from(due, knowledge, rules, now, send.channel)
+        if by is not None and by is not send.channel:
+            ledger.reroute(connection, send, by, now, "not allowed by the former channel any more")
+            return None
         try:
-            mail = self._mail(send, knowledge, due, now)
+            step = step_of(due, rules.catalogue)
+            message = outgoing(send, step, knowledge, rules, self._out.templates, now)
+            attempt = self._out.routes[send.channel].prepare(message)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this one message's trouble
             self._fail(connection, send, UNWRITABLE, now, error=type(error).__name__)
             return None
-        started = ledger.start(connection, send, self._out.owner, str(mail["Message-ID"]), now)
-        return started, mail
+        name = message_id(send.step_id, self._out.sender_address)
+        return ledger.start(connection, send, self._out.owner, name, now), attempt
 
     def _fail(
         self, connection: Connection, send: Send, reason: str, now: datetime, **more: str
@@ -119,14 +129,15 @@ class Sender:
             ledger.fail(connection, send, no.verdict.gate, now)
         self._log.info("outreach_not_started", step_id=str(send.step_id), gate=no.verdict.gate)
 
-    def _carry(self, send: Send, mail: EmailMessage, now: Now) -> None:
-        delivery = self._out.channel.send(mail)
+    def _carry(self, send: Send, attempt: Attempt, now: Now) -> None:
+        delivery = attempt()
         with self._engine.begin() as connection:
             self._record(connection, send, delivery, now())
         self._log.info(
             "outreach_attempted",
             step_id=str(send.step_id),
             playbook=send.playbook,
+            channel=send.channel.value,
             attempt=send.attempt,
             outcome=delivery.ending.value,
             reason=delivery.reason,
@@ -139,47 +150,38 @@ class Sender:
             case Ending.TAKEN:
                 ledger.succeed(connection, send, now)
             case Ending.REFUSED:
-                ledger.fail(connection, send, delivery.reason, now)
+                self._go_on(connection, send, delivery.reason, now)
             case Ending.UNKNOWN:
                 ledger.doubt(connection, send, delivery.reason, now)
             case Ending.DEFERRED:
-                self._defer(connection, send, delivery.reason, now)
+                self._defer(connection, send, delivery, now)
 
-    def _defer(self, connection: Connection, send: Send, reason: str, now: datetime) -> None:
+    def _defer(self, connection: Connection, send: Send, delivery: Delivery, now: datetime) -> None:
         again = self._out.backoff.next_attempt(now, send.attempt, send.use_by, send.step_id)
-        if again is None:
-            ledger.fail(connection, send, f"not taken in {send.attempt} attempts: {reason}", now)
+        if again is not None and delivery.retry_after is not None:
+            again = max(again, now + delivery.retry_after)
+        if again is None or again > send.use_by:
+            reason = f"not taken in {send.attempt} attempts: {delivery.reason}"
+            self._go_on(connection, send, reason, now)
         else:
-            ledger.retry(connection, send, again, reason)
+            ledger.retry(connection, send, again, delivery.reason)
 
-    def _mail(self, send: Send, knowledge: Knowledge, due: DueStep, now: datetime) -> EmailMessage:
-        profile = knowledge.profile
-        if profile is None or profile.email is None:
-            raise ValueError("no address")  # the channel gate was asked a moment ago
-        policy = self._out.rules.policy
-        found = zone_for(
-            profile.time_zone,
-            profile.country,
-            profile.language,
-            policy.zone_of_country,
-            policy.default_zone,
-        )
-        letter = Letter(
-            name=profile.name,
-            order_id=send.order_id,
-            promised_by=knowledge.problems[send.problem_id].stage.promised_by,
-            zone=found.zone,
-            language=profile.language,
-        )
-        step = step_of(due, self._out.rules.catalogue)
-        envelope = Envelope(
-            sender=self._out.sender_address,
-            recipient=profile.email,
-            message_id=message_id(send.step_id, self._out.sender_address),
-            problem_id=str(send.problem_id),
-            step=f"{send.playbook}/{send.step}",
-            at=now,
-        )
-        if step.template is None:
-            raise ValueError("no template")
-        return compose(self._out.templates.render(step.template, letter), envelope)
+    def _go_on(self, connection: Connection, send: Send, reason: str, now: datetime) -> None:
+        """Try the next channel the customer allows: this one has surely not taken it; else it failed."""
+        by = self._next_channel(connection, send, now)
+        if by is None:
+            ledger.fail(connection, send, reason, now)
+        else:
+            ledger.reroute(connection, send, by, now, reason)
+            self._log.info("outreach_rerouted", step_id=str(send.step_id), channel=by.value)
+
+    def _next_channel(self, connection: Connection, send: Send, now: datetime) -> Channel | None:
+        rules, due = self._out.rules, due_of(send)
+        if (send.playbook, send.step) not in rules.known_steps:
+            return None
+        channels = step_of(due, rules.catalogue).channels
+        if send.channel not in channels[:-1]:
+            return None
+        knowledge = knowledge_of(connection, [send.customer_id], [send.problem_id], since=now)
+        behind = channels[channels.index(send.channel) + 1]
+        return channel_from(due, knowledge[send.customer_id], rules, now, behind)

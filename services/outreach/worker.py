@@ -1,9 +1,8 @@
 """Puts the parts together and turns the loop until it is told to stop.  No decision is made here."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -14,6 +13,7 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from sqlalchemy import Engine
 
+from services.contracts.people import Channel
 from services.contracts.topics import OUTREACH, TOPICS, dead_letter
 from services.kit import address_file
 from services.kit.clock import SystemClock, monotonic
@@ -25,7 +25,6 @@ from services.kit.settings import ClockSource
 from services.outreach import agenda, ledger, migrate, positions, telemetry
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
-from services.outreach.channels.endings import Channel
 from services.outreach.channels.smtp import SmtpChannel, SmtpServer
 from services.outreach.database import open_engine, reaching
 from services.outreach.decide import Rules
@@ -34,6 +33,7 @@ from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
 from services.outreach.outbox import Publisher
 from services.outreach.playbook import Catalogue, WrongPlaybook, catalogue_of, parse
+from services.outreach.routes import MailRoute, PersonRoute, Route
 from services.outreach.sender import Outbound
 from services.outreach.settings import Settings
 from services.outreach.ticked import TickedLoop
@@ -113,8 +113,9 @@ class Worker:
     def _open(self, engine: Engine, stack: ExitStack) -> Loop:
         """Open what the loop works with, so that leaving `stack` closes it in the right order."""
         settings, is_ticked = self._settings, self._settings.clock is ClockSource.TICKS
-        outbound = outbound_of(settings, self._owner, smtp_of(settings))
-        stack.callback(outbound.channel.close)
+        outbound = outbound_of(settings, self._owner, routes_of(settings))
+        for route in outbound.routes.values():
+            stack.callback(route.close)
         self._tell_of_unknown_steps(engine, outbound.rules)
         bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
         producer = open_producer(bootstrap)
@@ -177,7 +178,7 @@ class Worker:
         return Verdict(bool(partitions), f"{len(partitions)} partitions assigned")
 
 
-def outbound_of(settings: Settings, owner: UUID, channel: Channel[EmailMessage]) -> Outbound:
+def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]) -> Outbound:
     """Return what the sender works with; a wrong playbook or template ends the process, code 2."""
     templates = Templates(FileSystemLoader(settings.templates))
     try:
@@ -191,9 +192,9 @@ def outbound_of(settings: Settings, owner: UUID, channel: Channel[EmailMessage])
     except (WrongPlaybook, WrongTemplate) as error:
         leave(str(error), EXIT_USAGE)
     return Outbound(
-        rules=Rules(catalogue, settings.policy(), settings.mode),
+        rules=Rules(catalogue, settings.policy(), settings.mode, frozenset(routes)),
         templates=templates,
-        channel=channel,
+        routes=routes,
         backoff=AT_ONCE if settings.clock is ClockSource.TICKS else PATIENT,
         sender_address=settings.from_address,
         owner=owner,
@@ -212,13 +213,15 @@ def load_playbooks(folder: Path) -> Catalogue:
     return catalogue_of(parse(file.read_text(encoding="utf-8"), file.name) for file in files)
 
 
-def smtp_of(settings: Settings) -> SmtpChannel:
-    """Return the mail channel of these settings."""
-    return SmtpChannel(
-        SmtpServer(
-            settings.smtp_host,
-            settings.smtp_port,
-            settings.smtp_starttls,
-            settings.smtp_timeout_seconds,
-        )
+def routes_of(settings: Settings) -> Mapping[Channel, Route]:
+    """Return the ways by which messages leave with these settings."""
+    server = SmtpServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_starttls,
+        settings.smtp_timeout_seconds,
     )
+    return {
+        Channel.EMAIL: MailRoute(SmtpChannel(server), settings.from_address),
+        Channel.HUMAN: PersonRoute(),
+    }

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 
 from services.contracts.envelope import Event
 from services.contracts.outreach import Mode
+from services.contracts.people import Channel
 from services.contracts.topics import CONSENTS, CONTACTS, CUSTOMERS, PROBLEMS
 from services.kit import logs
 from services.kit.kafka_admin import FoundTopic
@@ -19,6 +20,7 @@ from services.outreach.agenda import Scope
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES, Batch
 from services.outreach.database import open_engine
+from services.outreach.routes import MailRoute, PersonRoute, Route
 from services.outreach.sender import Outbound, Sender
 from services.outreach.settings import Settings
 from services.outreach.tables import OUTBOX
@@ -51,7 +53,11 @@ class Desk:
         self.owner = owner
         self.engine: Engine = open_engine(url)
         self.channel = FakeChannel(lambda _: manner)
-        made = outbound_of(settings, owner, self.channel)
+        routes: dict[Channel, Route] = {
+            Channel.EMAIL: MailRoute(self.channel, settings.from_address),
+            Channel.HUMAN: PersonRoute(),
+        }
+        made = outbound_of(settings, owner, routes)
         self.out: Outbound = replace(made, backoff=PATIENT if patient else AT_ONCE)
         self.sender = Sender(self.engine, self.out, logs.get("test"))
         self.offsets: dict[tuple[str, int], int] = {}

@@ -15,7 +15,6 @@ from services.outreach.settings import Settings
 from services.outreach.worker import load_playbooks, outbound_of
 from tests.component.outreach.desk import ME, NOON, Desk, counts
 from tests.factories import HOUR, START, wrote
-from tests.support.mail import FakeChannel
 from tests.support.outreach import opened, profile, query, states, trouble
 
 pytestmark = pytest.mark.connected
@@ -121,8 +120,8 @@ def test_a_playbook_whose_template_needs_a_date_its_problems_lack_ends_the_servi
     wrong = settings.model_copy(update={"playbooks": tmp_path})
 
     with pytest.raises(SystemExit) as ended:
-        outbound_of(wrong, ME, FakeChannel())
+        outbound_of(wrong, ME, {})
     assert ended.value.code == 2
     fitting = text.replace("contact_unanswered", ProblemKind.REFUND_OVERDUE)
     (tmp_path / "sorry.yaml").write_text(fitting)
-    assert outbound_of(wrong, ME, FakeChannel()).rules.known_steps == (("sorry", "notice"),)
+    assert outbound_of(wrong, ME, {}).rules.known_steps == (("sorry", "notice"),)

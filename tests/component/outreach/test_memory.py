@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from services.contracts.envelope import Event
 from services.contracts.outreach import Mode
+from services.contracts.people import Channel
 from services.contracts.problems import Tier
 from services.contracts.topics import CONTACTS, CUSTOMERS
 from services.kit.exits import Unavailable
@@ -288,7 +289,7 @@ def start_one(desk: Desk) -> None:
     desk.learn(profile("c-1"), opened("c-1", NOON))
     desk.decide()
     with desk.engine.begin() as connection:
-        (waiting_send,) = ledger.waiting(connection, desk.out.rules, None, NOON)
+        (waiting_send,) = ledger.waiting(connection, desk.out.rules, None, [Channel.EMAIL], NOON)
         send = ledger.take(connection, waiting_send.step_id)
         assert send is not None
         ledger.start(connection, send, desk.owner, "<1@care>", NOON)
