@@ -1,13 +1,17 @@
 """Topics and partitions on a real Kafka."""
 
+from typing import Any
+
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaTimeoutError
 
 from services.contracts import topics as t
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import apply_topics, check_topics, find_topics
 from services.kit.kafka_clients import end_offsets, open_consumer, open_producer, partition_of
+from tests.support.topics import wait_for
 
 pytestmark = pytest.mark.connected
 
@@ -113,6 +117,14 @@ def test_no_broker_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPa
         find_topics("127.0.0.1:1")
 
 
+def _knows(producer: Any, name: str) -> bool:
+    try:
+        return bool(producer.partitions_for(name))
+    except KafkaTimeoutError:
+        # It waits for a second only, which a busy machine may need for something else.
+        return False
+
+
 def test_a_customers_partition_is_the_one_the_producer_chooses(
     kafka_bootstrap: str, topic_prefix: str
 ) -> None:
@@ -120,6 +132,7 @@ def test_a_customers_partition_is_the_one_the_producer_chooses(
     name = t.CONTACTS.physical(topic_prefix)
     keys = [f"customer-{number}".encode() for number in range(60)]
     producer = open_producer(kafka_bootstrap)
+    wait_for(lambda: _knows(producer, name), "the producer to know the new topic")
     sent = [producer.send(name, key=key, value=b"{}") for key in keys]
     chosen = [future.get(timeout=10).partition for future in sent]
     producer.close(timeout=5)

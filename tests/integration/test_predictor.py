@@ -121,7 +121,11 @@ def test_a_backlog_raises_no_false_alarm_by_the_machines_clock(
     deployment: Deployment, tmp_path: Path
 ) -> None:
     """Promises fall due while the predictor is away; all but one were kept in time."""
-    environment = settings(deployment, CARE_CLOCK="system")
+    tolerances = tmp_path / "tolerances.json"
+    tolerances.write_text('{"feed_settle": 1}')
+    environment = settings(
+        deployment, CARE_CLOCK="system", CARE_CHURN_PREDICTOR_TOLERANCES=str(tolerances)
+    )
     with running("churn_predictor", environment, tmp_path / "log") as service:
         wait_for(
             lambda: deployment.values(t.ACCOUNTS) or deployment.values(t.FEEDS), "a first tick"
