@@ -32,6 +32,7 @@ from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
 from services.outreach.outbox import Publisher
 from services.outreach.playbook import Catalogue, WrongPlaybook, catalogue_of, parse
+from services.outreach.review import uses_of
 from services.outreach.sender import Outbound
 from services.outreach.settings import Settings
 from services.outreach.ticked import TickedLoop
@@ -180,9 +181,7 @@ def outbound_of(settings: Settings, owner: UUID, channel: Channel) -> Outbound:
     templates = Templates(FileSystemLoader(settings.templates))
     try:
         catalogue = load_playbooks(settings.playbooks)
-        templates.check(
-            (step.template, p.trigger.kind) for p in catalogue.values() for step in p.steps
-        )
+        templates.check(uses_of(catalogue.values()))
     except (WrongPlaybook, WrongTemplate) as error:
         leave(str(error), EXIT_USAGE)
     return Outbound(
