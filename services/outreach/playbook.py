@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, MessageClass
-from services.contracts.problems import TIERS_OF, Actor, ProblemKind, Tier
+from services.contracts.problems import TIERS_OF, Actor, Clearing, ProblemKind, Tier
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """Lower-case words joined by `_`: it becomes part of ids, file names and labels."""
@@ -24,14 +24,18 @@ class WrongPlaybook(Exception):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What is said of a field here is what an editor shows of it.
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Trigger(_Part):
-    """Which problems, and how far along, make this playbook due."""
+    """Which problems, and how far along, make this playbook due: begun or worsened, or over."""
 
     kind: ProblemKind
     tiers: Annotated[frozenset[Tier], Field(min_length=1)]
+    """Due when the problem reaches one of them; with `cleared`, when it ends in one of them."""
+    cleared: Annotated[frozenset[Clearing], Field(min_length=1)] | None = None
+    """None: due while the problem is there.  Else only when it ends, in one of these ways."""
     minimum_complaint_risk: Annotated[float, Field(ge=0, le=1)] | None = None
     """None: whatever the risk is, and also where it is not known."""
     actors: frozenset[Actor] | None = None
@@ -83,13 +87,15 @@ class Playbook(_Part):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A problem has reached a tier: what an opened or changed event says."""
+    """A problem has reached a tier, or has ended in it: what one event says."""
 
     at: datetime
     kind: ProblemKind
     tier: Tier
     complaint_risk: float | None
     actor: Actor
+    clearing: Clearing | None = None
+    """None: it was opened or changed, and is not over."""
 
 
 Catalogue = Mapping[str, Playbook]
@@ -141,9 +147,14 @@ def _matches(trigger: Trigger, reached: Reached) -> bool:
     return (
         trigger.kind is reached.kind
         and reached.tier in trigger.tiers
+        and _ended_so(trigger.cleared, reached.clearing)
         and (trigger.actors is None or reached.actor in trigger.actors)
         and _risky_enough(trigger.minimum_complaint_risk, reached.complaint_risk)
     )
+
+
+def _ended_so(cleared: frozenset[Clearing] | None, clearing: Clearing | None) -> bool:
+    return clearing is None if cleared is None else clearing in cleared
 
 
 def _risky_enough(minimum: float | None, risk: float | None) -> bool:
