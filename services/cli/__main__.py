@@ -11,6 +11,9 @@ COMMANDS = {
     "topics": Entry("services.cli.topics:topics", "Make and list the topics."),
     "db": Entry("services.cli.db:db", "Bring the database to this version's schema.", "outreach"),
     "run": Entry("services.cli.run:run", "Start one service in the foreground."),
+    "playbook": Entry(
+        "services.cli.playbook:playbook", "Check, list and show playbooks.", "outreach"
+    ),
     "simulate-shop": Entry(
         "services.cli.simulate_shop:simulate_shop",
         "Play a shop of up to a million customers.",
