@@ -7,7 +7,7 @@ four: nobody gets mail here.
 
 An alarm is a problem that reaches a tier.  It was false where the problem was cleared in the end by an event
 that had happened, by its own time, before the alarm was raised.  A contact is an alarm that makes a shipped
-playbook due: before consent, quiet hours and all other gates of outreach.
+playbook due that really sends: before consent, quiet hours and all other gates of outreach.
 
     python -m bench.carrier_outage --customers 2000 --seeds 3
 """
@@ -33,6 +33,7 @@ from services.cli.lengths import OutageSpan
 from services.contracts import events
 from services.contracts import topics as t
 from services.contracts.envelope import Event
+from services.contracts.outreach import Mode
 from services.contracts.problems import Clearing, ProblemChanged, ProblemCleared, ProblemOpened
 from services.contracts.stream import FEED_RECORD, FeedResumed, FeedSilent
 from services.demo.statistics import quantile
@@ -158,7 +159,7 @@ def is_contact(alarm: Alarm, playbooks: Catalogue) -> bool:
     """Return whether outreach would have written, had no gate held it back."""
     fact = alarm.fact
     reached = Reached(alarm.at, fact.kind, fact.tier, fact.complaint_risk, fact.actor)
-    return bool(triggered_by(reached, playbooks))
+    return any(each.mode is Mode.LIVE for each in triggered_by(reached, playbooks))
 
 
 @dataclass(frozen=True, slots=True)

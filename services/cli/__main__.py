@@ -16,6 +16,9 @@ COMMANDS = {
         "outreach",
     ),
     "run": Entry("services.cli.run:run", "Start one service in the foreground."),
+    "playbook": Entry(
+        "services.cli.playbook:playbook", "Check, list and show playbooks.", "outreach"
+    ),
     "simulate-shop": Entry(
         "services.cli.simulate_shop:simulate_shop",
         "Play a shop of up to a million customers.",

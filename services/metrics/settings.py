@@ -21,7 +21,19 @@ class Settings(CommonSettings):
         default=None, description="File that gets the service's URL once it listens."
     )
     playbooks: tuple[str, ...] = Field(
-        default=("delivery_at_risk", "delivery_late"),
+        default=(
+            "attempt_failed",
+            "contact_unanswered",
+            "delivery_at_risk",
+            "delivery_exception",
+            "delivery_late",
+            "help_not_found",
+            "lapse_risk",
+            "payment_failed",
+            "pickup_waiting",
+            "refund_overdue",
+            "thanks_after_refund",
+        ),
         description="JSON list of playbooks whose series exist before their first decision.",
     )
     lag_interval_seconds: float = Field(

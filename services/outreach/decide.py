@@ -242,7 +242,7 @@ def decide(
         playbook=playbook,
         step=step,
         problem=situation.problem,
-        channel=chosen_channel(situation) or step.channels[0],
+        channel=chosen_channel(situation) or step.ways[0],
         use_by=situation.use_by,
         gates=tuple(ruling.verdict for ruling in rulings),
         volume=volume,
@@ -310,7 +310,7 @@ def situation_of(
         spent=_counting_for(mode, knowledge.contacted),
         others=_others(due.problem_id, knowledge),
         volume=volume,
-        closed=frozenset(step.channels) - rules.channels,
+        closed=frozenset(step.ways) - rules.channels,
     )
 
 
@@ -321,8 +321,9 @@ def _message_of(playbook: Playbook, step: Step) -> Message:
     later = frozenset(tier for tier in Tier if tier.rank >= first.rank)
     return Message(
         playbook.message_class,
-        step.channels,
+        step.ways,
         playbook.trigger.tiers if step.after is None else later,
+        after=playbook.trigger.cleared,
         reaches_customer=step.action is Action.SEND,
     )
 

@@ -39,11 +39,17 @@ NOBODY_IS_TOLD = "the customer hears nothing of it"
 
 
 def problem_open(situation: Situation, policy: Policy) -> Ruling:
-    """The problem must still be there."""
-    ending = situation.problem.ending
+    """The problem must still be there; or, where the message is about its end, have ended that way."""
+    ending, after = situation.problem.ending, situation.message.after
+    if after is None and ending is None:
+        return yes("problem_open", 2, f"open, {situation.problem.stage.tier}")
     if ending is None:
-        return yes("problem_open", 1, f"open, {situation.problem.stage.tier}")
-    return no("problem_open", 1, f"cleared: {ending.clearing}", Suppression.SOLVED)
+        return no("problem_open", 2, "it has not ended", Suppression.SOLVED)
+    because = f"cleared: {ending.clearing}"
+    # Nobody is told of the end of what nobody ever heard begin.
+    if after is not None and ending.clearing in after and situation.problem.opened_at < ending.at:
+        return yes("problem_open", 2, because)
+    return no("problem_open", 2, because, Suppression.SOLVED)
 
 
 def not_already_known(situation: Situation, policy: Policy) -> Ruling:
@@ -56,19 +62,19 @@ def not_already_known(situation: Situation, policy: Policy) -> Ruling:
     for contact in situation.contacts:
         if _is_the_problem(contact, problem) or not _about(contact.order_id, problem):
             continue
-        if _matters(contact, problem):
+        if _matters(contact, situation):
             state = "open" if contact.is_open else "since the problem opened"
             because = (
                 f"the customer's own contact about {_whose(contact.order_id, problem)}, {state}"
             )
-            return no("not_already_known", 2, because, Suppression.ALREADY_KNOWN)
+            return no("not_already_known", 3, because, Suppression.ALREADY_KNOWN)
     for answer in situation.answers:
         if _is_the_problem(answer, problem) or not _about(answer.order_id, problem):
             continue
         if answer.is_poor and answer.answered_at >= problem.opened_at:
             because = f"a poor survey answer about {_whose(answer.order_id, problem)}"
-            return no("not_already_known", 2, because, Suppression.ALREADY_KNOWN)
-    return yes("not_already_known", 2, _unheard(situation))
+            return no("not_already_known", 3, because, Suppression.ALREADY_KNOWN)
+    return yes("not_already_known", 3, _unheard(situation))
 
 
 def message_class(situation: Situation, policy: Policy) -> Ruling:
@@ -348,9 +354,14 @@ def _unheard(situation: Situation) -> str:
     return "no word from the customer about it"
 
 
-def _matters(contact: InboundContact, problem: Problem) -> bool:
-    heard = contact.heard_at
-    return contact.is_open or (heard is not None and heard >= problem.opened_at)
+def _matters(contact: InboundContact, situation: Situation) -> bool:
+    """Whether the customer hears of it in that contact anyway.
+
+    Of a problem's end nothing was said in what was answered before it.
+    """
+    if contact.is_open or situation.message.after is not None:
+        return contact.is_open
+    return contact.heard_at is not None and contact.heard_at >= situation.problem.opened_at
 
 
 def _iso(moment: datetime) -> str:

@@ -64,10 +64,11 @@ class Additions:
         self.problems[problem.problem_id] = known.merge(problem) if known else problem
 
     def _add_due(self, event: Event[Any], partition: int, catalogue: Catalogue) -> None:
-        if isinstance(event.data, ProblemCleared):
-            return
         fact = event.data
-        reached = Reached(event.time, fact.kind, fact.tier, fact.complaint_risk, fact.actor)
+        clearing = fact.clearing if isinstance(fact, ProblemCleared) else None
+        reached = Reached(
+            event.time, fact.kind, fact.tier, fact.complaint_risk, fact.actor, clearing
+        )
         for due in steps_due(fact.problem_id, event.customer_id, partition, reached, catalogue):
             known = self.due.get(due.step_id)
             self.due[due.step_id] = min(known, due, key=lambda d: d.due_at) if known else due

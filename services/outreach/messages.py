@@ -1,7 +1,8 @@
 """From a template to a mail: sandboxed, escaped per part, in the customer's language, headers kept clean."""
 
+import traceback
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.errors import MessageError
@@ -12,10 +13,18 @@ from email.utils import format_datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jinja2 import BaseLoader, StrictUndefined, TemplateError, TemplateNotFound
+from jinja2 import (
+    BaseLoader,
+    StrictUndefined,
+    Template,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from services.contracts.people import MessageClass
 from services.contracts.problems import ProblemKind
+from services.outreach.wording import class_of_text, is_allowed, offers_in, visible_text
 
 FALLBACK_LANGUAGE = "en"
 PARTS = ("subject", "txt", "html")
@@ -54,7 +63,21 @@ NAMES_AN_ORDER = TELLS_A_DATE | {ProblemKind.CONTACT_REPEATED}
 
 
 class WrongTemplate(Exception):
-    """A template is missing or cannot be rendered; the message names it."""
+    """A template is missing, cannot be rendered, or says what its class forbids; the message names it."""
+
+    def __init__(self, file: str, what: str, use: str = "", line: int | None = None) -> None:
+        """Remember the file in the templates' folder, the fault, its use, and the line if known."""
+        super().__init__(f"template {file}{f' {use}' if use else ''}: {what}")
+        self.file, self.what, self.use, self.line = file, what, use, line
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A template, and about which problems and in which class it is sent."""
+
+    template: str
+    kind: ProblemKind
+    message_class: MessageClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +124,28 @@ class Templates:
             keep_trailing_newline=False,
         )
 
-    def check(self, uses: Iterable[tuple[str, ProblemKind]]) -> None:
-        """Render each template in each language, with all and with the least its kind's problems tell.
-
-        Args:
-            uses: A template, and the kind of problem about which it is sent.
+    def check(self, uses: Iterable[Use]) -> None:
+        """Raise the first fault of these uses, if there is any.
 
         Raises:
-            WrongTemplate: a part is missing, or speaks of something a letter may not hold.
+            WrongTemplate: see `faults`.
         """
-        for name, kind in uses:
-            for language in LANGUAGES:
-                for letter in _samples(kind, language):
-                    self._render(name, language, _values(letter, language), f" for {kind}")
+        for use in uses:
+            for fault in self.faults(use):
+                raise fault
+
+    def faults(self, use: Use) -> tuple[WrongTemplate, ...]:
+        """Return what is wrong with this use, in every language, with the most and the least told.
+
+        A part is wrong that is missing, speaks of something a letter may not hold, or offers something
+        although the class is none that may.
+        """
+        found: dict[str, WrongTemplate] = {}
+        for language in LANGUAGES:
+            for letter in samples(use.kind, language):
+                for fault in self._faults(use, letter, language):
+                    found.setdefault(str(fault), fault)
+        return tuple(found.values())
 
     def render(self, template: str, letter: Letter) -> Text:
         """Return the message in the letter's language, or in English where there is none.
@@ -122,25 +154,37 @@ class Templates:
             WrongTemplate: a part is missing, or speaks of something a letter does not hold.
         """
         language = language_of(letter.language)
-        return self._render(template, language, _values(letter, language))
+        values = _values(letter, language)
+        subject = one_line(self._part(f"{template}/{language}.subject", values))
+        values["subject"] = subject
+        plain, html = (self._part(f"{template}/{language}.{part}", values) for part in PARTS[1:])
+        return Text(subject, plain, html)
 
-    def _render(
-        self, template: str, language: str, values: Mapping[str, object], use: str = ""
-    ) -> Text:
-        subject, plain, html = (
-            self._part(f"{template}/{language}.{part}", values, use) for part in PARTS
-        )
-        return Text(one_line(subject), plain, html)
+    def _faults(self, use: Use, letter: Letter, language: str) -> Iterator[WrongTemplate]:
+        values = _values(letter, language)
+        for part in PARTS:
+            file = f"{use.template}/{language}.{part}"
+            try:
+                text = self._part(file, values, f"for {use.kind}")
+            except WrongTemplate as error:
+                yield error
+                text = ""
+            values.setdefault("subject", one_line(text))
+            seen = visible_text(text) if part == "html" else text
+            if not is_allowed(use.message_class, class_of_text([seen], language)):
+                yield _offering(file, offers_in(seen, language), use)
 
-    def _part(self, name: str, values: Mapping[str, object], use: str) -> str:
+    def _part(self, file: str, values: Mapping[str, object], use: str = "") -> str:
+        template: Template | None = None
         try:
-            return self._environment.get_template(name).render(values)
-        except TemplateNotFound:
-            raise WrongTemplate(f"template {name}{use} is missing") from None
-        except TemplateError as error:
-            raise WrongTemplate(
-                f"template {name}{use}: {type(error).__name__}: {error.message}"
-            ) from None
+            template = self._environment.get_template(file)
+            return template.render(values)
+        except TemplateNotFound as error:
+            what = "missing" if template is None else f"needs {error.name}, which is missing"
+            raise WrongTemplate(file, what, use) from None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this template's trouble
+            what = f"{type(error).__name__}: {getattr(error, 'message', error)}"
+            raise WrongTemplate(file, what, use, _line_of(error, template)) from None
 
 
 def language_of(tag: str | None) -> str:
@@ -198,6 +242,25 @@ def _address(spec: str) -> Address:
         raise ValueError(f"not an address: {type(error).__name__}") from None
 
 
+def _offering(file: str, offers: tuple[str, ...], use: Use) -> WrongTemplate:
+    words = ", ".join(f"`{words}`" for words in offers)
+    what = (
+        f"offers something ({words}), which message_class {use.message_class} may not: say it "
+        f"without, or make it {MessageClass.PROMOTIONAL}"
+    )
+    return WrongTemplate(file, what, f"for {use.kind}")
+
+
+def _line_of(error: Exception, template: Template | None) -> int | None:
+    """Return the line of the template at which it went wrong, or None where that lies elsewhere."""
+    if template is None:
+        return error.lineno if isinstance(error, TemplateSyntaxError) else None
+    # Jinja puts the template's own lines into the traceback.
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == template.filename]
+    return lines[-1] if lines else None
+
+
 class _Absent(StrictUndefined):
     """What a letter does not hold: a template may ask for it, and fails where it writes it."""
 
@@ -213,10 +276,10 @@ def _absent(name: str) -> _Absent:
     )
 
 
-def _samples(kind: ProblemKind, language: str) -> tuple[Letter, ...]:
+def samples(kind: ProblemKind, language: str) -> tuple[Letter, Letter]:
     """Return the letter that holds most and the one that holds least of what this kind tells."""
     date = datetime.fromisoformat("2026-01-31T12:00:00+00:00") if kind in TELLS_A_DATE else None
-    full = Letter("A", "order-1", date, ZoneInfo("UTC"), language)
+    full = Letter("Ada", "A-1042", date, ZoneInfo("UTC"), language)
     order_id = full.order_id if kind in NAMES_AN_ORDER else None
     return full, replace(full, name=None, order_id=order_id)
 
@@ -224,6 +287,7 @@ def _samples(kind: ProblemKind, language: str) -> tuple[Letter, ...]:
 def _values(letter: Letter, language: str) -> dict[str, object]:
     order_id, promised_by = letter.order_id, letter.promised_by
     return {
+        "language": language,
         "name": one_line(letter.name) if letter.name else None,
         "order_id": one_line(order_id) if order_id else _absent("order_id"),
         "promised_on": day_in_words(promised_by, letter.zone, language)

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, MessageClass
-from services.contracts.problems import TIERS_OF, Actor, ProblemKind, Tier
+from services.contracts.problems import TIERS_OF, Actor, Clearing, ProblemKind, Tier
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """Lower-case words joined by `_`: it becomes part of ids, file names and labels."""
@@ -25,14 +25,18 @@ class WrongPlaybook(Exception):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What is said of a field here is what an editor shows of it.
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Trigger(_Part):
-    """Which problems, and how far along, make this playbook due."""
+    """Which problems, and how far along, make this playbook due: begun or worsened, or over."""
 
     kind: ProblemKind
     tiers: Annotated[frozenset[Tier], Field(min_length=1)]
+    """Due when the problem reaches one of them; with `cleared`, when it ends in one of them."""
+    cleared: Annotated[frozenset[Clearing], Field(min_length=1)] | None = None
+    """None: due while the problem is there.  Else only when it ends, in one of these ways."""
     minimum_complaint_risk: Annotated[float, Field(ge=0, le=1)] | None = None
     """None: whatever the risk is, and also where it is not known."""
     actors: frozenset[Actor] | None = None
@@ -76,38 +80,29 @@ class Step(_Part):
 
     name: Name
     action: Action
-    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
-    """By which it may go, the best one first.  `channel` names a single one."""
+    channels: tuple[Channel, ...] = ()
+    """By which a message may go, the best one first: the next is tried where one has not taken it."""
     template: Name | None = None
     use_by_hours: Annotated[int, Field(ge=1, le=30 * 24)]
     """Counted from when the step became due; later it would help nobody."""
     after: After | None = None
     """None: the problem itself makes it due."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_channel(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        known = dict(given)
-        if known.get("action") == Action.ESCALATE and "channels" not in known:
-            known.setdefault("channel", Channel.HUMAN)
-        if "channel" in known:
-            if "channels" in known:
-                raise ValueError("give either channel or channels")
-            known["channels"] = [known.pop("channel")]
-        return known
-
     @model_validator(mode="after")
     def _fits_its_action(self) -> Self:
-        is_person, is_told = self.channels == (Channel.HUMAN,), self.template is not None
-        if self.action is Action.ESCALATE and (is_told or not is_person):
-            raise ValueError("escalate takes neither a template nor a channel")
-        if self.action is Action.SEND and (not is_told or Channel.HUMAN in self.channels):
+        if self.action is Action.ESCALATE and (self.template is not None or self.channels):
+            raise ValueError("escalate takes neither a template nor channels")
+        is_whole = self.template is not None and self.channels
+        if self.action is Action.SEND and (not is_whole or Channel.HUMAN in self.channels):
             raise ValueError("send takes a template, and channels other than human")
         if len(set(self.channels)) < len(self.channels):
             raise ValueError("a channel is named twice")
         return self
+
+    @property
+    def ways(self) -> tuple[Channel, ...]:
+        """By which it may go: what is escalated goes to a person."""
+        return (Channel.HUMAN,) if self.action is Action.ESCALATE else self.channels
 
     @property
     def use_by(self) -> timedelta:
@@ -157,13 +152,15 @@ class Playbook(_Part):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A problem has reached a tier: what an opened or changed event says."""
+    """A problem has reached a tier, or has ended in it: what one event says."""
 
     at: datetime
     kind: ProblemKind
     tier: Tier
     complaint_risk: float | None
     actor: Actor
+    clearing: Clearing | None = None
+    """None: it was opened or changed, and is not over."""
 
 
 Catalogue = Mapping[str, Playbook]
@@ -215,9 +212,14 @@ def _matches(trigger: Trigger, reached: Reached) -> bool:
     return (
         trigger.kind is reached.kind
         and reached.tier in trigger.tiers
+        and _ended_so(trigger.cleared, reached.clearing)
         and (trigger.actors is None or reached.actor in trigger.actors)
         and _risky_enough(trigger.minimum_complaint_risk, reached.complaint_risk)
     )
+
+
+def _ended_so(cleared: frozenset[Clearing] | None, clearing: Clearing | None) -> bool:
+    return clearing is None if cleared is None else clearing in cleared
 
 
 def _risky_enough(minimum: float | None, risk: float | None) -> bool:

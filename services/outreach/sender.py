@@ -179,7 +179,7 @@ class Sender:
         rules, due = self._out.rules, due_of(send)
         if (send.playbook, send.step) not in rules.known_steps:
             return None
-        channels = step_of(due, rules.catalogue).channels
+        channels = step_of(due, rules.catalogue).ways
         if send.channel not in channels[:-1]:
             return None
         knowledge = knowledge_of(connection, [send.customer_id], [send.problem_id], since=now)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.contracts.outreach import GateVerdict, Suppression
 from services.contracts.people import Channel, MessageClass
-from services.contracts.problems import Tier
+from services.contracts.problems import Clearing, Tier
 from services.outreach.facts import (
     ConsentStatement,
     InboundContact,
@@ -70,6 +70,8 @@ class Message:
     """By which it may go, the best one first."""
     speaks_of: frozenset[Tier]
     """The tiers in which what it says is true."""
+    after: frozenset[Clearing] | None = None
+    """It speaks of a problem that has ended so; None: of one that has not ended."""
     reaches_customer: bool = True
     """Whether the customer hears it; else it goes to a person of ours."""
 

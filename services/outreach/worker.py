@@ -33,6 +33,7 @@ from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
 from services.outreach.outbox import Publisher
 from services.outreach.playbook import Catalogue, WrongPlaybook, catalogue_of, parse
+from services.outreach.review import uses_of
 from services.outreach.routes import MailRoute, PersonRoute, Route
 from services.outreach.sender import Outbound
 from services.outreach.settings import Settings
@@ -183,12 +184,7 @@ def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]
     templates = Templates(FileSystemLoader(settings.templates))
     try:
         catalogue = load_playbooks(settings.playbooks)
-        templates.check(
-            (step.template, playbook.trigger.kind)
-            for playbook in catalogue.values()
-            for step in playbook.steps
-            if step.template is not None
-        )
+        templates.check(uses_of(catalogue.values()))
     except (WrongPlaybook, WrongTemplate) as error:
         leave(str(error), EXIT_USAGE)
     return Outbound(

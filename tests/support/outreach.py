@@ -55,9 +55,11 @@ def changed(customer: str, at: datetime, tier: Tier = Tier.LATE, **fields: Any) 
     return _problem(ProblemChanged(**named, previous_tier=Tier.AT_RISK), customer, at)
 
 
-def cleared(customer: str, at: datetime, clearing: str = "solved", **fields: Any) -> Event[Any]:
+def cleared(
+    customer: str, at: datetime, clearing: str = "solved", tier: Tier = Tier.LATE, **fields: Any
+) -> Event[Any]:
     """Return the end of that problem."""
-    named = _named(customer, at, Tier.LATE, **fields)
+    named = _named(customer, at, tier, **fields)
     return _problem(ProblemCleared(**named, clearing=clearing), customer, at)
 
 

@@ -1,18 +1,29 @@
-"""The pages about risks say what is so: features, metrics, links, and what `make train-olist` leaves over."""
+"""The pages say what is so: features, metrics, playbooks, links, and what `make train-olist` leaves over."""
 
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from jinja2 import DictLoader
 
 from services.churn_predictor import features, rhythm
 from services.churn_predictor.scoring import POINTS_OF
 from services.contracts import metric_names as m
-from services.contracts.problems import RiskKind
+from services.contracts.outreach import Mode
+from services.contracts.people import MessageClass
+from services.contracts.problems import Actor, Clearing, ProblemKind, RiskKind
+from services.outreach.messages import NAMES_AN_ORDER, TELLS_A_DATE, Templates, samples
+from services.outreach.playbook import Playbook, Trigger, parse
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/complaint-risk.md", "docs/lapse-risk.md", "docs/expectations.md")
+PAGES = (
+    "README.md",
+    "docs/complaint-risk.md",
+    "docs/lapse-risk.md",
+    "docs/expectations.md",
+    "docs/playbooks.md",
+)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
@@ -45,6 +56,33 @@ def test_what_tells_of_scores_has_its_meaning_on_a_page() -> None:
 
     for metric in (m.PREDICTOR_MODEL, m.PREDICTOR_ASSESSED, m.PREDICTOR_DRIFT):
         assert f"`{metric.name}{{{','.join(metric.labels)}}}`" in text
+
+
+def test_the_page_on_playbooks_tells_which_values_each_kind_has() -> None:
+    text = page("docs/playbooks.md")
+
+    for kind in ProblemKind:
+        order = "yes" if kind in NAMES_AN_ORDER else "ask"
+        date = "yes" if kind in TELLS_A_DATE else "no"
+        assert f"| `{kind}` | {order} | {date} |" in text
+    letter = samples(ProblemKind.DELIVERY_DELAY, "en")[0]
+    seen = "{{ name }} {{ order_id }} {{ promised_on }} {{ subject }} {{ language }}"
+    parts = {"x/en.subject": "s", "x/en.txt": seen, "x/en.html": ""}
+    assert "A-1042" in Templates(DictLoader(parts)).render("x", letter).plain
+    assert all(f"`{value}`" in text for value in re.findall(r"\{\{ (\w+) \}\}", seen))
+
+
+def test_the_page_on_playbooks_shows_one_that_is_shipped_and_names_every_field() -> None:
+    text = page("docs/playbooks.md")
+    example, *_ = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    shipped = ROOT / "services/outreach/playbooks/delivery_exception.yaml"
+
+    assert parse(example, "page") == parse(shipped.read_text(encoding="utf-8"), "shipped")
+    for name in Playbook.model_fields:
+        assert f"| `{name}` |" in text or name == "trigger"
+    for name in Trigger.model_fields:
+        assert f"| `trigger.{name}` |" in text
+    assert all(f"`{each}`" in text for each in (*Clearing, *Actor, *MessageClass, Mode.LIVE))
 
 
 @pytest.mark.parametrize("name", PAGES)

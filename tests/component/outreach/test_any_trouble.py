@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jinja2 import DictLoader
 
+from services.contracts import ids
+from services.contracts.outreach import Mode
 from services.contracts.problems import ProblemKind
 from services.kit import logs
 from services.outreach.messages import LANGUAGES, PARTS, Templates
@@ -15,7 +18,7 @@ from services.outreach.settings import Settings
 from services.outreach.worker import load_playbooks, outbound_of
 from tests.component.outreach.desk import ME, NOON, Desk, counts
 from tests.factories import HOUR, START, wrote
-from tests.support.outreach import opened, profile, query, states, trouble
+from tests.support.outreach import cleared, consent, opened, profile, query, states, trouble
 
 pytestmark = pytest.mark.connected
 
@@ -25,7 +28,7 @@ version: 1
 mode: live
 message_class: service
 trigger: {kind: contact_unanswered, tiers: [overdue]}
-steps: [{name: notice, action: send, channel: email, template: sorry, use_by_hours: 48}]
+steps: [{name: notice, action: send, channels: [email], template: sorry, use_by_hours: 48}]
 """
 ASKING = "{% if order_id %}Order {{ order_id }}{% else %}Your question{% endif %}"
 
@@ -34,10 +37,13 @@ def sorry_about(kind: ProblemKind) -> str:
     return PLAYBOOK.replace("contact_unanswered", kind)
 
 
+SHIPPED = load_playbooks(Settings.model_fields["playbooks"].default)
+
+
 def equipped(desk: Desk, kind: ProblemKind) -> Desk:
-    """Return the desk with a playbook more, about this kind."""
-    shipped = load_playbooks(Settings.model_fields["playbooks"].default)
-    catalogue = catalogue_of([*shipped.values(), parse(sorry_about(kind), "x")])
+    """Return the desk with what is shipped, but about this kind a playbook of its own."""
+    others = [p for p in SHIPPED.values() if p.trigger.kind is not kind]
+    catalogue = catalogue_of([*others, parse(sorry_about(kind), "x")])
     parts = {f"sorry/{lang}.{part}": ASKING for lang in LANGUAGES for part in PARTS}
     rules = replace(desk.out.rules, catalogue=catalogue)
     desk.out = replace(desk.out, rules=rules, templates=Templates(DictLoader(parts)))
@@ -46,7 +52,9 @@ def equipped(desk: Desk, kind: ProblemKind) -> Desk:
 
 
 def test_every_kind_is_remembered_and_without_a_playbook_nothing_is_due(desk: Desk) -> None:
-    kinds = [kind for kind in ProblemKind if kind is not ProblemKind.DELIVERY_DELAY]
+    spoken_of = {playbook.trigger.kind for playbook in SHIPPED.values()}
+    kinds = [kind for kind in ProblemKind if kind not in spoken_of]
+    assert kinds
     desk.learn(*(trouble("c-1", kind, NOON) for kind in kinds))
     # Told again, which merges what is stored with what is told.
     desk.learn(*(trouble("c-1", kind, NOON + HOUR) for kind in kinds))
@@ -105,7 +113,46 @@ def test_a_delivery_is_told_of_as_ever_while_a_contact_waits(desk: Desk) -> None
     desk.learn(profile("c-1"), wrote("k-1", order="o-c-1", customer="c-1", at=START))
     desk.learn(trouble("c-1", ProblemKind.CONTACT_UNANSWERED, NOON, "k-1"), opened("c-1", at=NOON))
 
-    assert desk.decide() == ["already_known"]
+    assert sorted(desk.decide()) == ["already_known", "contact"]
+    decided = query(desk.url, "SELECT playbook, outcome FROM decisions")
+    assert dict(decided)["delivery_late"] == "suppressed"
+
+
+def test_what_is_shipped_in_shadow_is_decided_and_reaches_nobody(desk: Desk) -> None:
+    kinds = {p.trigger.kind: p.message_class for p in SHIPPED.values() if p.mode is Mode.SHADOW}
+    desk.learn(profile("c-1"))
+    desk.learn(*(trouble("c-1", kind, NOON, f"s-{kind}", actor="customer") for kind in kinds))
+
+    # Of one customer's many troubles one message is within the budget; care needs a consent.
+    outcomes = desk.decide()
+    assert len(outcomes) == len(kinds)
+    assert outcomes.count("contact") == 1
+    assert set(outcomes) == {"contact", "budget", "consent"}
+    assert set(query(desk.url, "SELECT mode FROM decisions")) == {("shadow",)}
+    assert desk.send() == 0
+    # A message that reached nobody takes no room from a real one.
+    desk.learn(opened("c-1", at=NOON))
+    assert desk.decide() == ["contact"]
+    assert desk.send() == 1
+
+
+def test_a_refund_that_is_paid_at_last_makes_the_thanks_due(desk: Desk) -> None:
+    """To whoever agreed to hear from us beyond what is needed, and is not tired of us."""
+    kind = ProblemKind.REFUND_OVERDUE
+    refund: dict[str, Any] = {"kind": kind, "subject": "r-1"}
+    refund["problem_id"] = ids.problem_id("c-1", "r-1", kind, 1)
+    desk.learn(profile("c-1"), opened("c-1", at=NOON, **refund))
+    assert desk.decide() == ["contact"]
+
+    asked = consent("c-1", "granted", message_class="care")
+    paid_at = NOON + 25 * HOUR
+    desk.learn(asked, cleared("c-1", paid_at, **refund), now=paid_at)
+    assert desk.decide(paid_at) == ["contact"]
+    last = "SELECT playbook, mode, message_class FROM decisions ORDER BY decided_at DESC LIMIT 1"
+    assert query(desk.url, last) == [("thanks_after_refund", "shadow", "care")]
+    # The same end told again changes nothing.
+    desk.learn(cleared("c-1", paid_at, **refund), now=paid_at)
+    assert desk.decide(paid_at + HOUR) == []
 
 
 def test_a_playbook_whose_template_needs_a_date_its_problems_lack_ends_the_service(

@@ -18,10 +18,10 @@ mode: live
 message_class: service
 trigger: {kind: delivery_delay, tiers: [late]}
 steps:
-  - {name: notice, action: send, channel: email, template: delivery_late, use_by_hours: 48}
+  - {name: notice, action: send, channels: [email], template: delivery_late, use_by_hours: 48}
   - name: again
     action: send
-    channel: email
+    channels: [email]
     template: delivery_late
     after: {hours: 48}
     use_by_hours: 24

@@ -23,6 +23,7 @@ from bench.carrier_outage import (
     play_all,
 )
 from services.contracts.envelope import Event
+from services.contracts.outreach import Mode
 from services.outreach.worker import load_playbooks
 from services.shop.parameters import Outage
 from services.shop.presets import PRESETS
@@ -120,6 +121,9 @@ def test_the_shipped_playbooks_say_what_is_a_contact() -> None:
 
     assert [is_contact(a, PLAYBOOKS) for a in of_tier(early.alarms, "overdue")] == [False]
     assert [is_contact(a, PLAYBOOKS) for a in of_tier(early.alarms, "late")] == [True]
+    # One that only decides reaches nobody.
+    shadows = {n: p.model_copy(update={"mode": Mode.SHADOW}) for n, p in PLAYBOOKS.items()}
+    assert [is_contact(a, shadows) for a in of_tier(early.alarms, "late")] == [False]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -52,7 +52,7 @@ def test_help_lists_every_command_with_examples_and_exit_codes() -> None:
     ["local", "local up", "local down", "local status", "local env", "topics", "topics apply",
      "topics list", "db", "db upgrade", "run", "run ingest", "run metrics", "simulate-shop", "verify",
      "breaker", "breaker list", "breaker approve", "breaker reject",
-     "why"],
+     "why", "playbook", "playbook check", "playbook list", "playbook show", "playbook schema"],
 )  # fmt: skip
 def test_every_command_shows_an_example(words: str) -> None:
     shown = run(*words.split(), "--help")
@@ -62,7 +62,18 @@ def test_every_command_shows_an_example(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["nope", "local up --kafka-port 0", "topics apply", "db upgrade", "run nope"]
+    "words",
+    [
+        "nope",
+        "local up --kafka-port 0",
+        "topics apply",
+        "db upgrade",
+        "run nope",
+        "playbook show",
+        "playbook show nope",
+        "playbook check /no/such/folder",
+        "playbook list --playbooks /no/such",
+    ],
 )
 def test_wrong_usage_ends_with_two_and_a_hint(words: str) -> None:
     shown = run(*words.split())

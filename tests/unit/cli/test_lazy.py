@@ -12,7 +12,8 @@ from services.kit.exits import Unavailable
 
 WITHOUT_HEAVY_PACKAGES = """
 import sys
-for name in ("sqlalchemy", "alembic", "psycopg", "jgo", "faust", "fastapi", "psutil", "rich", "httpx"):
+for name in ("sqlalchemy", "alembic", "psycopg", "jgo", "faust", "fastapi", "psutil", "rich", "httpx",
+             "jinja2", "yaml"):
     sys.modules[name] = None
 from services.cli.__main__ import main
 sys.argv = ["care", *sys.argv[1:]]
@@ -41,6 +42,7 @@ def test_help_needs_no_extra(words: str) -> None:
         ("db upgrade", "outreach"),
         ("local up", "demo"),
         ("demo", "demo"),
+        ("playbook list", "outreach"),
         ("run outreach", "outreach"),
     ],
 )

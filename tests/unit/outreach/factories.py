@@ -28,7 +28,7 @@ version: 3
 mode: live
 message_class: service
 trigger: {kind: delivery_delay, tiers: [late]}
-steps: [{name: notice, action: send, channel: email, template: delivery_late, use_by_hours: 48}]
+steps: [{name: notice, action: send, channels: [email], template: delivery_late, use_by_hours: 48}]
 """
 AT_RISK = LATE.replace("delivery_late", "delivery_at_risk").replace("[late]", "[at_risk]")
 

@@ -185,7 +185,7 @@ def test_a_customers_zone_decides_and_not_the_servers() -> None:
 
 FOLLOWED = LATE.replace(
     "use_by_hours: 48}]",
-    "use_by_hours: 48}, {name: again, action: send, channel: email, template: delivery_late, "
+    "use_by_hours: 48}, {name: again, action: send, channels: [email], template: delivery_late, "
     "after: {hours: 24, when: WHEN}, use_by_hours: 48}, "
     "{name: desk, action: escalate, after: {hours: 1, when: either}, use_by_hours: 72}]",
 )

@@ -406,6 +406,35 @@ def test_what_a_person_rejected_is_not_sent(
     assert refusal(gates.breaker, situation(volume=volume)) is expected
 
 
+@pytest.mark.parametrize(
+    ("ending", "refused"),
+    [
+        (Ending(NOON, Clearing.SOLVED), False),
+        (Ending(NOON, Clearing.RETRACTED), True),
+        # Opened and over in one breath: nobody ever heard that it began.
+        (Ending(NOON - HOUR, Clearing.SOLVED), True),
+        (None, True),
+    ],
+)
+def test_a_message_about_an_end_needs_that_end(ending: Ending | None, refused: bool) -> None:
+    thanks = replace(message(MessageClass.CARE), after=frozenset({Clearing.SOLVED}))
+    found = situation(problem=problem(ending=ending), message=thanks)
+
+    assert refusal(gates.problem_open, found) is (Suppression.SOLVED if refused else None)
+
+
+def test_of_an_end_nothing_was_said_in_what_was_answered_before_it() -> None:
+    answered = contact("o-1", resolved_at=NOON + HOUR)
+    thanks = replace(message(MessageClass.CARE), after=frozenset({Clearing.SOLVED}))
+    solved = problem(ending=Ending(NOON, Clearing.SOLVED))
+
+    assert not passes(gates.not_already_known, situation(contacts=(answered,)))
+    about_the_end = situation(problem=solved, message=thanks, contacts=(answered,))
+    assert passes(gates.not_already_known, about_the_end)
+    still_open = replace(about_the_end, contacts=(contact("o-1"),))
+    assert refusal(gates.not_already_known, still_open) is Suppression.ALREADY_KNOWN
+
+
 def test_a_class_that_is_not_sent_here_is_not_sent() -> None:
     assert refusal(gates.message_class, situation(message=message(MessageClass.PROMOTIONAL))) is (
         Suppression.MESSAGE_CLASS

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jinja2 import DictLoader, FileSystemLoader
 from pydantic import TypeAdapter, ValidationError
 
-from services.contracts.people import MailAddress
+from services.contracts.people import MailAddress, MessageClass
 from services.contracts.problems import ProblemKind
 from services.outreach.channels.smtp import _written
 from services.outreach.messages import (
@@ -24,23 +24,30 @@ from services.outreach.messages import (
     Letter,
     Templates,
     Text,
+    Use,
     WrongTemplate,
     compose,
     day_in_words,
     language_of,
     one_line,
+    samples,
 )
+from services.outreach.review import uses_of
 from services.outreach.settings import Settings
+from services.outreach.wording import visible_text
+from services.outreach.worker import load_playbooks
 
 SHIPPED: Path = Settings.model_fields["templates"].default
-NAMES = sorted(folder.name for folder in SHIPPED.iterdir())
+USES = list(uses_of(load_playbooks(Settings.model_fields["playbooks"].default).values()))
+NAMES = sorted(use.template for use in USES)
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ENVELOPE = Envelope("care@example.org", "ada@example.org", "<1@care>", "p-1", "late/notice", AT)
-OFFERS = re.compile(
-    r"voucher|coupon|discount|% off|\d ?%|free shipping|gutschein|rabatt|kostenlos|"
-    r"desconto|cupom|gr[aá]tis|brinde",
-    re.IGNORECASE,
-)
+DATES = {"delivery_at_risk", "delivery_late", "delivery_exception", "refund_overdue"} | {
+    "thanks_after_refund"
+}
+"""Templates that name the promised day."""
+NO_ORDER = {"lapse_risk"}
+"""Templates about a customer and no order."""
 
 
 def letter(language: str | None = "en", name: str | None = "Ada") -> Letter:
@@ -51,25 +58,45 @@ def shipped() -> Templates:
     return Templates(FileSystemLoader(SHIPPED))
 
 
-@pytest.mark.parametrize("template", NAMES)
+@pytest.mark.parametrize("use", USES, ids=lambda use: use.template)
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", ["Ada", None])
-def test_every_shipped_message_speaks_of_its_order_and_offers_nothing(
-    template: str, language: str, name: str | None
+@pytest.mark.parametrize("is_least", [False, True])
+def test_every_shipped_message_speaks_of_its_order_and_of_nothing_it_does_not_know(
+    use: Use, language: str, is_least: bool
 ) -> None:
-    text = shipped().render(template, letter(language, name))
+    told = samples(use.kind, language)[is_least]
+    text = shipped().render(use.template, told)
 
-    for part in (text.subject, text.plain, text.html):
-        assert "o-1" in part
-        assert not OFFERS.search(part)
+    for part in (text.subject, text.plain, visible_text(text.html)):
+        names_order = told.order_id is not None and use.template not in NO_ORDER
+        assert ("A-1042" in part) is names_order
         assert "None" not in part
-    assert day_in_words(AT, ZoneInfo("UTC"), language) in text.plain
+        # Nobody is shouted at.
+        assert "!" not in part
+    assert ("Ada" in text.plain) is not is_least
+    assert ("2026" in text.plain) is (use.template in DATES)
     assert len(text.subject) <= 78
 
 
-def test_an_offer_would_be_found() -> None:
-    for offer in ("a voucher for you", "10 % off", "15% de desconto", "Ihr Rabatt"):
-        assert OFFERS.search(offer)
+def test_every_folder_of_templates_is_used_and_shared_frames_are_files() -> None:
+    folders = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir())
+
+    assert folders == NAMES
+    assert [path.name for path in SHIPPED.iterdir() if path.is_file()] == ["layout.html"]
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: use.template)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_shipped_message_says_how_to_reach_a_person(use: Use, language: str) -> None:
+    text = shipped().render(use.template, samples(use.kind, language)[0]).plain
+
+    reply, person = {
+        "en": ("repl", " person "),
+        "de": ("antworten sie", " mensch "),
+        "pt": ("respond", " pessoa "),
+    }[language]
+    assert reply in text.lower()
+    assert person in text.lower()
 
 
 @pytest.mark.parametrize("template", NAMES)
@@ -114,8 +141,7 @@ def test_markup_in_a_name_stays_a_name() -> None:
     ],
 )
 def test_a_template_reaches_nothing_but_its_letter(source: str) -> None:
-    parts = {f"x/{language}.{part}": "ok" for language in LANGUAGES for part in PARTS}
-    templates = Templates(DictLoader({**parts, "x/en.txt": source}))
+    templates = Templates(DictLoader({**sound(), "x/en.txt": source}))
 
     with pytest.raises(WrongTemplate):
         templates.render("x", letter())
@@ -123,21 +149,28 @@ def test_a_template_reaches_nothing_but_its_letter(source: str) -> None:
 
 def test_a_missing_part_is_named_at_the_start() -> None:
     with pytest.raises(WrongTemplate, match=re.escape("x/en.subject")):
-        Templates(DictLoader({})).check([("x", ProblemKind.DELIVERY_DELAY)])
+        Templates(DictLoader({})).check([used(ProblemKind.DELIVERY_DELAY)])
 
 
 def test_shipped_templates_are_complete() -> None:
-    shipped().check((name, ProblemKind.DELIVERY_DELAY) for name in NAMES)
+    shipped().check(USES)
+
+
+def used(kind: ProblemKind, message_class: MessageClass = MessageClass.SERVICE) -> Use:
+    return Use("x", kind, message_class)
+
+
+def sound() -> dict[str, str]:
+    return {f"x/{language}.{part}": "ok" for language in LANGUAGES for part in PARTS}
 
 
 def saying(plain: str) -> Templates:
-    parts = {f"x/{language}.{part}": "ok" for language in LANGUAGES for part in PARTS}
-    return Templates(DictLoader({**parts, "x/de.txt": plain}))
+    return Templates(DictLoader({**sound(), "x/de.txt": plain}))
 
 
 def refused(plain: str, kind: ProblemKind) -> bool:
     try:
-        saying(plain).check([("x", kind)])
+        saying(plain).check([used(kind)])
     except WrongTemplate as error:
         return f"x/de.txt for {kind}" in str(error)
     return False
@@ -168,6 +201,73 @@ def test_what_a_letter_does_not_hold_is_never_written() -> None:
     for part in ("{{ order_id }}", "{{ promised_on }}", "{{ order_id or promised_on }}"):
         with pytest.raises(WrongTemplate, match="is not told of every problem"):
             saying(part).render("x", spare)
+
+
+@pytest.mark.parametrize("kind", list(ProblemKind))
+@pytest.mark.parametrize("message_class", list(MessageClass))
+def test_an_offer_needs_the_class_of_offers(kind: ProblemKind, message_class: MessageClass) -> None:
+    faults = saying("Ein Gutschein, 20 % Rabatt.").faults(used(kind, message_class))
+
+    if message_class is MessageClass.PROMOTIONAL:
+        assert faults == ()
+        return
+    (fault,) = faults
+    assert (fault.file, fault.use) == ("x/de.txt", f"for {kind}")
+    assert str(fault) == (
+        f"template x/de.txt for {kind}: offers something (`gutschein`, `rabatt`), which message_class "
+        f"{message_class} may not: say it without, or make it promotional"
+    )
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_offer_is_found_in_every_part_and_language(part: str, language: str) -> None:
+    file = f"x/{language}.{part}"
+    said = "<b>20</b>&nbsp;% off" if part == "html" else "20 % off"
+    templates = Templates(DictLoader({**sound(), file: said}))
+
+    with pytest.raises(WrongTemplate, match=re.escape(file)):
+        templates.check([used(ProblemKind.LAPSE_RISK)])
+
+
+def test_every_fault_is_told_at_once_and_each_once() -> None:
+    sources = {
+        **sound(),
+        "x/en.txt": "\n\n{{ missing }}",
+        "x/de.html": "{% if %}",
+        "x/pt.subject": "{{ 1 / 0 }}",
+        "x/pt.html": '{% extends "none.html" %}',
+        "x/pt.txt": "{% if name %}a voucher{% endif %}",
+    }
+    del sources["x/en.subject"]
+
+    faults = Templates(DictLoader(sources)).faults(used(ProblemKind.LAPSE_RISK))
+
+    assert [(fault.file, fault.what.partition(":")[0]) for fault in faults] == [
+        ("x/en.subject", "missing"),
+        ("x/en.txt", "UndefinedError"),
+        ("x/de.html", "TemplateSyntaxError"),
+        ("x/pt.subject", "ZeroDivisionError"),
+        ("x/pt.txt", "offers something (`voucher`), which message_class service may not"),
+        ("x/pt.html", "needs none.html, which is missing"),
+    ]
+    assert faults[2].line == 1
+
+
+def test_the_line_is_told_where_a_file_says_what_no_letter_holds(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    for file, text in sound().items():
+        (tmp_path / file).write_text(text)
+    (tmp_path / "layout.html").write_text("\n{{ missing }}{% block letter %}{% endblock %}")
+    (tmp_path / "x" / "de.txt").write_text("one\ntwo {{ missing }}\nthree")
+    (tmp_path / "x" / "en.html").write_text('\n\n{% extends "layout.html" %}')
+
+    faults = Templates(FileSystemLoader(tmp_path)).faults(used(ProblemKind.LAPSE_RISK))
+
+    found = {fault.file: fault.line for fault in faults}
+    assert found["x/de.txt"] == 2
+    # Where it takes in the layout, in which the fault is.
+    assert found["x/en.html"] == 3
 
 
 @given(st.text(max_size=60))

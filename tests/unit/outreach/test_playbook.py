@@ -6,7 +6,7 @@ import pytest
 
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, MessageClass
-from services.contracts.problems import TIERS_OF, Actor, ProblemKind, Tier
+from services.contracts.problems import TIERS_OF, Actor, Clearing, ProblemKind, Tier
 from services.outreach.playbook import (
     After,
     Course,
@@ -28,15 +28,28 @@ def names(reached: Reached, text: str = LATE) -> list[str]:
     return [p.name for p in triggered_by(reached, catalogue_of([parse(text, "x")]))]
 
 
-def test_the_shipped_playbooks_are_the_two_delivery_notices() -> None:
+def test_the_shipped_playbooks_are_named_as_their_files_and_send_only_about_late_parcels() -> None:
     shipped = load_playbooks(SHIPPED)
 
-    assert {(p.name, p.message_class) for p in shipped.values()} == {
-        ("delivery_at_risk", MessageClass.SERVICE),
-        ("delivery_late", MessageClass.SERVICE),
+    assert list(shipped) == sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+    live = {p.name: p for p in shipped.values() if p.mode is Mode.LIVE}
+    assert {name: p.trigger.tiers for name, p in live.items()} == {
+        "delivery_at_risk": {Tier.AT_RISK},
+        "delivery_late": {Tier.LATE},
     }
-    assert shipped["delivery_late"].trigger.tiers == {Tier.LATE}
-    assert shipped["delivery_at_risk"].trigger.tiers == {Tier.AT_RISK}
+
+
+def test_what_nobody_needs_to_get_what_they_bought_asks_for_consent_first() -> None:
+    shipped = load_playbooks(SHIPPED)
+    classes = {p.name: p.message_class for p in shipped.values()}
+
+    assert set(classes.values()) == {MessageClass.SERVICE, MessageClass.CARE}
+    assert {name for name, each in classes.items() if each is MessageClass.CARE} == {
+        "help_not_found",
+        "lapse_risk",
+        "payment_failed",
+        "thanks_after_refund",
+    }
 
 
 @pytest.mark.parametrize(
@@ -47,11 +60,11 @@ def test_the_shipped_playbooks_are_the_two_delivery_notices() -> None:
         ("version: 0", "version: 3", "version"),
         ("name: Delivery Late", "name: delivery_late", "name"),
         ("message_class: nice", "message_class: service", "message_class"),
-        ("channel: pigeon", "channel: email", "steps.0.channels"),
-        ("channel: human", "channel: email", "other than human"),
-        ("channel: email, channels: [sms]", "channel: email", "either channel or channels"),
-        ("channels: [sms, sms]", "channel: email", "named twice"),
-        ("action: escalate", "action: send", "neither a template nor a channel"),
+        ("channels: [pigeon]", "channels: [email]", "steps.0.channels"),
+        ("channels: [human]", "channels: [email]", "other than human"),
+        ("channels: []", "channels: [email]", "send takes a template"),
+        ("channels: [sms, sms]", "channels: [email]", "named twice"),
+        ("action: escalate", "action: send", "neither a template nor channels"),
         ("action: send, after: {hours: 1}", "action: send", "follows none"),
         (
             ", use_by_hours: 48}, {name: notice, action: escalate, after: {hours: 1}, use_by_hours: 48}]",
@@ -67,6 +80,9 @@ def test_the_shipped_playbooks_are_the_two_delivery_notices() -> None:
         ("cooldown: 3\nname: delivery_late", "name: delivery_late", "cooldown"),
         ("steps: []", LATE[LATE.index("steps:") :].strip(), "steps"),
         ("mode: limited", "mode: live", "mode"),
+        ("tiers: [late], cleared: []", "tiers: [late]", "trigger.cleared"),
+        ("tiers: [late], cleared: [mended]", "tiers: [late]", "trigger.cleared"),
+        ("cleared: [solved]", "tiers: [late]", "trigger.tiers"),
     ],
 )
 def test_a_wrong_playbook_is_refused_by_file_place_and_fault(
@@ -129,15 +145,49 @@ def test_a_playbook_may_be_about_any_kind_and_is_due_in_the_tiers_it_names(
 
 
 @pytest.mark.parametrize("kind", list(ProblemKind))
-def test_a_kind_without_a_playbook_makes_nothing_due(kind: ProblemKind) -> None:
+def test_what_is_shipped_makes_at_most_one_message_a_tier_due(kind: ProblemKind) -> None:
     shipped = load_playbooks(SHIPPED)
-    due = {
-        p.name
-        for tier in TIERS_OF[kind]
-        for p in triggered_by(replace(REACHED, kind=kind, tier=tier), shipped)
-    }
+    about = {p.name: p.trigger for p in shipped.values() if p.trigger.kind is kind}
 
-    assert bool(due) is (kind is ProblemKind.DELIVERY_DELAY)
+    for tier in TIERS_OF[kind]:
+        reached = replace(REACHED, kind=kind, tier=tier, actor=Actor.CUSTOMER)
+        due = [p.name for p in triggered_by(reached, shipped)]
+        assert due == [n for n, t in about.items() if tier in t.tiers and t.cleared is None]
+        assert len(due) <= 1
+
+
+def test_an_exception_that_the_customer_cannot_mend_makes_nothing_due() -> None:
+    shipped = load_playbooks(SHIPPED)
+    reached = replace(REACHED, kind=ProblemKind.DELIVERY_EXCEPTION, tier=Tier.OVERDUE)
+
+    for actor in Actor:
+        due = triggered_by(replace(reached, actor=actor), shipped)
+        assert bool(due) is (actor is Actor.CUSTOMER)
+
+
+@pytest.mark.parametrize("clearing", [None, *Clearing])
+@pytest.mark.parametrize("tier", list(Tier))
+def test_a_playbook_is_due_by_a_tier_or_by_an_end_never_by_both(
+    clearing: Clearing | None, tier: Tier
+) -> None:
+    happened = replace(REACHED, tier=tier, clearing=clearing)
+    thanks = LATE.replace("tiers: [late]", "tiers: [late, overdue], cleared: [solved, expired]")
+
+    assert bool(names(happened)) is (tier is Tier.LATE and clearing is None)
+    assert bool(names(happened, thanks)) is (
+        tier in {Tier.LATE, Tier.OVERDUE} and clearing in {Clearing.SOLVED, Clearing.EXPIRED}
+    )
+
+
+def test_an_end_asks_for_risk_and_actor_too() -> None:
+    over = replace(REACHED, clearing=Clearing.SOLVED)
+    thanks = "tiers: [late], cleared: [solved], minimum_complaint_risk: 0.3, actors: [us]"
+    text = LATE.replace("tiers: [late]", thanks)
+
+    assert names(over, text) == ["delivery_late"]
+    assert names(replace(over, complaint_risk=0.2), text) == []
+    assert names(replace(over, complaint_risk=None), text) == []
+    assert names(replace(over, actor=Actor.NOBODY), text) == []
 
 
 @pytest.mark.parametrize(
@@ -176,7 +226,7 @@ def test_a_playbook_that_does_not_say_is_in_shadow() -> None:
 
 
 def test_a_step_may_go_by_several_channels_and_give_the_problem_to_a_person() -> None:
-    several = LATE.replace("channel: email", "channels: [email, webhook]").replace(
+    several = LATE.replace("[email]", "[email, webhook]").replace(
         "use_by_hours: 48}]",
         "use_by_hours: 48}, {name: desk, action: escalate, after: {hours: 24}, use_by_hours: 72}]",
     )
@@ -184,5 +234,5 @@ def test_a_step_may_go_by_several_channels_and_give_the_problem_to_a_person() ->
     notice, desk = parse(several, "x").steps
 
     assert notice.channels == (Channel.EMAIL, Channel.WEBHOOK)
-    assert (desk.channels, desk.template) == ((Channel.HUMAN,), None)
+    assert (desk.ways, desk.template) == ((Channel.HUMAN,), None)
     assert desk.after == After(hours=24, when=Course.CONTACTED)
