@@ -45,7 +45,7 @@ pytestmark = pytest.mark.connected
 
 
 def test_the_migrations_make_exactly_the_tables_declared(fresh_database: str) -> None:
-    assert migrate.upgrade(fresh_database) == ["0001", "0002"]
+    assert migrate.upgrade(fresh_database) == ["0001", "0002", "0003"]
     assert migrate.upgrade(fresh_database) == []
 
     engine = open_engine(fresh_database)
@@ -65,7 +65,7 @@ def test_two_who_migrate_at_once_do_not_get_in_each_others_way(fresh_database: s
     for thread in threads:
         thread.join()
 
-    assert sorted(applied) == [[], [], ["0001", "0002"]]
+    assert sorted(applied) == [[], [], ["0001", "0002", "0003"]]
 
 
 def test_without_the_schema_the_service_says_what_to_run(fresh_database: str) -> None:
