@@ -60,7 +60,7 @@ class HelpfulLink:
 
 
 Link = SurveyLink | PreferencesLink | HelpfulLink
-L = TypeVar("L", SurveyLink, PreferencesLink, HelpfulLink)
+L = TypeVar("L", bound=Link)
 
 
 @dataclass(frozen=True, slots=True)
