@@ -142,7 +142,7 @@ CONSENTS = _raw(
     "consents",
     "each consent change",
     30,
-    # Who asks us to stop on a page of ours has told outreach alone; every other system learns it here.
+    # Who says stop on a page of ours has told outreach alone; it belongs beside their every other word.
     "publishers ingest outreach",
     "outreach",
 )

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from services.kit.exits import Unavailable
 
 _LEAVE_SECONDS = 10
-_MAX_CONCURRENT = 100
-"""Requests under way; beyond it callers get 503."""
+_MAX_CONNECTIONS = 500
+"""Open at once, those of a proxy that wait for their next request too; beyond it callers get 503."""
 
 
 class PagesServer:
@@ -34,7 +34,7 @@ class PagesServer:
                 server_header=False,
                 lifespan="off",
                 ws="none",
-                limit_concurrency=_MAX_CONCURRENT,
+                limit_concurrency=_MAX_CONNECTIONS,
                 timeout_graceful_shutdown=_LEAVE_SECONDS,
             )
         )
