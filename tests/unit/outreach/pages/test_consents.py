@@ -96,6 +96,19 @@ def test_a_no_until_a_date_is_not_enough() -> None:
     assert len(denials((pause,), [STOP], CUSTOMER, NOON)) == 1
 
 
+def test_a_yes_that_was_said_after_the_no_and_begins_tomorrow_does_not_begin() -> None:
+    said = (
+        statement(ConsentStatus.DENIED, NOON - 2 * HOUR),
+        statement(ConsentStatus.GRANTED, NOON - HOUR, valid_from=NOON + DAY),
+    )
+    assert not is_allowed(said, STOP, NOON)
+    assert is_allowed(said, STOP, NOON + 2 * DAY)
+
+    after = said + denials(said, [STOP], CUSTOMER, NOON)
+
+    assert not is_allowed(after, STOP, NOON + 2 * DAY)
+
+
 def test_without_a_word_the_default_of_the_class_holds() -> None:
     assert is_allowed((), (MessageClass.SERVICE, Channel.SMS), NOON)
     assert not is_allowed((), (MessageClass.PROMOTIONAL, Channel.EMAIL), NOON)
