@@ -136,6 +136,12 @@ OUTREACH_PROFILE_RECORDS = Metric(
     "Records of `customers` and `consents` accounted for in the database, by topic and outcome.",
     ("topic", "outcome"),
 )
+OUTREACH_PAGES = Metric(
+    "care_outreach_page_requests_total",
+    Kind.COUNTER,
+    "Requests to the customers' pages, by page (none: no page of ours) and outcome.",
+    ("kind", "outcome"),
+)
 
 EVENTS = Metric(
     "care_events_total",

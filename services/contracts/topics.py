@@ -138,7 +138,14 @@ CONTACTS = _raw(
 CUSTOMERS = _raw(
     "customers", "the whole profile at each change", None, "publishers ingest", "outreach"
 )
-CONSENTS = _raw("consents", "each consent change", 30, "publishers ingest", "outreach")
+CONSENTS = _raw(
+    "consents",
+    "each consent change",
+    30,
+    # Who says stop on a page of ours has told outreach alone; it belongs beside their every other word.
+    "publishers ingest outreach",
+    "outreach",
+)
 IDENTITIES = _raw(
     "identities",
     "merged, erased; nothing personal",

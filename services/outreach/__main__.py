@@ -1,10 +1,12 @@
 """Starts one replica of outreach: settings, logs, signals, work."""
 
+import os
 import signal
 from uuid import uuid4  # noqa: TID251 - two runs must not be taken for each other
 
 from services.kit import exits, logs
 from services.kit.settings import load
+from services.outreach.pages.settings import PagesSettings, wanted
 from services.outreach.settings import Settings
 from services.outreach.worker import Worker
 
@@ -13,7 +15,8 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; then finish what is under way."""
     settings = load(Settings)
     logs.set_up("outreach", settings.log_format, settings.log_level)
-    worker = Worker(settings, uuid4(), logs.get("outreach"))
+    pages = load(PagesSettings) if wanted(os.environ) else None
+    worker = Worker(settings, uuid4(), logs.get("outreach"), pages)
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     worker.run()

@@ -40,6 +40,13 @@ _DAY = {
     "pt": "{day} de {month} de {year}",
 }
 
+STOP_WORDS = {
+    "en": "Stop writing to me",
+    "de": "Schreibt mir nicht mehr",
+    "pt": "Não quero mais mensagens",
+}
+"""What the way to stop is called, below every message that has one."""
+
 LANGUAGES = tuple(_MONTHS)
 """Languages every shipped template has."""
 
@@ -98,6 +105,8 @@ class Letter:
     promised_by: datetime | None
     zone: ZoneInfo
     language: str | None
+    stop_url: str | None = None
+    """Where the customer stops such messages; None: this deployment has no pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,8 @@ class Templates:
         subject = one_line(self._part(f"{template}/{language}.subject", values))
         values["subject"] = subject
         plain, html = (self._part(f"{template}/{language}.{part}", values) for part in PARTS[1:])
+        if letter.stop_url:
+            plain = f"{plain.rstrip()}\n\n{STOP_WORDS[language]}: {letter.stop_url}\n"
         return Text(subject, plain, html)
 
     def _faults(self, use: Use, letter: Letter, language: str) -> Iterator[WrongTemplate]:
@@ -288,6 +299,8 @@ def _values(letter: Letter, language: str) -> dict[str, object]:
     order_id, promised_by = letter.order_id, letter.promised_by
     return {
         "language": language,
+        "stop_url": letter.stop_url,
+        "stop_words": STOP_WORDS[language],
         "name": one_line(letter.name) if letter.name else None,
         "order_id": one_line(order_id) if order_id else _absent("order_id"),
         "promised_on": day_in_words(promised_by, letter.zone, language)

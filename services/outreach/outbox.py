@@ -12,10 +12,12 @@ from kafka import KafkaProducer
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from services.contracts.envelope import BARRIER, STRUCTURED, Event
+from services.contracts.events import TOPIC_OF
 from services.contracts.stream import Barrier
 from services.contracts.topics import OUTREACH
 from services.outreach.tables import OUTBOX
 
+_WRITER = "outreach"
 _CONTENT_TYPE = "content-type"
 _ACK_SECONDS = 15
 _AT_ONCE = 500
@@ -34,9 +36,16 @@ class Record:
 
 
 def event_record(event: Event[Any], partition: int) -> Record:
-    """Return the record of one of our events, under its customer's key and partition."""
+    """Return the record of one of our events on its type's topic, under its customer's key and partition.
+
+    Raises:
+        ValueError: the event's topic is not one that outreach writes.
+    """
+    topic = TOPIC_OF[type(event.data)]
+    if _WRITER not in topic.written_by:
+        raise ValueError(f"{event.type} lives on {topic.name}, which outreach does not write")
     headers = ((_CONTENT_TYPE, STRUCTURED.encode()),)
-    return Record(OUTREACH.name, partition, event.customer_id.encode(), event.encode(), headers)
+    return Record(topic.name, partition, event.customer_id.encode(), event.encode(), headers)
 
 
 def barrier_record(barrier: Barrier) -> Record:

@@ -47,6 +47,8 @@ class MailRoute:
         )
         text = Text(outgoing.subject, outgoing.text, outgoing.html or "")
         mail = compose(text, envelope)
+        for name, value in outgoing.headers.items():
+            mail[name] = value
         return lambda: self._channel.send(mail)
 
     def close(self) -> None:

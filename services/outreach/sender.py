@@ -17,6 +17,7 @@ from services.outreach.decide import Rules, channel_from, reconsider, step_of
 from services.outreach.gates import GATES_BEFORE_SENDING
 from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.messages import Templates, message_id
+from services.outreach.pages.links import Links
 from services.outreach.routes import Attempt, Route
 from services.outreach.situation import Ruling
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
@@ -39,6 +40,8 @@ class Outbound:
     backoff: Backoff
     sender_address: str
     owner: UUID
+    links: Callable[[], Links] | None = None
+    """To the customers' pages, signed by what signs now; None: there are none."""
 
 
 class Sender:
@@ -106,7 +109,8 @@ class Sender:
             return None
         try:
             step = step_of(due, rules.catalogue)
-            message = outgoing(send, step, knowledge, rules, self._out.templates, now)
+            links = None if self._out.links is None else self._out.links()
+            message = outgoing(send, step, knowledge, rules, self._out.templates, now, links)
             attempt = self._out.routes[send.channel].prepare(message)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this one message's trouble
             self._fail(connection, send, UNWRITABLE, now, error=type(error).__name__)

@@ -214,3 +214,31 @@ OUTBOX = Table(
     Column("headers", JSONB, nullable=False),
     comment="Committed with what it tells of, published afterwards, then deleted",
 )
+
+SURVEYS = Table(
+    "surveys",
+    METADATA,
+    Column("customer_id", Text, primary_key=True),
+    Column("survey_id", Text, primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("order_id", Text),
+    Column("step_id", Uuid),
+    Column("sent_at", _Moment, comment="Null: answered before anybody noted that it left"),
+    Column("answered_at", _Moment),
+    Column("first_score", SmallInteger, comment="The answer that counts, and is published"),
+    Column("latest_score", SmallInteger),
+    Column("changed_at", _Moment),
+    Column("comment", Text, comment="The customer's own words: never published, never logged"),
+    comment="Our own surveys, and what was answered on their page",
+)
+
+FEEDBACK = Table(
+    "feedback",
+    METADATA,
+    Column("step_id", Uuid, primary_key=True),
+    Column("verdict", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False, index=True),
+    Column("partition", Integer, nullable=False),
+    Column("said_at", _Moment, nullable=False),
+    comment="What customers say of the message of a step; the first of each verdict is kept",
+)

@@ -1,8 +1,9 @@
 """Puts the parts together and turns the loop until it is told to stop.  No decision is made here."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -11,17 +12,19 @@ import structlog
 from jinja2 import FileSystemLoader
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from services.contracts.people import Channel
 from services.contracts.topics import OUTREACH, TOPICS, dead_letter
 from services.kit import address_file
-from services.kit.clock import SystemClock, monotonic
+from services.kit.clock import Clock, SystemClock, monotonic
 from services.kit.exits import EXIT_USAGE, Unavailable, leave
 from services.kit.health import HealthServer, Verdict
 from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import CLOSE_SECONDS, close_producer, open_consumer, open_producer
 from services.kit.settings import ClockSource
+from services.kit.tick_clock import TickClock
 from services.outreach import agenda, ledger, migrate, positions, telemetry
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
@@ -32,6 +35,11 @@ from services.outreach.group import Membership
 from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
 from services.outreach.outbox import Publisher
+from services.outreach.pages.api import create_pages
+from services.outreach.pages.links import Links
+from services.outreach.pages.secret_file import SecretFile
+from services.outreach.pages.serving import PagesServer
+from services.outreach.pages.settings import PagesSettings
 from services.outreach.playbook import Catalogue, WrongPlaybook, catalogue_of, parse
 from services.outreach.review import uses_of
 from services.outreach.routes import MailRoute, PersonRoute, Route
@@ -60,9 +68,14 @@ class Worker:
     """One replica of outreach."""
 
     def __init__(
-        self, settings: Settings, owner: UUID, log: structlog.typing.FilteringBoundLogger
+        self,
+        settings: Settings,
+        owner: UUID,
+        log: structlog.typing.FilteringBoundLogger,
+        pages: PagesSettings | None = None,
     ) -> None:
         self._settings = settings
+        self._pages = pages
         self._owner = owner
         self._log = log
         self._stop = threading.Event()
@@ -114,7 +127,9 @@ class Worker:
     def _open(self, engine: Engine, stack: ExitStack) -> Loop:
         """Open what the loop works with, so that leaving `stack` closes it in the right order."""
         settings, is_ticked = self._settings, self._settings.clock is ClockSource.TICKS
-        outbound = outbound_of(settings, self._owner, routes_of(settings))
+        outbound = replace(
+            outbound_of(settings, self._owner, routes_of(settings)), links=_links_of(self._pages)
+        )
         for route in outbound.routes.values():
             stack.callback(route.close)
         self._tell_of_unknown_steps(engine, outbound.rules)
@@ -158,6 +173,14 @@ class Worker:
         )
         health = HealthServer(registry, self._is_live, self._is_ready, settings.host, settings.port)
         health.start()
+        stack = ExitStack()
+        stack.callback(health.close)
+        try:
+            if self._pages is not None:
+                self._open_pages(self._pages, registry, stack)
+        except BaseException:
+            stack.close()
+            raise
         self._log.info(
             "outreach_started",
             address=address_file.write(settings.address_file, *health.address),
@@ -167,8 +190,30 @@ class Worker:
         try:
             yield
         finally:
-            health.close()
+            stack.close()
             self._log.info("outreach_stopped")
+
+    def _open_pages(
+        self, pages: PagesSettings, registry: CollectorRegistry, stack: ExitStack
+    ) -> None:
+        """Serve the customers' pages, on connections of their own: who looks delays nobody who sends."""
+        settings = self._settings
+        engine = open_engine(settings.database_url, "care-pages")
+        stack.callback(engine.dispose)
+        clock: Clock = SystemClock()
+        if settings.clock is ClockSource.TICKS:
+            ticks = TickClock(
+                settings.kafka_bootstrap_servers,
+                partitions=settings.partitions,
+                prefix=settings.topic_prefix,
+            ).start()
+            stack.callback(ticks.close)
+            clock = ticks
+        app = create_pages(engine, pages, settings.partitions, clock.now, registry)
+        server = PagesServer(app, pages.host, pages.port).start()
+        stack.callback(server.close)
+        host, port = server.address
+        self._log.info("outreach_pages_started", address=f"http://{host}:{port}")
 
     def _is_live(self) -> Verdict:
         age = monotonic() - self._turned_at
@@ -207,6 +252,13 @@ def load_playbooks(folder: Path) -> Catalogue:
     if not files:
         raise WrongPlaybook(f"no playbook (*.yaml) in {folder}")
     return catalogue_of(parse(file.read_text(encoding="utf-8"), file.name) for file in files)
+
+
+def _links_of(pages: PagesSettings | None) -> Callable[[], Links] | None:
+    if pages is None:
+        return None
+    secrets = SecretFile(pages.secrets_file)
+    return lambda: Links(pages.base_url, secrets.current())
 
 
 def routes_of(settings: Settings) -> Mapping[Channel, Route]:

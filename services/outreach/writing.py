@@ -1,5 +1,6 @@
 """What is sent for one row of the ledger: rendered for this customer, addressed for its channel.  Pure."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from services.contracts.people import Channel
@@ -8,6 +9,8 @@ from services.outreach.channels.outgoing import Outgoing
 from services.outreach.decide import Knowledge, Rules
 from services.outreach.facts import Profile
 from services.outreach.messages import Letter, Templates, Text, language_of
+from services.outreach.pages.links import Links
+from services.outreach.pages.tokens import PreferencesLink
 from services.outreach.playbook import Step
 from services.outreach.quiet import zone_for
 
@@ -16,9 +19,24 @@ _UNTOLD = Text("", "", "")
 
 
 def outgoing(
-    send: Send, step: Step, knowledge: Knowledge, rules: Rules, templates: Templates, now: datetime
+    send: Send,
+    step: Step,
+    knowledge: Knowledge,
+    rules: Rules,
+    templates: Templates,
+    now: datetime,
+    links: Links | None = None,
 ) -> Outgoing:
     """Return the message of this send, by the channel it names.
+
+    Args:
+        send: The row of the ledger.
+        step: What it carries out.
+        knowledge: Of its customer.
+        rules: To decide by.
+        templates: Of the texts.
+        now: The instant.
+        links: To the customers' pages; None: there are none.
 
     Raises:
         ValueError: no address is known.
@@ -26,9 +44,15 @@ def outgoing(
     """
     profile = knowledge.profile
     language = None if profile is None else profile.language
-    text = _UNTOLD
+    text, headers, stop_url = _UNTOLD, dict[str, str](), None
+    if links is not None and step.template is not None:
+        way_out = _way_out(send, rules, language)
+        stop_url = links.preferences(way_out, now)
+        if send.channel is Channel.EMAIL:
+            headers |= links.unsubscribe_headers(way_out, now)
     if step.template is not None:
-        text = templates.render(step.template, _letter(send, knowledge, rules))
+        letter = replace(_letter(send, knowledge, rules), stop_url=stop_url)
+        text = templates.render(step.template, letter)
     return Outgoing(
         step_id=send.step_id,
         problem_id=send.problem_id,
@@ -43,7 +67,14 @@ def outgoing(
         at=now,
         use_by=send.use_by,
         html=text.html or None,
+        headers=headers,
     )
+
+
+def _way_out(send: Send, rules: Rules, language: str | None) -> PreferencesLink:
+    message_class = rules.catalogue[send.playbook].message_class
+    spoken = language_of(language)
+    return PreferencesLink(send.customer_id, message_class, send.channel, send.step_id, spoken)
 
 
 def _letter(send: Send, knowledge: Knowledge, rules: Rules) -> Letter:

@@ -114,6 +114,13 @@ def test_only_outreach_reads_personal_data() -> None:
     assert {reader for topic in t.PERSONAL for reader in topic.read_by} == {"outreach"}
 
 
+def test_outreach_may_tell_what_customers_say_on_its_pages() -> None:
+    """An answer to a survey, and a no to further messages, which others have to keep to as well."""
+    by_outreach = {topic for topic in t.OUTSIDE if "outreach" in topic.written_by}
+
+    assert by_outreach == {t.CONTACTS, t.CONSENTS}
+
+
 def test_a_deployments_prefix_goes_before_every_name() -> None:
     assert t.physical_names([t.PURCHASES], "acme-") == {"acme-purchases": t.PURCHASES}
     assert t.PURCHASES.physical() == "purchases"

@@ -13,16 +13,16 @@ from services.contracts import metric_names as m
 from services.contracts.outreach import Mode
 from services.contracts.people import MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, RiskKind
+from services.kit.settings import environment_names
 from services.outreach.messages import NAMES_AN_ORDER, TELLS_A_DATE, Templates, samples
+from services.outreach.pages.metering import Outcome
+from services.outreach.pages.settings import PagesSettings
 from services.outreach.playbook import Playbook, Trigger, parse
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
-    "README.md",
-    "docs/complaint-risk.md",
-    "docs/lapse-risk.md",
-    "docs/expectations.md",
-    "docs/playbooks.md",
+    *("README.md", "SECURITY.md", "docs/complaint-risk.md", "docs/lapse-risk.md"),
+    *("docs/expectations.md", "docs/playbooks.md", "docs/customer-pages.md"),
 )
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
@@ -93,6 +93,14 @@ def test_every_link_leads_somewhere(name: str) -> None:
         path = (ROOT / name).parent / target if target else ROOT / name
         assert path.exists(), target
         assert not heading or heading in headings(path.read_text(encoding="utf-8")), heading
+
+
+def test_the_customers_pages_are_explained_with_every_setting_and_outcome() -> None:
+    text = page("docs/customer-pages.md")
+    settings = [environment_names(PagesSettings, name) for name in PagesSettings.model_fields]
+
+    assert [each for each in (*settings, *Outcome) if f"`{each}`" not in text] == []
+    assert f"`{m.OUTREACH_PAGES.name}{{{','.join(m.OUTREACH_PAGES.labels)}}}`" in text
 
 
 def test_a_model_of_olist_leaves_two_months_and_says_how_to_judge_it() -> None:

@@ -1,5 +1,6 @@
 """One message as it leaves by another channel than mail.  Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -26,3 +27,5 @@ class Outgoing:
     """When this attempt is made."""
     use_by: datetime
     html: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of a mail: how its reader's program stops such messages by one click."""

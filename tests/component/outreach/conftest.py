@@ -1,6 +1,7 @@
 """A database of one's own, and a desk over it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from services.outreach import migrate, positions
 from services.outreach.database import open_engine
 from tests.component.outreach.desk import FOUND, ME, Desk, claim, execute
+from tests.component.outreach.visitor import Visitor, visiting
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +42,9 @@ def desk(url: str) -> Iterator[Desk]:
     made = Desk(url)
     yield made
     made.engine.dispose()
+
+
+@pytest.fixture
+def visitor(url: str, tmp_path: Path) -> Iterator[Visitor]:
+    with visiting(url, tmp_path) as made:
+        yield made

@@ -1,0 +1,1 @@
+"""The customers' own pages: answer a survey, say that a message did not help, stop further ones."""

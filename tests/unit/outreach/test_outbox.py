@@ -1,0 +1,27 @@
+"""An event goes to the topic of its type, and only where outreach may write."""
+
+import pytest
+
+from services.contracts import topics as t
+from services.contracts.contacts import SurveyAnswered, SurveyKind
+from services.contracts.envelope import Fact
+from services.contracts.people import Channel, ConsentChanged, ConsentStatus, MessageClass
+from services.outreach.outbox import event_record
+from tests.factories import event, placed
+
+ANSWERED = SurveyAnswered(survey_id="s-1", kind=SurveyKind.CSAT, score=2)
+DENIED = ConsentChanged(
+    message_class=MessageClass.CARE, channel=Channel.EMAIL, status=ConsentStatus.DENIED
+)
+
+
+@pytest.mark.parametrize(("fact", "topic"), [(ANSWERED, t.CONTACTS), (DENIED, t.CONSENTS)], ids=str)
+def test_what_customers_tell_us_goes_where_others_tell_the_same(fact: Fact, topic: t.Topic) -> None:
+    record = event_record(event(fact, customer="c-7"), partition=3)
+
+    assert (record.topic, record.partition, record.key) == (topic.name, 3, b"c-7")
+
+
+def test_what_outreach_may_not_write_is_refused() -> None:
+    with pytest.raises(ValueError, match="purchases, which outreach does not write"):
+        event_record(placed(), partition=0)
