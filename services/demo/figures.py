@@ -70,6 +70,8 @@ class Contacts(Figures):
 
     decisions: Count
     contact: Count
+    in_shadow: Count = 0
+    """Of those to contact: recorded only, because their playbook is in shadow."""
     deferred: Count
     held_out: Count
     suppressed: Suppressed

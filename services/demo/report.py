@@ -11,6 +11,7 @@ from services.contracts.contacts import COMPLAINT_REASONS, ContactOpened, Survey
 from services.contracts.deliveries import ShipmentDelivered, ShipmentPromised
 from services.contracts.envelope import Event
 from services.contracts.outreach import (
+    Mode,
     Outcome,
     OutreachDecided,
     OutreachFailed,
@@ -145,6 +146,7 @@ def _contacts(evidence: Evidence) -> Contacts:
     return Contacts(
         decisions=len(decided),
         contact=outcomes[Outcome.CONTACT],
+        in_shadow=sum(d.outcome is Outcome.CONTACT and d.mode is Mode.SHADOW for d in decided),
         deferred=outcomes[Outcome.DEFERRED],
         held_out=outcomes[Outcome.HELD_OUT],
         suppressed=Suppressed(**because),

@@ -37,7 +37,7 @@ def sentences(report: Report) -> Iterator[str]:
         f"{report.problems.cleared} of them ended, {report.problems.retracted} had never been."
     )
     yield (
-        f"{contacts.decisions} decisions: {contacts.contact} times to write, "
+        f"{contacts.decisions} decisions: {contacts.contact} times to write{_in_shadow(contacts)}, "
         f"{contacts.deferred} times to wait, {contacts.suppressed.total} times not to."
     )
     yield f"{contacts.sent} messages arrived."
@@ -49,6 +49,12 @@ def sentences(report: Report) -> Iterator[str]:
     yield from _late(report)
     yield from _restarted(report)
     yield from _checks(report)
+
+
+def _in_shadow(contacts: Contacts) -> str:
+    if not contacts.in_shadow:
+        return ""
+    return f" ({contacts.in_shadow} of them by playbooks in shadow: recorded, not sent)"
 
 
 def _source(report: Report) -> str:
@@ -145,6 +151,7 @@ def _contacts(contacts: Contacts) -> Table:
     table.add_column("outcome")
     table.add_column("decisions", justify="right")
     table.add_row("contact", str(contacts.contact))
+    table.add_row("  of them in shadow, not sent", str(contacts.in_shadow))
     table.add_row("deferred, judged again later", str(contacts.deferred))
     table.add_row("held out", str(contacts.held_out))
     for reason, count in contacts.suppressed.model_dump().items():

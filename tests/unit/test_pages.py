@@ -14,6 +14,7 @@ from services.contracts.outreach import Mode
 from services.contracts.people import MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, RiskKind
 from services.kit.settings import environment_names
+from services.outreach.gates import GATES
 from services.outreach.messages import NAMES_AN_ORDER, TELLS_A_DATE, Templates, samples
 from services.outreach.pages.metering import Outcome
 from services.outreach.pages.settings import PagesSettings
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     *("README.md", "SECURITY.md", "docs/complaint-risk.md", "docs/lapse-risk.md"),
     *("docs/expectations.md", "docs/playbooks.md", "docs/customer-pages.md"),
+    *("docs/outreach-policy.md",),
 )
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
@@ -113,3 +115,9 @@ def test_a_model_of_olist_leaves_two_months_and_says_how_to_judge_it() -> None:
     assert '--olist "files" --until "2018-07-01" --out "build/complaint-risk.json"' in told()
     assert "--model build/complaint-risk.json --from 2018-07-01" in told()
     assert "--model m.json --from 2018-01-01" in told("UNTIL=2018-01-01", "OUT=m.json")
+
+
+def test_the_page_on_policy_names_every_gate_in_its_order() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", page("docs/outreach-policy.md"), re.MULTILINE)
+
+    assert named == [gate.__name__ for gate in GATES]

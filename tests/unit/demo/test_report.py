@@ -422,7 +422,7 @@ def test_the_report_has_the_keys_others_rely_on() -> None:
     }  # fmt: skip
     assert set(dumped["contacts"]) == {
         "decisions", "contact", "deferred", "held_out", "suppressed", "sent", "failed",
-        "withdrawn", "unknown", "double", "unlabelled",
+        "in_shadow", "withdrawn", "unknown", "double", "unlabelled",
     }  # fmt: skip
     assert set(dumped["contacts"]["suppressed"]) == {why.value for why in Suppression}
     assert dumped["wall_seconds"] == 1.2

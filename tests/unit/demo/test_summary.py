@@ -55,6 +55,13 @@ def test_a_double_contact_is_shouted() -> None:
     assert "✓ Nobody was written to twice" not in text
 
 
+def test_what_is_in_shadow_is_told_beside_what_arrived() -> None:
+    assert "3 times to write (1 of them by playbooks in shadow: recorded, not sent), 2" in said(
+        contacts=Contacts(**(CONTACTS | {"in_shadow": 1, "sent": 2}))
+    )
+    assert "shadow" not in said().split("outcome")[0]
+
+
 def test_a_lost_record_is_shouted() -> None:
     text = said(events=EVENTS.model_copy(update={"applied": 7}))
     assert "✗ records on the topics are not all accounted for" in text
