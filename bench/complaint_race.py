@@ -1,0 +1,143 @@
+"""A customer complains at the very moment at which a notice is about to leave: which of them comes first.
+
+Each round has a customer with a queued notice, a sender that is about to start it, and a reader that is
+about to commit the customer's complaint, on connections of their own and at random moments.  A notice must
+never be started after the complaint was committed.  Both hold the customer's lock until they commit, so
+what a trigger notes under that lock, in numbers that only grow, is the order in which they committed.
+
+    python -m bench.complaint_race --rounds 1000
+"""
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import click
+import psycopg
+
+from services.kit import logs
+from services.local import parts
+from services.outreach import ledger, migrate
+from services.outreach.batch import Batch
+from services.outreach.sender import Sender
+from tests.component.outreach.desk import NOON, Desk, record, topic_of
+from tests.factories import wrote
+from tests.support.outreach import opened, profile
+
+_NOTES = """
+CREATE TABLE noted (seq bigint GENERATED ALWAYS AS IDENTITY, customer text, what text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO noted (customer, what) VALUES (NEW.customer_id, TG_ARGV[0]);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER started AFTER UPDATE ON sends FOR EACH ROW
+  WHEN (NEW.state = 'started') EXECUTE FUNCTION note('started');
+CREATE TRIGGER complained AFTER INSERT ON inbound_contacts FOR EACH ROW
+  EXECUTE FUNCTION note('complained');
+"""
+_LATEST_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Raced:
+    """How the rounds ended."""
+
+    rounds: int
+    started_first: int
+    """The notice left before the complaint was known."""
+    complained_first: int
+    """The complaint was known, and no notice left."""
+    started_after_a_complaint: int
+    """What must never be."""
+
+
+def race(url: str, rounds: int, seed: int) -> Raced:
+    """Return how so many rounds ended, on this empty and migrated database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_NOTES)
+    chance, desk = random.Random(seed), Desk(url)
+    customers = [f"c-{n}" for n in range(rounds)]
+    for name in customers:
+        desk.learn(profile(name), opened(name, NOON))
+    desk.decide()
+    sender = Sender(desk.engine, desk.out, logs.get("bench"))
+    for name in customers:
+        _at_once(
+            chance, (lambda n=name: _start(desk, sender, n), lambda n=name: _complain(desk, n))
+        )
+    desk.engine.dispose()
+    with psycopg.connect(url) as connection:
+        noted = connection.execute("SELECT customer, what FROM noted ORDER BY seq").fetchall()
+    return _judged(customers, noted)
+
+
+def _judged(customers: list[str], noted: Iterable[tuple[str, str]]) -> Raced:
+    orders: dict[str, list[str]] = {name: [] for name in customers}
+    for customer, what in noted:
+        orders[customer].append(what)
+    counts = Counter(tuple(order) for order in orders.values())
+    return Raced(
+        len(customers),
+        counts["started", "complained"],
+        counts["complained",],
+        counts["complained", "started"],
+    )
+
+
+def _at_once(chance: random.Random, sides: Iterable[Callable[[], None]]) -> None:
+    gate = threading.Barrier(2)
+    threads = [
+        threading.Thread(target=_after, args=(gate, chance.uniform(0, _LATEST_SECONDS), side))
+        for side in sides
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _after(gate: threading.Barrier, seconds: float, side: Callable[[], None]) -> None:
+    gate.wait()
+    time.sleep(seconds)
+    side()
+
+
+def _start(desk: Desk, sender: Sender, customer: str) -> None:
+    with desk.engine.begin() as connection:
+        (send,) = ledger.pending_of(connection, [customer]) or (None,)
+    if send is not None:
+        sender.attempt(ledger.Waiting(send.step_id, customer), lambda: NOON)
+
+
+def _complain(desk: Desk, customer: str) -> None:
+    word = wrote(f"k-{customer}", order=f"o-{customer}", customer=customer, at=NOON)
+    source = (topic_of(word), 0)
+    batch = Batch(NOON, desk.out.rules)
+    expected = desk.offsets.get(source, 0)
+    batch.read(source, expected, [record(word, desk.next_offset(source))])
+    with desk.engine.begin() as connection:
+        batch.write(connection)
+        batch.advance(connection, desk.owner)
+
+
+@click.command()
+@click.option("--rounds", default=1_000, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=1, show_default=True)
+def main(rounds: int, seed: int) -> None:
+    """Race, and print how it ended."""
+    with parts.running(environment={}) as found:
+        migrate.upgrade(found.database_url)
+        raced = race(found.database_url, rounds, seed)
+    click.echo(json.dumps(vars(raced), indent=2))
+    if raced.started_after_a_complaint:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
