@@ -68,9 +68,7 @@ def race(url: str, rounds: int, seed: int) -> Raced:
     desk.decide()
     sender = Sender(desk.engine, desk.out, logs.get("bench"))
     for name in customers:
-        _at_once(
-            chance, (lambda n=name: _start(desk, sender, n), lambda n=name: _complain(desk, n))
-        )
+        _at_once(chance, (partial(_start, desk, sender, name), partial(_complain, desk, name)))
     desk.engine.dispose()
     with psycopg.connect(url) as connection:
         noted = connection.execute("SELECT customer, what FROM noted ORDER BY seq").fetchall()
