@@ -116,7 +116,10 @@ class Follower:
         keep: Callable[[bytes, bytes | None], Any],
     ) -> None:
         """Begin at the beginning; `keep` is given each record's key and value."""
-        everything = [(topic, p) for p in range(partitions)]
+        self._topic, self._numbers = topic, range(partitions)
+        self._next: dict[int, int] = {}
+        """Partition → where to read on."""
+        everything = [(topic, number) for number in self._numbers]
         self._consumer = _open(bootstrap, everything, out_of_range="earliest")
         self._keep = keep
         self._ends_missing: set[int] = set()
@@ -129,6 +132,8 @@ class Follower:
                 self._ends_missing.discard(message.partition())
             else:
                 self._keep(*_change(message))
+                # Asked for its position, the client knows none where nothing came since it was assigned.
+                self._next[message.partition() or 0] = _behind(message)
         return bool(batch)
 
     def catch_up(self, timeout_seconds: float) -> None:
@@ -138,9 +143,9 @@ class Follower:
             TimeoutError: nothing came for so long.
         """
         # Read on where it stood: the client tells a partition's end once, and anew after this.
-        places = self._consumer.position(self._consumer.assignment())
-        self._consumer.assign([_from_here(place) for place in places])
-        self._ends_missing = {place.partition for place in places}
+        places = ((number, self._next.get(number, OFFSET_BEGINNING)) for number in self._numbers)
+        self._consumer.assign([TopicPartition(self._topic, *place) for place in places])
+        self._ends_missing = set(self._numbers)
         while self._ends_missing:
             if not self.read(timeout_seconds):
                 raise TimeoutError("the topic's end was not reached")
@@ -148,9 +153,3 @@ class Follower:
     def close(self) -> None:
         """Stop following."""
         self._consumer.close()
-
-
-def _from_here(place: TopicPartition) -> TopicPartition:
-    if place.offset < 0:
-        place.offset = OFFSET_BEGINNING
-    return place
