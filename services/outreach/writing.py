@@ -44,14 +44,9 @@ def outgoing(
     """
     profile = knowledge.profile
     language = None if profile is None else profile.language
-    text, headers, stop_url = _UNTOLD, dict[str, str](), None
-    if links is not None and step.template is not None:
-        way_out = _way_out(send, rules, language)
-        stop_url = links.preferences(way_out, now)
-        if send.channel is Channel.EMAIL:
-            headers |= links.unsubscribe_headers(way_out, now)
+    text, headers = _UNTOLD, dict[str, str]()
     if step.template is not None:
-        letter = replace(_letter(send, knowledge, rules), stop_url=stop_url)
+        letter, headers = _letter(send, knowledge, rules, links, now)
         text = templates.render(step.template, letter)
     return Outgoing(
         step_id=send.step_id,
@@ -71,24 +66,33 @@ def outgoing(
     )
 
 
-def _way_out(send: Send, rules: Rules, language: str | None) -> PreferencesLink:
-    message_class = rules.catalogue[send.playbook].message_class
-    spoken = language_of(language)
-    return PreferencesLink(send.customer_id, message_class, send.channel, send.step_id, spoken)
-
-
-def _letter(send: Send, knowledge: Knowledge, rules: Rules) -> Letter:
+def _letter(
+    send: Send, knowledge: Knowledge, rules: Rules, links: Links | None, now: datetime
+) -> tuple[Letter, dict[str, str]]:
+    """Return what the template may speak of, and the headers of a mail that stop such messages."""
     profile, policy = knowledge.profile, rules.policy
     known = (
         (profile.time_zone, profile.country, profile.language) if profile else (None, None, None)
     )
-    return Letter(
+    letter = Letter(
         name=None if profile is None else profile.name,
         order_id=send.order_id,
         promised_by=knowledge.problems[send.problem_id].stage.promised_by,
         zone=zone_for(*known, policy.zone_of_country, policy.default_zone).zone,
         language=None if profile is None else profile.language,
     )
+    if links is None:
+        return letter, {}
+    way_out = _way_out(send, rules, letter.language)
+    is_mail = send.channel is Channel.EMAIL
+    headers = dict(links.unsubscribe_headers(way_out, now)) if is_mail else {}
+    return replace(letter, stop_url=links.preferences(way_out, now)), headers
+
+
+def _way_out(send: Send, rules: Rules, language: str | None) -> PreferencesLink:
+    message_class = rules.catalogue[send.playbook].message_class
+    spoken = language_of(language)
+    return PreferencesLink(send.customer_id, message_class, send.channel, send.step_id, spoken)
 
 
 def _address(by: Channel, profile: Profile | None, customer_id: str) -> str:
