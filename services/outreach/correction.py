@@ -1,6 +1,6 @@
 """What was told and then shown to be wrong is taken back: once, and only from who was told.  Pure."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 from services.contracts.outreach import Suppression
 from services.contracts.problems import Clearing
@@ -14,7 +14,7 @@ NOT_WITHHELD = "a correction: what takes a wrong message back is not withheld be
 """Why a correction passes what protects the customer from too many messages of ours."""
 
 
-def takes_back(after: Set[Clearing] | None, *, told: bool) -> bool:
+def takes_back(after: AbstractSet[Clearing] | None, *, told: bool) -> bool:
     """Return whether a message for who was `told`, due `after` such ends, corrects what was told."""
     return told and after == RETRACTED
 
@@ -24,7 +24,9 @@ def is_correction(situation: Situation) -> bool:
     return takes_back(situation.message.after, told=situation.message.told)
 
 
-def where_told(gate: str, version: int, situation: Situation, policy: Policy, because: str) -> Ruling:
+def where_told(
+    gate: str, version: int, situation: Situation, policy: Policy, because: str
+) -> Ruling:
     """Return the ruling on a message that only who was told of the problem may get.
 
     Args:
