@@ -103,7 +103,10 @@ def test_a_correction_takes_room_from_what_comes_after_it(desk: Desk) -> None:
     desk.learn(retracted(at), now=at)
     assert desk.decide(at) == ["contact"]
 
-    other = {"problem_id": ids.problem_id("c-1", "sh-9", "delivery_delay", 1), "subject": "sh-9"}
+    other: dict[str, Any] = {
+        "problem_id": ids.problem_id("c-1", "sh-9", "delivery_delay", 1),
+        "subject": "sh-9",
+    }
     desk.learn(opened("c-1", at + HOUR, order_id="o-9", **other), now=at + HOUR)
     assert desk.decide(at + HOUR) == ["budget"]
 
