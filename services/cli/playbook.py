@@ -225,6 +225,8 @@ def _due_words(each: Playbook) -> Iterator[str]:
     yield f"{trigger.kind}: {_any_of(Tier, trigger.tiers)}"
     if trigger.cleared is not None:
         yield f"and then {_any_of(Clearing, trigger.cleared)}"
+    if trigger.told:
+        yield "where we told of it"
     if trigger.actors is not None:
         yield f"if {_any_of(Actor, trigger.actors)} can act"
     if trigger.minimum_complaint_risk is not None:

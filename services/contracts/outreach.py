@@ -124,6 +124,9 @@ class OutreachWithdrawn(_StepFact):
 
 
 class OutreachCorrected(_AttemptFact):
-    """Sent, then shown to be wrong: one short correction followed."""
+    """The message just sent, of this very step, took back what was sent before and shown to be wrong.
+
+    Said beside `sent`, so that whoever counts what was sent counts it too.
+    """
 
     TYPE: ClassVar[str] = "care.outreach.corrected.v1"

@@ -25,6 +25,7 @@ class Settings(CommonSettings):
             "attempt_failed",
             "contact_unanswered",
             "delivery_at_risk",
+            "delivery_correction",
             "delivery_exception",
             "delivery_late",
             "help_not_found",

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.contracts import ids
 from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import (
+    OutreachCorrected,
     OutreachDecided,
     OutreachFailed,
     OutreachSent,
@@ -88,6 +89,11 @@ def sent(send: Send, at: datetime) -> Event[OutreachSent]:
         **send.named, attempt=send.attempt, problem_opened_at=send.problem_opened_at
     )
     return _about(send, fact, at)
+
+
+def corrected(send: Send, at: datetime) -> Event[OutreachCorrected]:
+    """Return the event that the message just sent took back what was wrong."""
+    return _about(send, OutreachCorrected(**send.named, attempt=send.attempt), at)
 
 
 def failed(send: Send, at: datetime, reason: str) -> Event[OutreachFailed]:

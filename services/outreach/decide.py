@@ -73,6 +73,10 @@ class Knowledge:
     consents: tuple[ConsentStatement, ...] = ()
     profile: Profile | None = None
     contacted: tuple[Contacted, ...] = ()
+    told: frozenset[UUID] = frozenset()
+    """Of the problems that are over: those about which a message left, or may have."""
+    being_told: frozenset[UUID] = frozenset()
+    """Of the problems that are over: those about which a message is leaving just now."""
 
 
 Volumes = Mapping[str, Volume]
@@ -311,6 +315,8 @@ def situation_of(
         others=_others(due.problem_id, knowledge),
         volume=volume,
         closed=frozenset(step.ways) - rules.channels,
+        told=due.problem_id in knowledge.told,
+        being_told=due.problem_id in knowledge.being_told,
     )
 
 
@@ -324,6 +330,7 @@ def _message_of(playbook: Playbook, step: Step) -> Message:
         step.ways,
         playbook.trigger.tiers if step.after is None else later,
         after=playbook.trigger.cleared,
+        told=playbook.trigger.told,
         reaches_customer=step.action is Action.SEND,
     )
 

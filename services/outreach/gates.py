@@ -10,6 +10,7 @@ from datetime import datetime
 from services.contracts.outreach import Suppression
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import TIERS_OF, ProblemKind
+from services.outreach.correction import NOT_WITHHELD, is_correction, where_told
 from services.outreach.facts import (
     ConsentStatement,
     InboundContact,
@@ -39,17 +40,22 @@ NOBODY_IS_TOLD = "the customer hears nothing of it"
 
 
 def problem_open(situation: Situation, policy: Policy) -> Ruling:
-    """The problem must still be there; or, where the message is about its end, have ended that way."""
+    """The problem must still be there; or, where the message is about its end, have ended that way.
+
+    What is only for who was told of it asks besides whether they were.
+    """
     ending, after = situation.problem.ending, situation.message.after
     if after is None and ending is None:
-        return yes("problem_open", 2, f"open, {situation.problem.stage.tier}")
+        return yes("problem_open", 3, f"open, {situation.problem.stage.tier}")
     if ending is None:
-        return no("problem_open", 2, "it has not ended", Suppression.SOLVED)
+        return no("problem_open", 3, "it has not ended", Suppression.SOLVED)
     because = f"cleared: {ending.clearing}"
     # Nobody is told of the end of what nobody ever heard begin.
-    if after is not None and ending.clearing in after and situation.problem.opened_at < ending.at:
-        return yes("problem_open", 2, because)
-    return no("problem_open", 2, because, Suppression.SOLVED)
+    if after is None or ending.clearing not in after or situation.problem.opened_at >= ending.at:
+        return no("problem_open", 3, because, Suppression.SOLVED)
+    if situation.message.told:
+        return where_told("problem_open", 3, situation, policy, because)
+    return yes("problem_open", 3, because)
 
 
 def not_already_known(situation: Situation, policy: Policy) -> Ruling:
@@ -127,15 +133,17 @@ def quiet_hours(situation: Situation, policy: Policy) -> Ruling:
 def budget(situation: Situation, policy: Policy) -> Ruling:
     """Nobody hears from us too often."""
     if not situation.message.reaches_customer:
-        return yes("budget", 2, NOBODY_IS_TOLD)
+        return yes("budget", 3, NOBODY_IS_TOLD)
+    if is_correction(situation):
+        return yes("budget", 3, NOT_WITHHELD)
     this = Spent(situation.now, situation.message.message_class)
     if this.message_class not in policy.patience.obeying:
-        return yes("budget", 2, "this class does not obey the budget")
+        return yes("budget", 3, "this class does not obey the budget")
     full = policy.patience.exceeded(situation.spent, this, situation.zone(policy).zone)
     if full is None:
-        return yes("budget", 2, "room in every window")
+        return yes("budget", 3, "room in every window")
     limit, used = full
-    return no("budget", 2, f"{used} used of {limit}", Suppression.BUDGET)
+    return no("budget", 3, f"{used} used of {limit}", Suppression.BUDGET)
 
 
 def reserved(situation: Situation, policy: Policy) -> Ruling:
@@ -144,10 +152,12 @@ def reserved(situation: Situation, policy: Policy) -> Ruling:
     Room is looked for where the worse message would fall: a day's window may be free again by then.
     """
     if not situation.message.reaches_customer:
-        return yes("reserved", 1, NOBODY_IS_TOLD)
+        return yes("reserved", 2, NOBODY_IS_TOLD)
+    if is_correction(situation):
+        return yes("reserved", 2, NOT_WITHHELD)
     this = Spent(situation.now, situation.message.message_class)
     if this.message_class not in policy.patience.obeying:
-        return yes("reserved", 1, "this class does not obey the budget")
+        return yes("reserved", 2, "this class does not obey the budget")
     zone = situation.zone(policy).zone
     spent = (*situation.spent, this)
     for problem in (situation.problem, *situation.others):
@@ -157,15 +167,17 @@ def reserved(situation: Situation, policy: Policy) -> Ruling:
         if worse is not None and full is not None:
             limit, used = full
             because = f"{problem.kind} may get worse by {_iso(worse.at)}: {used} used of {limit}"
-            return no("reserved", 1, because, Suppression.RESERVED)
-    return yes("reserved", 1, "room for whatever is likely to come")
+            return no("reserved", 2, because, Suppression.RESERVED)
+    return yes("reserved", 2, "room for whatever is likely to come")
 
 
 def net_value(situation: Situation, policy: Policy) -> Ruling:
     """It must be expected to do more good than it costs, the customer's patience included."""
+    if is_correction(situation):
+        return yes("net_value", 2, NOT_WITHHELD)
     asked, worth = situation.message.message_class, policy.worth
     if asked is MessageClass.SAFETY:
-        return yes("net_value", 1, "this class is sent whatever it costs")
+        return yes("net_value", 2, "this class is sent whatever it costs")
     since = situation.now - worth.fatigue_window
     recent = sum(1 for contact in situation.spent if contact.at > since)
     by = chosen_channel(situation) or situation.message.channels[0]
@@ -175,8 +187,8 @@ def net_value(situation: Situation, policy: Policy) -> Ruling:
         f"costs {value.cost:.3f}, tires {value.fatigue:.3f}"
     )
     if value.total > 0:
-        return yes("net_value", 1, because)
-    return no("net_value", 1, because, Suppression.NET_VALUE)
+        return yes("net_value", 2, because)
+    return no("net_value", 2, because, Suppression.NET_VALUE)
 
 
 def breaker(situation: Situation, policy: Policy) -> Ruling:

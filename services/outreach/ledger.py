@@ -163,6 +163,14 @@ def succeed(connection: Connection, send: Send, now: datetime) -> bool:
     return _finish(connection, send, State.SENT, announce.sent(send, now), now, None)
 
 
+def correct(connection: Connection, send: Send, now: datetime) -> bool:
+    """Mark a correction taken by the channel, and say that it was sent and what it is; see `succeed`."""
+    has_changed = succeed(connection, send, now)
+    if has_changed:
+        _say(connection, send, announce.corrected(send, now))
+    return has_changed
+
+
 def doubt(connection: Connection, send: Send, reason: str, now: datetime) -> bool:
     """Mark a send unknown, and say so; False where it has an outcome already."""
     return _finish(connection, send, State.UNKNOWN, announce.unknown(send, now), now, reason)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.outreach import Mode, Outcome
-from services.contracts.people import MessageClass
+from services.contracts.people import Channel, MessageClass
 from services.outreach import rows
 from services.outreach.decide import Contacted, DueStep, Knowledge
 from services.outreach.facts import ConsentStatement, Profile
@@ -28,6 +28,9 @@ from services.outreach.tables import (
 
 _USED_NO_PATIENCE = ("failed", "withdrawn")
 """States of a send in which the customer heard nothing."""
+_TOLD = ("sent", "unknown")
+"""States of a send in which the customer heard of it, or may have."""
+_BEING_TOLD = "started"
 
 
 class _Mergeable(Protocol):
@@ -130,6 +133,8 @@ def knowledge_of(
     consents = _grouped(connection, CONSENTS, wanted, rows.consent_of)
     profiles = profiles_of(connection, wanted)
     contacted = _contacted(connection, wanted, since, leaving_out)
+    over = [id_ for id_, problem in found.items() if problem.ending is not None]
+    told = _told(connection, over, leaving_out)
     return {
         customer: Knowledge(
             problems={id_: p for id_, p in found.items() if p.customer_id == customer},
@@ -138,6 +143,8 @@ def knowledge_of(
             consents=tuple(consents.get(customer, ())),
             profile=profiles.get(customer),
             contacted=tuple(contacted.get(customer, ())),
+            told=frozenset(told.get((customer, True), ())),
+            being_told=frozenset(told.get((customer, False), ())),
         )
         for customer in wanted
     }
@@ -233,6 +240,29 @@ def _contacted(
     for row in connection.execute(query):
         made = Contacted(row.decided_at, Mode(row.mode), MessageClass(row.message_class))
         found.setdefault(row.customer_id, []).append(made)
+    return found
+
+
+def _told(
+    connection: Connection, problems: Sequence[UUID], leaving_out: UUID | None
+) -> dict[tuple[str, bool], set[UUID]]:
+    """Return which of these problems each customer heard of (true), or is just hearing of (false)."""
+    if not problems:
+        return {}
+    # By customer, for which there is an index; what goes to a person of ours tells nobody.
+    query = (
+        select(SENDS.c.customer_id, SENDS.c.problem_id, SENDS.c.state)
+        .join(PROBLEMS, PROBLEMS.c.problem_id == SENDS.c.problem_id)
+        .where(PROBLEMS.c.problem_id.in_(problems))
+        .where(SENDS.c.customer_id == PROBLEMS.c.customer_id)
+        .where(SENDS.c.state.in_((*_TOLD, _BEING_TOLD)))
+        .where(SENDS.c.channel != Channel.HUMAN.value)
+    )
+    if leaving_out is not None:
+        query = query.where(SENDS.c.step_id != leaving_out)
+    found: dict[tuple[str, bool], set[UUID]] = {}
+    for row in connection.execute(query):
+        found.setdefault((row.customer_id, row.state in _TOLD), set()).add(row.problem_id)
     return found
 
 

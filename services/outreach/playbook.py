@@ -3,10 +3,11 @@
 Parsing only; where the files lie is the shell's business.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import combinations
 from typing import Annotated, Literal, Self
 
 import yaml
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import TIERS_OF, Actor, Clearing, ProblemKind, Tier
+from services.outreach.correction import takes_back
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """Lower-case words joined by `_`: it becomes part of ids, file names and labels."""
@@ -37,6 +39,8 @@ class Trigger(_Part):
     """Due when the problem reaches one of them; with `cleared`, when it ends in one of them."""
     cleared: Annotated[frozenset[Clearing], Field(min_length=1)] | None = None
     """None: due while the problem is there.  Else only when it ends, in one of these ways."""
+    told: bool = False
+    """Only with `cleared`: written only where a message of ours about the problem was really sent."""
     minimum_complaint_risk: Annotated[float, Field(ge=0, le=1)] | None = None
     """None: whatever the risk is, and also where it is not known."""
     actors: frozenset[Actor] | None = None
@@ -48,6 +52,17 @@ class Trigger(_Part):
         if unknown:
             raise ValueError(f"{self.kind} never reaches {', '.join(sorted(unknown))}")
         return self
+
+    @model_validator(mode="after")
+    def _told_is_asked_of_an_end(self) -> Self:
+        if self.told and self.cleared is None:
+            raise ValueError("told is only asked when a problem is over: say `cleared` too")
+        return self
+
+    @property
+    def corrects(self) -> bool:
+        """Whether this is due where what we told was shown to be wrong."""
+        return takes_back(self.cleared, told=self.told)
 
 
 class Action(StrEnum):
@@ -135,6 +150,14 @@ class Playbook(_Part):
             raise ValueError(f"{lost[0]}: say `after` how many hours it follows the step before it")
         return self
 
+    @model_validator(mode="after")
+    def _correction_is_one_message(self) -> Self:
+        if self.trigger.corrects and len(self.steps) > 1:
+            raise ValueError("a correction is one message: leave every step but the first out")
+        if self.trigger.corrects and self.steps[0].action is not Action.SEND:
+            raise ValueError("a correction is for the customer: its step is to send")
+        return self
+
     def step(self, name: str) -> Step | None:
         """Return the step of this name, or None."""
         return next((step for step in self.steps if step.name == name), None)
@@ -191,14 +214,27 @@ def catalogue_of(playbooks: Iterable[Playbook]) -> Catalogue:
     """Return the playbooks by name.
 
     Raises:
-        WrongPlaybook: two share a name, so their steps would share ids.
+        WrongPlaybook: two share a name, so their steps would share ids; or correct the same.
     """
     catalogue: dict[str, Playbook] = {}
     for playbook in playbooks:
         if playbook.name in catalogue:
             raise WrongPlaybook(f"two playbooks are called {playbook.name}")
         catalogue[playbook.name] = playbook
+    for one, other in corrected_twice(catalogue.values()):
+        raise WrongPlaybook(f"{one.name} and {other.name} {CORRECT_THE_SAME}")
     return catalogue
+
+
+CORRECT_THE_SAME = "correct the same problems, of which each is corrected once: keep one of them"
+
+
+def corrected_twice(playbooks: Iterable[Playbook]) -> Iterator[tuple[Playbook, Playbook]]:
+    """Yield each two playbooks that would both correct what was told of one problem."""
+    correcting = [playbook for playbook in playbooks if playbook.trigger.corrects]
+    for one, other in combinations(correcting, 2):
+        if one.trigger.kind is other.trigger.kind and one.trigger.tiers & other.trigger.tiers:
+            yield one, other
 
 
 def triggered_by(reached: Reached, catalogue: Catalogue) -> tuple[Playbook, ...]:

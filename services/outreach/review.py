@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from services.outreach.messages import Templates, Use
-from services.outreach.playbook import Playbook
+from services.outreach.playbook import CORRECT_THE_SAME, Playbook, corrected_twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ def review(files: Mapping[str, bytes], templates: Templates) -> tuple[Fault, ...
         except (yaml.YAMLError, ValueError) as error:
             faults.append(_not_yaml(file, error))
     faults += _named_twice(sound)
+    faults += _corrected_twice(sound)
     faults += _of_templates(sound.values(), templates)
     return tuple(faults)
 
@@ -98,6 +99,13 @@ def _named_twice(sound: Mapping[str, Playbook]) -> Iterator[Fault]:
         if other != file:
             what = f"{other} is called {playbook.name} too, so their steps would share ids"
             yield Fault(file, None, "name", what)
+
+
+def _corrected_twice(sound: Mapping[str, Playbook]) -> Iterator[Fault]:
+    files = {playbook.name: file for file, playbook in sound.items()}
+    for one, other in corrected_twice(sound.values()):
+        what = f"{files[one.name]} and {files[other.name]} {CORRECT_THE_SAME}"
+        yield Fault(files[other.name], None, "trigger.told", what)
 
 
 def _of_templates(playbooks: Iterable[Playbook], templates: Templates) -> Iterator[Fault]:

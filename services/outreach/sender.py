@@ -152,7 +152,8 @@ class Sender:
     ) -> None:
         match delivery.ending:
             case Ending.TAKEN:
-                ledger.succeed(connection, send, now)
+                is_correction = self._out.rules.catalogue[send.playbook].trigger.corrects
+                (ledger.correct if is_correction else ledger.succeed)(connection, send, now)
             case Ending.REFUSED:
                 self._go_on(connection, send, delivery.reason, now)
             case Ending.UNKNOWN:

@@ -53,6 +53,8 @@ class Policy:
     worse_after: timedelta = timedelta(hours=24)
     """How long after the promised date that would be told."""
     breaker: Breaker = field(default_factory=Breaker)
+    telling_recheck: timedelta = timedelta(minutes=5)
+    """How long what depends on a message that is just leaving waits before it asks again."""
     zone_of_country: Mapping[str, str] = field(default_factory=lambda: ZONE_OF_COUNTRY)
 
     @property
@@ -72,6 +74,8 @@ class Message:
     """The tiers in which what it says is true."""
     after: frozenset[Clearing] | None = None
     """It speaks of a problem that has ended so; None: of one that has not ended."""
+    told: bool = False
+    """It is only for who was told of the problem before it ended."""
     reaches_customer: bool = True
     """Whether the customer hears it; else it goes to a person of ours."""
 
@@ -121,6 +125,10 @@ class Situation:
     """Of the message's playbook; None: nobody counts."""
     closed: frozenset[Channel] = frozenset()
     """Channels that take nothing now."""
+    told: bool = False
+    """Of a problem that is over: whether a message about it left, or may have."""
+    being_told: bool = False
+    """Of a problem that is over: whether a message about it is leaving just now."""
 
     def zone(self, policy: Policy) -> ZoneFound:
         """Return the customer's zone, and where it was found."""

@@ -19,7 +19,7 @@ from services.contracts.outreach import (
     OutreachUnknown,
     OutreachWithdrawn,
 )
-from services.contracts.problems import ProblemCleared
+from services.contracts.problems import Clearing, ProblemCleared
 from services.contracts.stream import Barrier
 from services.contracts.topics import CONSENTS, CONTACTS, CUSTOMERS, MAX_FUTURE_SKEW
 from services.verifier.evidence import Attempted, Letter, PartitionEvidence
@@ -32,6 +32,8 @@ _READS = frozenset({CONTACTS.name, CUSTOMERS.name, CONSENTS.name})
 _OVER = frozenset(
     {OutreachSent.TYPE, OutreachFailed.TYPE, OutreachUnknown.TYPE, OutreachWithdrawn.TYPE}
 )
+
+_TOLD = frozenset({OutreachSent.TYPE, OutreachUnknown.TYPE})
 
 
 class Step(NamedTuple):
@@ -117,6 +119,7 @@ def judge_steps(
         _judge_name(name, step, said, found)
         _judge_decisions(name, said, covered, found)
         _judge_attempts(name, said, found)
+    _judge_corrections(evidence, by_step, found)
     if found.unfinished > before and covered is not None and covered.next_due is None:
         found.outreach_wrong.append(
             f"outreach-{number}: {found.unfinished - before} steps are not over and nothing is due"
@@ -187,6 +190,37 @@ def _judge_attempt(name: str, said: Sequence[Attempted], found: Findings) -> Non
         found.outreach_wrong.append(f"{name}: has an outcome and was never started")
     if types[OutreachSent.TYPE] and types[OutreachFailed.TYPE]:
         found.outreach_wrong.append(f"{name}: was sent and failed")
+
+
+def _judge_corrections(
+    evidence: PartitionEvidence, by_step: Mapping[Step, Sequence[Attempted]], found: Findings
+) -> None:
+    """Add what was taken back twice, of which nobody was told, or which was true after all."""
+    retracted = {
+        str(event.data.problem_id)
+        for event in evidence.problems
+        if isinstance(event, Event)
+        and isinstance(event.data, ProblemCleared)
+        and event.data.clearing is Clearing.RETRACTED
+    }
+    types = {step: {word.type for word in said} for step, said in sorted(by_step.items())}
+    corrections = [step for step, said in types.items() if OutreachCorrected.TYPE in said]
+    times = Counter(step.problem_id for step in corrections)
+    for step in corrections:
+        told = [
+            other
+            for other, said in types.items()
+            if other.problem_id == step.problem_id and other != step and said & _TOLD
+        ]
+        contradictions = {
+            "corrects what was corrected before": times[step.problem_id] > 1,
+            "corrects what nobody was told": not told,
+            "corrects what was never retracted": step.problem_id not in retracted,
+        }
+        name = f"problem {step.problem_id} step {step.label}"
+        found.outreach_wrong += [
+            f"{name}: {words}" for words, is_so in contradictions.items() if is_so
+        ]
 
 
 def reached(evidence: PartitionEvidence) -> list[Reached]:

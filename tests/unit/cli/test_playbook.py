@@ -116,6 +116,9 @@ def test_the_list_says_what_makes_each_due() -> None:
     assert shown["delivery_late"] == ["1", "live", "service", "delivery_delay: late"]
     assert shown["delivery_exception"][-1] == "delivery_exception: overdue if customer can act"
     assert shown["thanks_after_refund"][-1] == "refund_overdue: late and then solved"
+    assert shown["delivery_correction"][-1] == (
+        "delivery_delay: at_risk or overdue or late and then retracted where we told of it"
+    )
     assert shown["attempt_failed"][-1] == "attempt_failed: at_risk or overdue"
 
 
@@ -124,7 +127,12 @@ def test_the_list_as_json_holds_the_playbooks() -> None:
 
     assert [row["name"] for row in rows] == NAMES
     thanks = rows[-1]
-    assert thanks["trigger"] == {"kind": "refund_overdue", "tiers": ["late"], "cleared": ["solved"]}
+    assert thanks["trigger"] == {
+        "kind": "refund_overdue",
+        "tiers": ["late"],
+        "cleared": ["solved"],
+        "told": False,
+    }
     assert thanks["steps"][0]["use_by_hours"] == 48
     assert run("list", "--json").output == run("list", "--json").output
 

@@ -423,6 +423,123 @@ def test_a_message_about_an_end_needs_that_end(ending: Ending | None, refused: b
     assert refusal(gates.problem_open, found) is (Suppression.SOLVED if refused else None)
 
 
+CORRECTION = replace(
+    message(MessageClass.SERVICE), after=frozenset({Clearing.RETRACTED}), told=True
+)
+RETRACTED = Ending(NOON, Clearing.RETRACTED)
+
+
+def correcting(**changes: Any) -> Situation:
+    """Return the situation after a message about a problem that never was."""
+    told: dict[str, Any] = {"problem": problem(ending=RETRACTED), "message": CORRECTION}
+    return situation(**{**told, "told": True, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "because"),
+    [
+        ({"told": False}, "never told"),
+        ({"problem": problem(ending=Ending(NOON, Clearing.SOLVED))}, "cleared: solved"),
+        ({"problem": problem(ending=Ending(NOON, Clearing.EXPIRED))}, "cleared: expired"),
+        ({"problem": problem()}, "it has not ended"),
+        # The next episode of the same thing, or another parcel of the same order.
+        ({"others": (problem(order_id="o-9"),)}, "open again"),
+        ({"others": (problem(subject="sh-9"),)}, "open again"),
+    ],
+)
+def test_only_what_was_told_and_never_was_is_taken_back(
+    changes: dict[str, Any], because: str
+) -> None:
+    ruling = gates.problem_open(correcting(**changes), POLICY)
+
+    assert ruling.suppression is Suppression.SOLVED
+    assert because in ruling.verdict.because
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        (),
+        (problem("o-2"),),
+        (problem(kind=ProblemKind.SCAN_STALLED, tier=Tier.OVERDUE),),
+        (problem("o-2", order_id=None),),
+    ],
+)
+def test_trouble_of_another_kind_or_order_does_not_keep_a_wrong_word_standing(
+    others: tuple[Problem, ...],
+) -> None:
+    assert first_no(judge(correcting(others=others), POLICY)) is None
+
+
+def test_two_problems_about_no_order_are_not_about_the_same_one() -> None:
+    nameless = problem(order_id=None, ending=RETRACTED)
+
+    of_another = correcting(problem=nameless, others=(problem("o-2", order_id=None),))
+    assert passes(gates.problem_open, of_another)
+
+
+def test_what_is_for_who_was_told_and_corrects_nothing_minds_no_other_problem() -> None:
+    thanks = replace(CORRECTION, after=frozenset({Clearing.SOLVED}))
+    solved = problem(ending=Ending(NOON, Clearing.SOLVED))
+    known = correcting(message=thanks, problem=solved, others=(problem(subject="sh-9"),))
+
+    assert passes(gates.problem_open, known)
+    assert refusal(gates.problem_open, replace(known, told=False)) is Suppression.SOLVED
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_correction_waits_until_what_is_leaving_has_left(told: bool) -> None:
+    leaving = correcting(told=told, being_told=True)
+
+    until = gates.problem_open(leaving, POLICY).deferred_until
+    assert until == NOON + POLICY.telling_recheck
+    # Nothing is asked again for ever: at its use-by it goes by what is known.
+    last = replace(leaving, use_by=NOON + timedelta(minutes=1))
+    assert passes(gates.problem_open, last) is told
+    assert told or refusal(gates.problem_open, last) is Suppression.SOLVED
+
+
+@pytest.mark.parametrize("gate", [gates.budget, gates.reserved, gates.net_value])
+def test_a_correction_is_not_withheld_because_of_what_it_corrects(gate: Gate) -> None:
+    worse = Stage(Tier.AT_RISK, NOON, NOON + DAY, Actor.US, 0.9)
+    crowded: dict[str, Any] = {
+        "problem": problem(tier=Tier.AT_RISK, ending=RETRACTED),
+        "spent": tuple(spent(NOON - n * HOUR) for n in range(1, 90)),
+        "others": (problem("o-2", stage=worse),),
+    }
+
+    ruling = gate(correcting(**crowded), POLICY)
+    assert ruling.verdict.passed
+    assert ruling.verdict.because.startswith("a correction: ")
+    # Any other message would be refused, also the thanks to who was told.
+    solved = replace(CORRECTION, after=frozenset({Clearing.SOLVED}))
+    for other in (message(MessageClass.SERVICE), solved, replace(CORRECTION, told=False)):
+        assert not passes(gate, correcting(message=other, **crowded))
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"consents": (statement(DENIED, NOON - DAY),)}, Suppression.CONSENT),
+        ({"use_by": NOON - HOUR}, Suppression.USE_BY),
+        ({"contacts": (contact(),)}, Suppression.ALREADY_KNOWN),
+        ({"volume": Volume(0, 100, rejected_until=NOON)}, Suppression.BREAKER),
+        ({"profile": None}, Suppression.CHANNEL),
+    ],
+)
+def test_a_correction_obeys_every_other_gate(changes: dict[str, Any], refused: Suppression) -> None:
+    decisive = first_no(judge(correcting(**changes), POLICY))
+
+    assert decisive is not None
+    assert decisive.suppression is refused
+
+
+def test_a_correction_waits_for_the_morning() -> None:
+    night = correcting(now=NOON + 10 * HOUR)
+
+    assert gates.quiet_hours(night, POLICY).deferred_until == NOON + 20 * HOUR
+
+
 def test_of_an_end_nothing_was_said_in_what_was_answered_before_it() -> None:
     answered = contact("o-1", resolved_at=NOON + HOUR)
     thanks = replace(message(MessageClass.CARE), after=frozenset({Clearing.SOLVED}))

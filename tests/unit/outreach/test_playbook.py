@@ -23,6 +23,10 @@ from tests.unit.outreach.factories import LATE, NOON, playbooks
 REACHED = Reached(NOON, ProblemKind.DELIVERY_DELAY, Tier.LATE, 0.3, Actor.US)
 SHIPPED = Settings.model_fields["playbooks"].default
 
+WHOLE = LATE[LATE.index("tiers: [late]") :].strip()
+ENDED = "tiers: [late], cleared: [retracted], told: true}\nsteps: "
+SEND = "action: send, channels: [email], template: x, use_by_hours: 48"
+
 
 def names(reached: Reached, text: str = LATE) -> list[str]:
     return [p.name for p in triggered_by(reached, catalogue_of([parse(text, "x")]))]
@@ -36,7 +40,9 @@ def test_the_shipped_playbooks_are_named_as_their_files_and_send_only_about_late
     assert {name: p.trigger.tiers for name, p in live.items()} == {
         "delivery_at_risk": {Tier.AT_RISK},
         "delivery_late": {Tier.LATE},
+        "delivery_correction": set(TIERS_OF[ProblemKind.DELIVERY_DELAY]),
     }
+    assert [name for name, p in live.items() if p.trigger.corrects] == ["delivery_correction"]
 
 
 def test_what_nobody_needs_to_get_what_they_bought_asks_for_consent_first() -> None:
@@ -83,6 +89,13 @@ def test_what_nobody_needs_to_get_what_they_bought_asks_for_consent_first() -> N
         ("tiers: [late], cleared: []", "tiers: [late]", "trigger.cleared"),
         ("tiers: [late], cleared: [mended]", "tiers: [late]", "trigger.cleared"),
         ("cleared: [solved]", "tiers: [late]", "trigger.tiers"),
+        ("tiers: [late], told: true", "tiers: [late]", "say `cleared` too"),
+        (ENDED + "[{name: notice, action: escalate, use_by_hours: 48}]", WHOLE, "is to send"),
+        (
+            ENDED + "[{name: a, " + SEND + "}, {name: b, " + SEND + ", after: {hours: 1}}]",
+            WHOLE,
+            "one message",
+        ),
     ],
 )
 def test_a_wrong_playbook_is_refused_by_file_place_and_fault(
@@ -108,6 +121,38 @@ def test_what_is_no_playbook_is_refused_in_one_line(text: str) -> None:
 def test_two_playbooks_of_one_name_are_refused() -> None:
     with pytest.raises(WrongPlaybook, match="delivery_late"):
         catalogue_of([playbooks()[0], playbooks()[0]])
+
+
+@pytest.mark.parametrize(
+    ("ends", "corrects"),
+    [
+        ("cleared: [retracted], told: true", True),
+        ("cleared: [retracted]", False),
+        # Who heard that it began hears that it is over: nothing was wrong.
+        ("cleared: [solved], told: true", False),
+        ("cleared: [solved, retracted], told: true", False),
+    ],
+)
+def test_a_correction_is_what_follows_only_what_was_told_and_never_was(
+    ends: str, corrects: bool
+) -> None:
+    made = parse(LATE.replace("tiers: [late]", f"tiers: [late], {ends}"), "x")
+
+    assert made.trigger.corrects is corrects
+
+
+def correction(name: str, tiers: str = "late") -> str:
+    text = LATE.replace("name: delivery_late", f"name: {name}")
+    return text.replace("[late]", f"[{tiers}], cleared: [retracted], told: true")
+
+
+def test_two_corrections_of_one_problem_are_refused() -> None:
+    one, other = parse(correction("one"), "x"), parse(correction("other", "late, overdue"), "x")
+    with pytest.raises(WrongPlaybook, match="one and other correct the same problems"):
+        catalogue_of([one, other])
+
+    apart = parse(correction("other", "at_risk"), "x")
+    assert list(catalogue_of([one, apart])) == ["one", "other"]
 
 
 def test_a_folder_without_playbooks_is_refused(tmp_path: object) -> None:

@@ -48,7 +48,7 @@ def found(**files: str) -> list[tuple[str, int | None, str]]:
 def test_what_is_shipped_is_sound() -> None:
     files = {path.name: path.read_bytes() for path in PLAYBOOKS.glob("*.yaml")}
 
-    assert len(files) == 11
+    assert len(files) == 12
     assert review(files, Templates(FileSystemLoader(TEMPLATES))) == ()
 
 
@@ -96,6 +96,14 @@ def test_every_fault_of_every_file_is_told() -> None:
             for language in LANGUAGES
             for part in PARTS
         ),
+    ]
+
+
+def test_two_corrections_of_one_problem_are_a_fault_of_the_second() -> None:
+    one = GOOD.replace("tiers: [late]", "tiers: [late]\n  cleared: [retracted]\n  told: true")
+
+    assert found(a=one, b=one.replace("name: one", "name: two")) == [
+        ("b.yaml", None, "trigger.told")
     ]
 
 
