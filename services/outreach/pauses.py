@@ -78,7 +78,7 @@ class Pause:
     @property
     def pause_id(self) -> UUID:
         """By what it is called; nothing is paused twice at one instant."""
-        return ids.derive(f"pause {self.target} {self.since.astimezone(UTC).isoformat()}")
+        return ids.derive("pause", str(self.target), self.since.astimezone(UTC).isoformat())
 
 
 @dataclass(frozen=True, slots=True)
