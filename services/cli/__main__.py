@@ -15,6 +15,12 @@ COMMANDS = {
         "See what the volume breaker holds, and let it out or not.",
         "outreach",
     ),
+    "pause": Entry(
+        "services.cli.pause:pause",
+        "Stop sending: everything, one playbook, or one channel.",
+        "outreach",
+    ),
+    "resume": Entry("services.cli.pause:resume", "Let go on what was paused.", "outreach"),
     "run": Entry("services.cli.run:run", "Start one service in the foreground."),
     "playbook": Entry(
         "services.cli.playbook:playbook", "Check, list and show playbooks.", "outreach"

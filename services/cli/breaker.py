@@ -1,36 +1,17 @@
 """`care breaker`: playbooks that wanted to write more than is usual, and wait for a person."""
 
-import getpass
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Connection
 
-from services.cli import options
+from services.cli import on_database, options
 from services.kit.clock import SystemClock
 from services.outreach import breaker as volume
 from services.outreach.breaker import NothingWaits, Trip
-from services.outreach.database import open_engine, reaching
-from services.outreach.migrate import check
 
-_database = click.option(
-    "--database-url",
-    envvar="DATABASE_URL",
-    required=True,
-    metavar="URL",
-    show_envvar=True,
-    help="PostgreSQL's address: postgresql://user:password@host:port/database.",
-)
-_by = click.option(
-    "--by",
-    default=getpass.getuser,
-    show_default="your login",
-    help="Who says so; it is recorded.",
-)
+_APPLICATION = "care-breaker"
 
 
 @click.group()
@@ -48,7 +29,7 @@ def breaker() -> None:
 
 
 @breaker.command(name="list")
-@_database
+@on_database.database_url
 @options.as_json
 def list_(database_url: str, as_json: bool) -> None:
     """Show the playbooks that wait.
@@ -57,7 +38,7 @@ def list_(database_url: str, as_json: bool) -> None:
     Example:
       care breaker list --json
     """
-    with _connected(database_url) as connection:
+    with on_database.connected(database_url, _APPLICATION) as connection:
         waiting = volume.trips(connection)
     if as_json:
         click.echo(json.dumps([_as_object(trip) for trip in waiting]))
@@ -72,8 +53,8 @@ def list_(database_url: str, as_json: bool) -> None:
 @click.option(
     "--contacts", type=click.IntRange(min=1), required=True, help="How many more may go out."
 )
-@_by
-@_database
+@on_database.by
+@on_database.database_url
 def approve(playbook: str, contacts: int, by: str, database_url: str) -> None:
     """Let so many more contacts of PLAYBOOK out within the next 24 hours.
 
@@ -87,8 +68,8 @@ def approve(playbook: str, contacts: int, by: str, database_url: str) -> None:
 
 @breaker.command()
 @click.argument("playbook")
-@_by
-@_database
+@on_database.by
+@on_database.database_url
 def reject(playbook: str, by: str, database_url: str) -> None:
     """Let none of the contacts of PLAYBOOK out that are due by now.
 
@@ -101,7 +82,7 @@ def reject(playbook: str, by: str, database_url: str) -> None:
 
 
 def _resolve(playbook: str, contacts: int, by: str, database_url: str) -> None:
-    with _connected(database_url) as connection:
+    with on_database.connected(database_url, _APPLICATION) as connection:
         try:
             volume.resolve(connection, playbook, contacts, by, SystemClock().now())
         except NothingWaits:
@@ -109,17 +90,6 @@ def _resolve(playbook: str, contacts: int, by: str, database_url: str) -> None:
             raise click.UsageError(
                 f"{playbook} does not wait for anybody; waiting: {waiting}"
             ) from None
-
-
-@contextmanager
-def _connected(database_url: str) -> Iterator[Connection]:
-    engine = open_engine(database_url, "care-breaker")
-    try:
-        check(engine)
-        with reaching(engine), engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
 
 
 def _as_object(trip: Trip) -> dict[str, object]:

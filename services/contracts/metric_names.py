@@ -130,6 +130,12 @@ OUTREACH_TICK = Metric(
 OUTREACH_OUTBOX = Metric(
     "care_outreach_outbox_records", Kind.GAUGE, "Records committed and not yet published."
 )
+OUTREACH_PAUSES = Metric(
+    "care_outreach_pauses_open",
+    Kind.GAUGE,
+    "Pauses of sending in force, by kind (all, playbook, channel).",
+    ("kind",),
+)
 OUTREACH_PROFILE_RECORDS = Metric(
     "care_outreach_profile_records",
     Kind.GAUGE,

@@ -42,6 +42,8 @@ def open_engine(database_url: str, application: str = "care-outreach") -> Engine
     return create_engine(
         url_of(database_url),
         pool_size=5,
+        # Whatever the server's default is: who waited for a lock must see what was committed meanwhile.
+        isolation_level="READ COMMITTED",
         # What a statement carries may be somebody's name or address, and errors are printed.
         hide_parameters=True,
         connect_args={

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, insert, select, te
 from services.contracts.envelope import Event
 from services.contracts.outreach import Withdrawal
 from services.contracts.people import Channel
-from services.outreach import announce, outbox, rows
+from services.outreach import announce, outbox, pauses, rows
 from services.outreach.announce import Send
 from services.outreach.decide import Decision, Rules, StepName
 from services.outreach.tables import SENDS
@@ -64,7 +64,7 @@ def waiting(
     """Return what has its next turn at `now`, in the order in which it was decided.
 
     A step that these rules do not know has its turn at its use-by: until then a version that knows
-    it may come back, and afterwards nobody may send it any more.
+    it may come back, and afterwards nobody may send it any more.  So it is with what is paused.
     """
     query = (
         select(SENDS.c.step_id, SENDS.c.customer_id)
@@ -222,8 +222,12 @@ def presence_key(owner: UUID) -> int:
 
 
 def _turn(rules: Rules) -> ColumnElement[datetime]:
-    """When a pending send is looked at next; null: not while its playbook is in shadow."""
+    """When a pending send is looked at next; null: not while its playbook is in shadow.
+
+    What is paused is looked at no sooner than at its use-by, when it can only fail.
+    """
     return case(
+        (_STEP.in_(rules.live_steps) & pauses.is_held(), SENDS.c.use_by),
         (_STEP.in_(rules.live_steps), SENDS.c.next_attempt_at),
         (_STEP.not_in(rules.known_steps), SENDS.c.use_by),
     )

@@ -14,10 +14,11 @@ from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
 from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
 from services.outreach.decide import Rules, channel_from, reconsider, step_of
-from services.outreach.gates import GATES_BEFORE_SENDING
+from services.outreach.gates import GATES_BEFORE_SENDING, use_by
 from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.messages import Templates, message_id
 from services.outreach.pages.links import Links
+from services.outreach.pauses import pauses_in_force
 from services.outreach.routes import Attempt, Route
 from services.outreach.situation import Ruling
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
@@ -75,13 +76,19 @@ class Sender:
         return sum(self.attempt(send, now) for send in waiting)
 
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
-        """Carry one pending send as far as it goes now; False where somebody else has it."""
+        """Carry one pending send as far as it goes now; False where it stays as it is.
+
+        Somebody else has it, or it is paused.
+        """
         with self._engine.begin() as connection:
             # The customer first, the row second, as everywhere: nobody waits in a circle.
             lock_customers(connection, [waiting.customer_id])
             send = ledger.take(connection, waiting.step_id)
             if send is None:
                 return False
+            # Holds until the start is committed: whoever pauses waits for us, or we see the pause.
+            if pauses_in_force(connection).holds(send.playbook, send.channel):
+                return self._fail_too_late(connection, send, now())
             begun = self._begin(connection, send, now())
         if begun is not None:
             self._carry(*begun, now)
@@ -92,7 +99,7 @@ class Sender:
     ) -> tuple[Send, Attempt] | None:
         """Start a taken send; None where something stands against it by now, or it goes another way."""
         rules = self._out.rules
-        if (send.playbook, send.step) not in rules.known_steps:
+        if not self._knows(send):
             self._fail(connection, send, PLAYBOOK_GONE, now)
             return None
         knowledge = knowledge_of(
@@ -117,6 +124,17 @@ class Sender:
             return None
         name = message_id(send.step_id, self._out.sender_address)
         return ledger.start(connection, send, self._out.owner, name, now), attempt
+
+    def _knows(self, send: Send) -> bool:
+        return (send.playbook, send.step) in self._out.rules.known_steps
+
+    def _fail_too_late(self, connection: Connection, send: Send, now: datetime) -> bool:
+        """Give up what is still paused at its use-by; False where it is not that late."""
+        if now < send.use_by:
+            return False
+        reason = use_by.__name__ if self._knows(send) else PLAYBOOK_GONE
+        self._fail(connection, send, reason, now)
+        return True
 
     def _fail(
         self, connection: Connection, send: Send, reason: str, now: datetime, **more: str
@@ -182,7 +200,7 @@ class Sender:
 
     def _next_channel(self, connection: Connection, send: Send, now: datetime) -> Channel | None:
         rules, due = self._out.rules, due_of(send)
-        if (send.playbook, send.step) not in rules.known_steps:
+        if not self._knows(send):
             return None
         channels = step_of(due, rules.catalogue).ways
         if send.channel not in channels[:-1]:

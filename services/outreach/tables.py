@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Float,
@@ -201,6 +202,34 @@ BREAKER_TRIPS = Table(
     Column("resolved_by", Text),
     Column("approved", Integer, comment="How many more contacts; 0: none of those due by then"),
     comment="When a playbook wanted to write more than is usual, and what a person said to it",
+)
+
+PAUSES = Table(
+    "pauses",
+    METADATA,
+    Column("pause_id", Uuid, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("name", Text, comment="Of the playbook or the channel; null where all are meant"),
+    Column("since", _Moment, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("resumed_at", _Moment, comment="Null: it is in force"),
+    Column("resumed_by", Text),
+    CheckConstraint(
+        "scope IN ('all', 'playbook', 'channel') AND (scope = 'all') = (name IS NULL)",
+        name="pauses_target",
+    ),
+    CheckConstraint(
+        "(resumed_at IS NULL) = (resumed_by IS NULL)", name="pauses_resumed_by_somebody"
+    ),
+    Index(
+        "pauses_open",
+        "scope",
+        text("coalesce(name, '')"),
+        unique=True,
+        postgresql_where=text("resumed_at IS NULL"),
+    ),
+    comment="Append-only: what a person has paused, and who let it go on",
 )
 
 OUTBOX = Table(

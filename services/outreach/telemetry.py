@@ -1,6 +1,6 @@
 """What only outreach can know, for Prometheus: read from the database at each scrape."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry
@@ -11,12 +11,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.contracts.metric_names import (
     OUTREACH_OUTBOX,
+    OUTREACH_PAUSES,
     OUTREACH_PROFILE_RECORDS,
     OUTREACH_TICK,
     Metric,
 )
 from services.contracts.topics import PERSONAL
-from services.outreach import outbox, positions
+from services.outreach import outbox, pauses, positions
+from services.outreach.pauses import Scope
 
 
 class DatabaseCollector(Collector):
@@ -32,12 +34,14 @@ class DatabaseCollector(Collector):
         try:
             with self._engine.connect() as connection:
                 waiting = outbox.waiting(connection)
+                paused = pauses.count_by_scope(pauses.open_pauses(connection))
                 accounts = positions.profile_accounts(connection, [t.name for t in PERSONAL])
         except SQLAlchemyError:
             return
         gauge = _family(OUTREACH_OUTBOX)
         gauge.add_metric([], waiting)
         yield gauge
+        yield _paused(paused)
         records = _family(OUTREACH_PROFILE_RECORDS)
         for labels, count in sorted(accounts.items()):
             records.add_metric(list(labels), count)
@@ -59,6 +63,13 @@ def registry_of(engine: Engine, decided_until: Callable[[], datetime | None]) ->
     registry = CollectorRegistry()
     registry.register(DatabaseCollector(engine, decided_until))
     return registry
+
+
+def _paused(counts: Mapping[Scope, int]) -> GaugeMetricFamily:
+    gauge = _family(OUTREACH_PAUSES)
+    for scope, count in counts.items():
+        gauge.add_metric([scope.value], count)
+    return gauge
 
 
 def _family(metric: Metric) -> GaugeMetricFamily:

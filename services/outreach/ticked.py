@@ -58,6 +58,8 @@ class _Desk:
     is_fresh: bool = True
     """Just taken over: a former owner may have left sends behind."""
     next_due: Instant | None = None
+    is_waiting: bool = False
+    """Sends were left pending: paused ones go out at the first barrier after they are resumed."""
 
 
 class TickedLoop:
@@ -172,7 +174,7 @@ class TickedLoop:
             ledger.doubt_abandoned(connection, self._out.owner, [partition], now)
             desk.next_due = agenda.next_due(connection, scope)
         desk.next_due = min(filter(None, (desk.next_due, *new)), default=None)
-        is_to_send = desk.is_fresh
+        is_to_send = desk.is_fresh or desk.is_waiting
         if desk.next_due is not None and desk.next_due <= now:
             decisions = agenda.decide_due(connection, scope, self._out.rules, now)
             is_to_send |= any(decision.is_to_be_sent for decision in decisions)
@@ -189,6 +191,7 @@ class TickedLoop:
         batch.pass_over(source, self._membership.positions[source], offset)
         with self._engine.begin() as connection:
             pending = ledger.next_attempt(connection, self._out.rules, [partition])
+            self._desks[partition].is_waiting = pending is not None
             dues = filter(None, (self._desks[partition].next_due, pending))
             self._put_echo(connection, partition, barrier, min(dues, default=None))
             batch.advance(connection, self._out.owner)

@@ -52,6 +52,8 @@ def test_help_lists_every_command_with_examples_and_exit_codes() -> None:
     ["local", "local up", "local down", "local status", "local env", "topics", "topics apply",
      "topics list", "db", "db upgrade", "run", "run ingest", "run metrics", "simulate-shop", "verify",
      "breaker", "breaker list", "breaker approve", "breaker reject",
+     "pause", "pause all", "pause playbook", "pause channel", "pause list",
+     "resume", "resume all", "resume playbook", "resume channel",
      "why", "playbook", "playbook check", "playbook list", "playbook show", "playbook schema"],
 )  # fmt: skip
 def test_every_command_shows_an_example(words: str) -> None:
@@ -68,6 +70,13 @@ def test_every_command_shows_an_example(words: str) -> None:
         "local up --kafka-port 0",
         "topics apply",
         "db upgrade",
+        "pause",
+        "pause all",
+        "pause all --because=",
+        "pause playbook --because x",
+        "pause channel pigeon --because x",
+        "resume playbook",
+        "resume channel pigeon",
         "run nope",
         "playbook show",
         "playbook show nope",
