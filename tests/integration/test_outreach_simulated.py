@@ -143,8 +143,14 @@ def test_the_echo_names_the_earlier_of_two_dues_and_comes_behind_everything_said
 def test_nobodys_name_or_address_leaves_the_topic_it_came_on(
     company: Company, sink: Sink, outreach: Service, database: str
 ) -> None:
-    ways = {"phone": "+4915100077700", "push_id": "canary-push", "chat_id": "canary-chat"}
-    canary = profile("c-1", name="Ada Canary", email="canary@example.org", **ways)
+    canary = profile(
+        "c-1",
+        name="Ada Canary",
+        email="canary@example.org",
+        phone="+4915100077700",
+        push_id="canary-push",
+        chat_id="canary-chat",
+    )
     sink.manner_of = lambda _: Manner.REFUSES_RECIPIENT
     at(company, START, canary, profile("c-2", name="Bob Canary", email="canary2@example.org"))
     at(company, NOON, opened("c-1", NOON), opened("c-2", NOON))
