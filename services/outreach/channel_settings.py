@@ -16,7 +16,7 @@ from services.kit.settings import ClockSource, CommonSettings
 from services.outreach.channels.addresses import Network, networks_of
 from services.outreach.channels.breaker import Patience
 
-Pace = Annotated[float | None, Field(gt=0, le=1000)]
+Pace = Annotated[float | None, Field(ge=0.001, le=1000)]
 """Messages a second; None: no limit of ours."""
 
 _URL_FILE = (
@@ -121,7 +121,8 @@ def _check(text: str, *, plain_http: bool) -> None:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         raise ValueError(_LIKE) from None
-    if url.scheme not in ("https", "http") or not url.host or url.fragment:
+    is_port = url.port is None or 0 < url.port < 65536
+    if url.scheme not in ("https", "http") or not url.host or not is_port or url.fragment:
         raise ValueError(_LIKE)
     if url.userinfo:
         raise ValueError("must hold no user and password: webhooks are signed instead")

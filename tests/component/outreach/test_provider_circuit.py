@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,6 +12,7 @@ from services.kit import logs
 from services.outreach.channels.breaker import Breaker, Patience, Phase
 from services.outreach.channels.endings import Delivery, Ending
 from services.outreach.channels.outgoing import Outgoing
+from services.outreach.live import LiveLoop
 from services.outreach.playbook import catalogue_of, parse
 from services.outreach.routes import Attempt, Route
 from services.outreach.sender import Sender
@@ -18,6 +20,7 @@ from tests.component.outreach.desk import NOON, Desk
 from tests.factories import HOUR
 from tests.support.mail import Manner
 from tests.support.outreach import consent, opened, profile, query
+from tests.support.topics import wait_for
 
 pytestmark = pytest.mark.connected
 
@@ -188,3 +191,43 @@ def test_nobody_there_any_more_is_told_and_fails_as_refused(url: str) -> None:
     (line,) = [line for line in lines if line["event"] == "outreach_address_gone"]
     assert line["channel"] == "webhook"
     assert "c-1" not in str(lines)
+
+
+class Standing:
+    """A clock that stands still: no cool-down ever ends."""
+
+    def now(self) -> datetime:
+        return NOON
+
+
+class Nothing:
+    """Stands in for Kafka on both sides: nothing comes, and what goes is let go."""
+
+    partitions = (0, 1, 2, 3)
+
+    def publish_all(self) -> None:
+        pass
+
+
+def test_in_real_time_every_channel_heeds_its_own_provider(url: str) -> None:
+    hook = Hook(Delivery(Ending.TAKEN))
+    kafka: Any = Nothing()
+    desk = equipped(url, Manner.BUSY_AT_RECIPIENT, hook)
+    customers = [f"c-{n}" for n in range(8)]
+    desk.learn(*(consent(c, "denied") for c in customers[6:]))
+    due(desk, *customers)
+
+    loop = LiveLoop(desk.engine, kafka, kafka, desk.out, Standing(), logs.get("test"))
+    try:
+        wait_for(lambda: loop.circuits()[Channel.EMAIL] is Phase.OPEN, "the open circuit")
+        wait_for(lambda: hook.attempts == 2, "both webhooks")
+    finally:
+        loop.close()
+
+    closed = {by for by, phase in loop.circuits().items() if phase is Phase.CLOSED}
+    assert closed == {Channel.HUMAN, Channel.WEBHOOK}
+    assert sends(desk) == [
+        ("email", "pending", 0),
+        *[("email", "pending", 1)] * 5,
+        *[("webhook", "sent", 1)] * 2,
+    ]
