@@ -166,6 +166,16 @@ def test_a_text_goes_to_the_address_of_the_profile() -> None:
     assert [heard.path for heard in gateway.requests] == ["/+4915112345678"]
 
 
+def test_the_urls_of_the_page_about_channels_can_be_used(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/channels.md").read_text()
+    shown = re.findall(r"^(\w+://\S+) +# (sms|push|chat|a gateway)", page, re.MULTILINE)
+    assert [of for _, of in shown] == ["sms", "push", "chat", "a gateway"]
+
+    for url, of in shown:
+        for by in FIELDS if of == "a gateway" else [Channel(of)]:
+            assert by in routes_of(settings(**{FIELDS[by][0]: written(tmp_path, url)}))
+
+
 WRONG_URLS = {
     "": "one line",
     "seven://key/{recipient}\nseven://key/{recipient}": "one line",
