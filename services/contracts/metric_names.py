@@ -142,6 +142,13 @@ OUTREACH_PROFILE_RECORDS = Metric(
     "Records of `customers` and `consents` accounted for in the database, by topic and outcome.",
     ("topic", "outcome"),
 )
+OUTREACH_CIRCUITS = Metric(
+    "care_outreach_provider_circuit_open",
+    Kind.GAUGE,
+    "1 while this replica leaves a channel's provider alone after failures, or tries it with one message; "
+    "0 while messages go out, by channel.",
+    ("channel",),
+)
 OUTREACH_PAGES = Metric(
     "care_outreach_page_requests_total",
     Kind.COUNTER,

@@ -17,6 +17,12 @@ MailAddress = Annotated[
 ]
 """Names joined by dots on both sides of one `@`; for the rest the mail server has the last word."""
 
+PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
+"""As E.164 writes it, for example `+4915112345678`."""
+
+AccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~:-]{1,200}$")]
+"""How a provider calls a person or a device; it says nothing to anybody else."""
+
 
 class CustomerUpdated(Fact):
     """The whole profile at this moment (a snapshot); an absent field is not known."""
@@ -26,6 +32,12 @@ class CustomerUpdated(Fact):
         Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")] | None
     ) = None
     email: MailAddress | None = None
+    phone: PhoneNumber | None = None
+    """Where messages by SMS go."""
+    push_id: AccountId | None = None
+    """Whom the deployment's push provider knows by it: a device, a user or a topic of theirs alone."""
+    chat_id: AccountId | None = None
+    """Whom the deployment's chat provider knows by it."""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None = None
     """BCP 47, for example `pt-BR`."""
     time_zone: TimeZone | None = None

@@ -168,6 +168,9 @@ class Profile:
     language: str | None = None
     time_zone: str | None = None
     country: str | None = None
+    phone: str | None = None
+    push_id: str | None = None
+    chat_id: str | None = None
 
     @property
     def is_forgotten(self) -> bool:
@@ -183,6 +186,24 @@ class Profile:
     def forgotten(cls, customer_id: str, at: datetime) -> "Profile":
         """Return what stands in for a profile taken away: nulls, later than every snapshot until `at`."""
         return cls(customer_id, at, source="", event_id="")
+
+
+def address_of(profile: Profile | None, by: Channel, customer_id: str) -> str | None:
+    """Return where this customer is reached by this channel; None: nobody knows.
+
+    The other end of a webhook, and a person of ours, know the customer by id.
+    """
+    if by in (Channel.WEBHOOK, Channel.HUMAN):
+        return customer_id
+    if profile is None:
+        return None
+    known = {
+        Channel.EMAIL: profile.email,
+        Channel.SMS: profile.phone,
+        Channel.PUSH: profile.push_id,
+        Channel.CHAT: profile.chat_id,
+    }
+    return known[by]
 
 
 def _least(one: str | None, other: str | None) -> str | None:

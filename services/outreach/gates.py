@@ -15,8 +15,8 @@ from services.outreach.facts import (
     ConsentStatement,
     InboundContact,
     Problem,
-    Profile,
     SurveyAnswer,
+    address_of,
 )
 from services.outreach.patience import Spent
 from services.outreach.situation import Policy, Ruling, Situation, no, not_before, yes
@@ -290,7 +290,7 @@ def chosen_channel(situation: Situation) -> Channel | None:
             by
             for by in situation.message.channels
             if by not in situation.closed
-            and _has_address(situation.profile, by)
+            and address_of(situation.profile, by, situation.problem.customer_id) is not None
             and (not situation.message.reaches_customer or _allows(situation, by)[0])
         ),
         None,
@@ -304,16 +304,6 @@ def _allows(situation: Situation, by: Channel) -> tuple[bool, str]:
     if statement is None:
         return ALLOWED_WITHOUT_RECORD[asked], f"no record for {asked}, so its default"
     return statement.status is ConsentStatus.GRANTED, f"{statement.status} for {asked}"
-
-
-_BY_ID = frozenset({Channel.WEBHOOK, Channel.HUMAN})
-"""Channels whose other end knows the customer by id."""
-
-
-def _has_address(profile: Profile | None, by: Channel) -> bool:
-    if by is Channel.EMAIL:
-        return profile is not None and profile.email is not None
-    return by in _BY_ID
 
 
 def _worse_at(problem: Problem, situation: Situation, policy: Policy) -> datetime | None:

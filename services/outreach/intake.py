@@ -157,4 +157,7 @@ def profile_of(event: Event[CustomerUpdated]) -> Profile:
         fact.language,
         fact.time_zone,
         fact.country,
+        fact.phone,
+        fact.push_id,
+        fact.chat_id,
     )

@@ -1,7 +1,7 @@
 """Real time: one thread reads, one decides and sends, one publishes; the database is between them."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import structlog
@@ -13,6 +13,7 @@ from services.kit.clock import Clock, monotonic
 from services.outreach import agenda, ledger
 from services.outreach.agenda import Scope
 from services.outreach.batch import Batch
+from services.outreach.channels.breaker import Breaker, Phase
 from services.outreach.group import Membership
 from services.outreach.outbox import Publisher
 from services.outreach.positions import Superseded
@@ -26,9 +27,12 @@ _SENDS_AT_ONCE = 20
 
 
 class Repeating:
-    """A thread that does its work when woken, or after a while; its first error is kept."""
+    """A thread that does its work when woken, or after a while; its first error is kept.
 
-    def __init__(self, name: str, work: Callable[[], None], every_seconds: float) -> None:
+    Work that returns seconds wants to be done again as soon as that; it is not put off by it.
+    """
+
+    def __init__(self, name: str, work: Callable[[], float | None], every_seconds: float) -> None:
         self._work = work
         self._every_seconds = every_seconds
         self._wake = threading.Event()
@@ -59,8 +63,9 @@ class Repeating:
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                self._work()
-                self._wake.wait(self._every_seconds)
+                sooner = self._work()
+                wait = self._every_seconds if sooner is None else min(sooner, self._every_seconds)
+                self._wake.wait(wait)
                 self._wake.clear()
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self.failure = error
@@ -89,9 +94,13 @@ class LiveLoop:
         self._is_broker_away = False
         """Whether the last attempt to publish failed: then leaving does not wait for another."""
         self._dispatching = Repeating("dispatch", self._dispatch, _LOOK_EVERY_SECONDS).start()
-        self._sending = {
-            by: Repeating(f"send by {by}", self._sending_by(by), _LOOK_EVERY_SECONDS).start()
+        self._senders = {
+            by: Sender(engine, outbound, log, (by,), Breaker(outbound.patience(by)))
             for by in outbound.routes
+        }
+        self._sending = {
+            by: Repeating(f"send by {by}", self._sending_with(one), _LOOK_EVERY_SECONDS).start()
+            for by, one in self._senders.items()
         }
         """A thread for each channel, so that one that is slow delays no other."""
         self._publishing = Repeating("publish", self._publish, _LOOK_EVERY_SECONDS).start()
@@ -118,6 +127,11 @@ class LiveLoop:
         self._membership.moved(batch.moves.values())
         self._dispatching.wake()
         self._publishing.wake()
+
+    def circuits(self) -> Mapping[Channel, Phase]:
+        """Return where each channel's provider stands; for any thread."""
+        now = self._clock.now()
+        return {by: sender.phase(now) for by, sender in self._senders.items()}
 
     def close(self) -> None:
         """Finish the send under way, publish what is committed, and stop."""
@@ -148,14 +162,15 @@ class LiveLoop:
             self._publishing.wake()
         return len(decisions)
 
-    def _sending_by(self, by: Channel) -> Callable[[], None]:
-        sender = Sender(self._engine, self._out, self._log, channels=(by,))
-
-        def send() -> None:
+    def _sending_with(self, sender: Sender) -> Callable[[], float | None]:
+        def send() -> float | None:
             while not self._dispatching.is_stopping:
                 if not sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE):
-                    return
+                    break
                 self._publishing.wake()
+            now = self._clock.now()
+            held_until = sender.held_until(now)
+            return None if held_until is None else (held_until - now).total_seconds()
 
         return send
 

@@ -1,6 +1,7 @@
 """The ways by which messages leave here: one route a channel, all used alike by the sender."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from email.message import EmailMessage
 from typing import Protocol
 
@@ -53,6 +54,38 @@ class MailRoute:
 
     def close(self) -> None:
         """Close the connection."""
+        self._channel.close()
+
+
+class WebhookRoute:
+    """Whoever listens at the deployment's one URL; it knows the customers by id."""
+
+    def __init__(self, channel: Channel[Outgoing], url: str) -> None:
+        self._channel = channel
+        self._url = url
+
+    def prepare(self, outgoing: Outgoing) -> Attempt:
+        """Return the attempt to post the message."""
+        message = replace(outgoing, recipient=self._url)
+        return lambda: self._channel.send(message)
+
+    def close(self) -> None:
+        """Let go of the transport."""
+        self._channel.close()
+
+
+class AppriseRoute:
+    """SMS, push or chat by one provider, to the address that the customer's profile tells."""
+
+    def __init__(self, channel: Channel[Outgoing]) -> None:
+        self._channel = channel
+
+    def prepare(self, outgoing: Outgoing) -> Attempt:
+        """Return the attempt to hand the text over."""
+        return lambda: self._channel.send(outgoing)
+
+    def close(self) -> None:
+        """Let go of what the channel holds."""
         self._channel.close()
 
 

@@ -150,6 +150,9 @@ def profile_row(profile: Profile) -> Values:
         "language": profile.language,
         "time_zone": profile.time_zone,
         "country": profile.country,
+        "phone": profile.phone,
+        "push_id": profile.push_id,
+        "chat_id": profile.chat_id,
     }
 
 
@@ -165,6 +168,9 @@ def profile_of(row: Row[Any]) -> Profile:
         row.language,
         row.time_zone,
         row.country,
+        row.phone,
+        row.push_id,
+        row.chat_id,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from uuid import UUID
 
 import structlog
@@ -12,6 +13,7 @@ from services.contracts.people import Channel
 from services.outreach import ledger
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
+from services.outreach.channels.breaker import Breaker, Patience, Phase
 from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
 from services.outreach.decide import Rules, channel_from, reconsider, step_of
 from services.outreach.gates import GATES_BEFORE_SENDING, use_by
@@ -41,6 +43,8 @@ class Outbound:
     backoff: Backoff
     sender_address: str
     owner: UUID
+    patience: Callable[[Channel], Patience] = lambda _: Patience()
+    """Of each channel's provider; heeded where time is real."""
     links: Callable[[], Links] | None = None
     """To the customers' pages, signed by what signs now; None: there are none."""
 
@@ -54,26 +58,45 @@ class Sender:
         outbound: Outbound,
         log: structlog.typing.FilteringBoundLogger,
         channels: Collection[Channel] | None = None,
+        provider: Breaker | None = None,
     ) -> None:
-        """Work for these channels alone, or for all (None): one that is slow then delays no other."""
+        """Work for these channels alone, or for all (None): one that is slow then delays no other.
+
+        Where `provider` is given, it is the state of these channels' one provider, and heeded.
+        """
         self._engine = engine
         self._out = outbound
         self._log = log
         self._channels = tuple(outbound.routes) if channels is None else tuple(channels)
+        self._provider = provider
+
+    def phase(self, now: datetime) -> Phase:
+        """Return where the provider's circuit stands; closed where there is none.  For any thread."""
+        return Phase.CLOSED if self._provider is None else self._provider.phase(now)
+
+    def held_until(self, now: datetime) -> datetime | None:
+        """Return until when the provider is to be left alone; None: it may be asked now."""
+        return None if self._provider is None else self._provider.may_send(now)
 
     def send_due(self, partitions: Sequence[int] | None, now: Now, limit: int | None = None) -> int:
         """Attempt what may be sent now; return how many sends changed their state.
+
+        While the provider is to be left alone nothing is looked at: what is pending stays pending.  What
+        is over by then, the senders of other channels find.
 
         Args:
             partitions: Those of whose customers; None for all.
             now: The deployment's clock, asked again for each step of each send.
             limit: At most so many.
         """
+        if self.held_until(now()) is not None:
+            return 0
         with self._engine.begin() as connection:
             waiting = ledger.waiting(
                 connection, self._out.rules, partitions, self._channels, now(), limit
             )
-        return sum(self.attempt(send, now) for send in waiting)
+        free = takewhile(lambda _: self.held_until(now()) is None, waiting)
+        return sum(self.attempt(send, now) for send in free)
 
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
         """Carry one pending send as far as it goes now; False where it stays as it is.
@@ -152,7 +175,10 @@ class Sender:
         self._log.info("outreach_not_started", step_id=str(send.step_id), gate=no.verdict.gate)
 
     def _carry(self, send: Send, attempt: Attempt, now: Now) -> None:
+        if self._provider is not None:
+            self._provider = self._provider.begun(now())
         delivery = attempt()
+        self._tell_provider(send, delivery, now())
         with self._engine.begin() as connection:
             self._record(connection, send, delivery, now())
         self._log.info(
@@ -165,6 +191,15 @@ class Sender:
             reason=delivery.reason,
         )
 
+    def _tell_provider(self, send: Send, delivery: Delivery, now: datetime) -> None:
+        if self._provider is None:
+            return
+        before, self._provider = self._provider, self._provider.ended(delivery, now)
+        if (before.phase(now) is Phase.CLOSED) is not (self.phase(now) is Phase.CLOSED):
+            self._log.warning(
+                "outreach_provider_circuit", channel=send.channel.value, phase=self.phase(now).value
+            )
+
     def _record(
         self, connection: Connection, send: Send, delivery: Delivery, now: datetime
     ) -> None:
@@ -173,6 +208,11 @@ class Sender:
                 is_correction = self._out.rules.catalogue[send.playbook].trigger.corrects
                 (ledger.correct if is_correction else ledger.succeed)(connection, send, now)
             case Ending.REFUSED:
+                if delivery.gone:
+                    by = send.channel.value
+                    self._log.warning(
+                        "outreach_address_gone", step_id=str(send.step_id), channel=by
+                    )
                 self._go_on(connection, send, delivery.reason, now)
             case Ending.UNKNOWN:
                 ledger.doubt(connection, send, delivery.reason, now)

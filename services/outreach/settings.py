@@ -6,24 +6,19 @@ from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from services.contracts.envelope import TimeZone
 from services.contracts.outreach import Mode
 from services.contracts.people import MailAddress
-from services.kit.settings import CommonSettings
+from services.outreach.channel_settings import ChannelSettings
 from services.outreach.quiet import QuietHours
 from services.outreach.situation import Policy
 
 _HERE = Path(__file__).parent
 
 
-class Settings(CommonSettings):
+class Settings(ChannelSettings):
     """Settings of the outreach service."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, env_prefix="CARE_OUTREACH_"
-    )
 
     database_url: str = Field(
         validation_alias=AliasChoices("DATABASE_URL"),

@@ -57,6 +57,9 @@ PROFILES = Table(
     Column("language", Text),
     Column("time_zone", Text),
     Column("country", Text),
+    Column("phone", Text),
+    Column("push_id", Text),
+    Column("chat_id", Text),
     comment="The latest snapshot of each customer",
 )
 

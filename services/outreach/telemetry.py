@@ -1,4 +1,4 @@
-"""What only outreach can know, for Prometheus: read from the database at each scrape."""
+"""What only outreach can know, for Prometheus: read at each scrape, most of it from the database."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -10,27 +10,37 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.contracts.metric_names import (
+    OUTREACH_CIRCUITS,
     OUTREACH_OUTBOX,
     OUTREACH_PAUSES,
     OUTREACH_PROFILE_RECORDS,
     OUTREACH_TICK,
     Metric,
 )
+from services.contracts.people import Channel
 from services.contracts.topics import PERSONAL
 from services.outreach import outbox, pauses, positions
+from services.outreach.channels.breaker import Phase
 from services.outreach.pauses import Scope
 
 
 class DatabaseCollector(Collector):
-    """Gauges from the database; none while it does not answer."""
+    """Gauges of the replica, and from the database; none of these while it does not answer."""
 
-    def __init__(self, engine: Engine, decided_until: Callable[[], datetime | None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        decided_until: Callable[[], datetime | None],
+        circuits: Callable[[], Mapping[Channel, Phase]],
+    ) -> None:
         self._engine = engine
         self._decided_until = decided_until
+        self._circuits = circuits
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return the gauges as of now."""
         yield self._tick()
+        yield self._open_circuits()
         try:
             with self._engine.connect() as connection:
                 waiting = outbox.waiting(connection)
@@ -57,11 +67,21 @@ class DatabaseCollector(Collector):
             gauge.add_metric([], until.timestamp())
         return gauge
 
+    def _open_circuits(self) -> GaugeMetricFamily:
+        gauge = _family(OUTREACH_CIRCUITS)
+        for by, phase in sorted(self._circuits().items()):
+            gauge.add_metric([by.value], phase is not Phase.CLOSED)
+        return gauge
 
-def registry_of(engine: Engine, decided_until: Callable[[], datetime | None]) -> CollectorRegistry:
+
+def registry_of(
+    engine: Engine,
+    decided_until: Callable[[], datetime | None],
+    circuits: Callable[[], Mapping[Channel, Phase]] = dict,
+) -> CollectorRegistry:
     """Return a registry with outreach's own gauges."""
     registry = CollectorRegistry()
-    registry.register(DatabaseCollector(engine, decided_until))
+    registry.register(DatabaseCollector(engine, decided_until, circuits))
     return registry
 
 

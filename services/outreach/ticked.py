@@ -14,11 +14,13 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from services.contracts.envelope import Instant
+from services.contracts.people import Channel
 from services.contracts.stream import Barrier
 from services.contracts.topics import PROBLEMS
 from services.outreach import agenda, ledger, outbox
 from services.outreach.agenda import Scope
 from services.outreach.batch import SOURCES, Batch, KafkaRecord, is_barrier
+from services.outreach.channels.breaker import Phase
 from services.outreach.group import Membership
 from services.outreach.outbox import Publisher
 from services.outreach.positions import Superseded
@@ -203,6 +205,10 @@ class TickedLoop:
         next_due = min(filter(None, (barrier.next_due, own_due)), default=None)
         echo = barrier.model_copy(update={"partition": partition, "next_due": next_due})
         outbox.put(connection, [outbox.barrier_record(echo)])
+
+    def circuits(self) -> Mapping[Channel, Phase]:
+        """Return nothing: simulated time does not pass while a provider recovers."""
+        return {}
 
     def close(self) -> None:
         """Delete what was published, so that the next start does not say it again."""

@@ -28,7 +28,7 @@ from services.kit.tick_clock import TickClock
 from services.outreach import agenda, ledger, migrate, positions, telemetry
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
-from services.outreach.channels.smtp import SmtpChannel, SmtpServer
+from services.outreach.channels.breaker import Phase
 from services.outreach.database import open_engine, reaching
 from services.outreach.decide import Rules
 from services.outreach.group import Membership
@@ -42,7 +42,8 @@ from services.outreach.pages.serving import PagesServer
 from services.outreach.pages.settings import PagesSettings
 from services.outreach.playbook import Catalogue, WrongPlaybook, catalogue_of, parse
 from services.outreach.review import uses_of
-from services.outreach.routes import MailRoute, PersonRoute, Route
+from services.outreach.routes import Route
+from services.outreach.routing import routes_of
 from services.outreach.sender import Outbound
 from services.outreach.settings import Settings
 from services.outreach.ticked import TickedLoop
@@ -59,6 +60,9 @@ class Loop(Protocol):
 
     def turn(self) -> None:
         """Do what there is to do, and return soon."""
+
+    def circuits(self) -> Mapping[Channel, Phase]:
+        """Return where each channel's provider stands; nothing where time is simulated."""
 
     def close(self) -> None:
         """Finish what is under way."""
@@ -169,7 +173,9 @@ class Worker:
     def _serving(self, engine: Engine) -> Iterator[None]:
         settings = self._settings
         registry = telemetry.registry_of(
-            engine, lambda: self._loop.decided_until if self._loop else None
+            engine,
+            lambda: self._loop.decided_until if self._loop else None,
+            lambda: self._loop.circuits() if self._loop else {},
         )
         health = HealthServer(registry, self._is_live, self._is_ready, settings.host, settings.port)
         health.start()
@@ -239,6 +245,7 @@ def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]
         backoff=AT_ONCE if settings.clock is ClockSource.TICKS else PATIENT,
         sender_address=settings.from_address,
         owner=owner,
+        patience=settings.patience,
     )
 
 
@@ -259,17 +266,3 @@ def _links_of(pages: PagesSettings | None) -> Callable[[], Links] | None:
         return None
     secrets = SecretFile(pages.secrets_file)
     return lambda: Links(pages.base_url, secrets.current())
-
-
-def routes_of(settings: Settings) -> Mapping[Channel, Route]:
-    """Return the ways by which messages leave with these settings."""
-    server = SmtpServer(
-        settings.smtp_host,
-        settings.smtp_port,
-        settings.smtp_starttls,
-        settings.smtp_timeout_seconds,
-    )
-    return {
-        Channel.EMAIL: MailRoute(SmtpChannel(server), settings.from_address),
-        Channel.HUMAN: PersonRoute(),
-    }

@@ -7,7 +7,7 @@ from services.contracts.people import Channel
 from services.outreach.announce import Send
 from services.outreach.channels.outgoing import Outgoing
 from services.outreach.decide import Knowledge, Rules
-from services.outreach.facts import Profile
+from services.outreach.facts import Profile, address_of
 from services.outreach.messages import Letter, Templates, Text, language_of
 from services.outreach.pages.links import Links
 from services.outreach.pages.tokens import PreferencesLink
@@ -96,9 +96,8 @@ def _way_out(send: Send, rules: Rules, language: str | None) -> PreferencesLink:
 
 
 def _address(by: Channel, profile: Profile | None, customer_id: str) -> str:
-    if by is not Channel.EMAIL:
-        return customer_id
-    if profile is None or profile.email is None:
+    address = address_of(profile, by, customer_id)
+    if address is None:
         # The channel's gate was asked a moment ago.
         raise ValueError("no address")
-    return profile.email
+    return address

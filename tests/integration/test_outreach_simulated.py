@@ -143,7 +143,14 @@ def test_the_echo_names_the_earlier_of_two_dues_and_comes_behind_everything_said
 def test_nobodys_name_or_address_leaves_the_topic_it_came_on(
     company: Company, sink: Sink, outreach: Service, database: str
 ) -> None:
-    canary = profile("c-1", name="Ada Canary", email="canary@example.org")
+    canary = profile(
+        "c-1",
+        name="Ada Canary",
+        email="canary@example.org",
+        phone="+4915100077700",
+        push_id="canary-push",
+        chat_id="canary-chat",
+    )
     sink.manner_of = lambda _: Manner.REFUSES_RECIPIENT
     at(company, START, canary, profile("c-2", name="Bob Canary", email="canary2@example.org"))
     at(company, NOON, opened("c-1", NOON), opened("c-2", NOON))
@@ -157,6 +164,7 @@ def test_nobodys_name_or_address_leaves_the_topic_it_came_on(
     assert b"c-1" in said
     for text in (said.decode("utf-8", "replace"), outreach.output(), str(reasons)):
         assert "canary" not in text.lower()
+        assert "77700" not in text
 
 
 def test_nothing_is_decided_before_its_barrier(

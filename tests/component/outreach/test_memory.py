@@ -403,6 +403,20 @@ def test_every_profile_record_is_accounted_for(desk: Desk) -> None:
     assert query(desk.url, "SELECT topic, value FROM outbox") == [("customers-dlq", None)]
 
 
+def test_whoever_is_forgotten_is_reached_nowhere_any_more(desk: Desk) -> None:
+    ways = {"email": "a@example.org", "phone": "+4915112345678", "push_id": "p", "chat_id": "c"}
+    columns = f"SELECT {', '.join(ways)} FROM profiles"
+    desk.learn(profile("c-1", START, **ways))
+    assert query(desk.url, columns) == [tuple(ways.values())]
+
+    batch = Batch(NOON, desk.out.rules)
+    batch.read((CUSTOMERS.name, 0), 1, [FakeRecord(1, b"c-1", None)])
+    with desk.engine.begin() as connection:
+        batch.write(connection)
+
+    assert query(desk.url, columns) == [(None,) * len(ways)]
+
+
 def test_every_consent_is_kept_once(desk: Desk) -> None:
     said = consent("c-1", "granted")
     desk.learn(said, said, consent("c-1", "revoked", NOON))

@@ -18,7 +18,9 @@ from services.contracts.contacts import (
     SurveySent,
 )
 from services.contracts.envelope import Event
+from services.contracts.people import Channel
 from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened, Tier
+from services.outreach.facts import Profile, address_of
 from services.outreach.intake import Additions
 from tests.factories import CUSTOMER, START, event
 from tests.unit.outreach.factories import rules
@@ -180,3 +182,16 @@ def test_a_problem_that_rises_makes_the_later_playbook_due_as_well() -> None:
 
 def test_an_empty_batch_touches_nobody() -> None:
     assert Additions().customers == set()
+
+
+@given(st.sampled_from(Channel))
+def test_an_address_of_a_channel_is_that_channels_own_and_goes_with_the_profile(
+    by: Channel,
+) -> None:
+    ways = {"email": "by email", "phone": "by sms", "push_id": "by push", "chat_id": "by chat"}
+    known = Profile("c-1", START, "/crm", "p-1", **ways)
+    by_id = {Channel.WEBHOOK, Channel.HUMAN}
+
+    assert address_of(known, by, "c-1") == ("c-1" if by in by_id else f"by {by}")
+    for nobody in (None, Profile.forgotten("c-1", START)):
+        assert address_of(nobody, by, "c-1") == ("c-1" if by in by_id else None)

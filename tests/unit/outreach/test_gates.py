@@ -576,6 +576,21 @@ def test_it_goes_by_the_first_channel_that_is_allowed_open_and_has_an_address() 
     assert refusal(gates.channel, replace(shut, consents=(no_hook,))) is Suppression.CHANNEL
 
 
+@pytest.mark.parametrize(
+    ("by", "field"),
+    [(Channel.EMAIL, "email"), (Channel.SMS, "phone"), (Channel.PUSH, "push_id"), (Channel.CHAT, "chat_id")],
+)  # fmt: skip
+def test_a_channel_is_passed_over_where_its_own_address_is_not_known(
+    by: Channel, field: str
+) -> None:
+    everywhere = {"email": "a@example.org", "phone": "+15550100", "push_id": "p", "chat_id": "c"}
+    way = Message(MessageClass.SERVICE, (by, Channel.WEBHOOK), frozenset({Tier.LATE}))
+    without = profile(**{**everywhere, field: None})
+
+    assert chosen_channel(situation(message=way, profile=profile(**everywhere))) is by
+    assert chosen_channel(situation(message=way, profile=without)) is Channel.WEBHOOK
+
+
 def test_every_gate_speaks_and_the_first_no_decides() -> None:
     hopeless = situation(
         problem=worsening(ending=Ending(NOON, Clearing.SOLVED)),
@@ -601,13 +616,23 @@ def test_every_gate_speaks_and_the_first_no_decides() -> None:
 
 
 def test_a_verdict_names_its_rule_and_nothing_personal() -> None:
-    known = profile(name="Ada Canary", email="canary@example.org", time_zone="Asia/Tokyo")
+    known = profile(
+        name="Ada Canary",
+        email="canary@example.org",
+        time_zone="Asia/Tokyo",
+        phone="+4915112345678",
+        push_id="canary-push",
+        chat_id="canary-chat",
+    )
+    ways = Message(MessageClass.SERVICE, (Channel.SMS, Channel.PUSH), frozenset({Tier.LATE}))
 
     said = " ".join(
         f"{ruling.verdict.rule} {ruling.verdict.because}"
-        for ruling in judge(situation(profile=known, contacts=(contact(),)), POLICY)
+        for asked in (message(MessageClass.SERVICE), ways)
+        for ruling in judge(situation(message=asked, profile=known, contacts=(contact(),)), POLICY)
     )
 
     assert "quiet_hours/1" in said
-    for secret in ("Ada", "canary", "Tokyo"):
+    assert "sms: an address is known" in said
+    for secret in ("Ada", "canary", "Tokyo", "+49"):
         assert secret not in said

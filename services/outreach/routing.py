@@ -1,0 +1,109 @@
+"""Which ways messages leave by with these settings: mail and people always, others where told how."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from re import Pattern
+from typing import NoReturn
+
+import httpx
+
+from services.contracts.people import Channel
+from services.kit.exits import EXIT_USAGE, leave
+from services.kit.settings import environment_names
+from services.outreach.channels.apprise_channel import AppriseChannel, Provider
+from services.outreach.channels.apprise_url import (
+    CHAT,
+    IDENTIFIER,
+    PHONE_NUMBER,
+    PUSH,
+    SMS,
+    ProviderUrl,
+    WrongProvider,
+)
+from services.outreach.channels.safe_http import Limits, SafeTransport
+from services.outreach.channels.smtp import SmtpChannel, SmtpServer
+from services.outreach.channels.webhook import Receiver, WebhookChannel, WrongSecret
+from services.outreach.routes import AppriseRoute, MailRoute, PersonRoute, Route, WebhookRoute
+from services.outreach.settings import Settings
+
+_OWN_GATEWAY = frozenset({"jsons"})
+_KINDS: Mapping[Channel, tuple[Pattern[str], frozenset[str]]] = {
+    Channel.SMS: (PHONE_NUMBER, SMS | _OWN_GATEWAY),
+    Channel.PUSH: (IDENTIFIER, PUSH | _OWN_GATEWAY),
+    Channel.CHAT: (IDENTIFIER, CHAT | _OWN_GATEWAY),
+}
+"""What a recipient must be, and which kinds of URL lead there."""
+
+
+def routes_of(settings: Settings) -> Mapping[Channel, Route]:
+    """Return the ways by which messages leave with these settings.
+
+    A file that cannot be used ends the process, code 2, with the name of its setting and no word of it.
+    """
+    server = SmtpServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_starttls,
+        settings.smtp_timeout_seconds,
+    )
+    routes: dict[Channel, Route] = {
+        Channel.EMAIL: MailRoute(SmtpChannel(server), settings.from_address),
+        Channel.HUMAN: PersonRoute(),
+    }
+    if settings.webhook_url is not None and settings.webhook_secrets_file is not None:
+        url = settings.webhook_url
+        channel = _webhook(httpx.URL(url), settings.webhook_secrets_file, settings)
+        routes[Channel.WEBHOOK] = WebhookRoute(channel, url)
+    for by in _KINDS:
+        field = f"{by.value}_url_file"
+        file: Path | None = getattr(settings, field)
+        if file is not None:
+            routes[by] = AppriseRoute(_provider(by, file, field))
+    return routes
+
+
+def _webhook(url: httpx.URL, secrets: Path, settings: Settings) -> WebhookChannel:
+    field = "webhook_secrets_file"
+    limits = Limits(
+        hosts=frozenset({url.raw_host.decode("ascii").rstrip(".")}),
+        ports=frozenset({url.port or (443 if url.scheme == "https" else 80)}),
+        networks=settings.webhook_allowed_networks,
+        plain_http=settings.webhook_plain_http,
+    )
+    receiver = Receiver(
+        tuple(_lines_of(secrets, field)), receiver_is_idempotent=settings.webhook_idempotent
+    )
+    try:
+        return WebhookChannel(receiver, SafeTransport(limits))
+    except WrongSecret as error:
+        _refuse(field, str(error))
+
+
+def _provider(by: Channel, file: Path, field: str) -> AppriseChannel:
+    lines = _lines_of(file, field)
+    if len(lines) != 1:
+        _refuse(field, "the file must hold one line: the URL")
+    recipients, schemas = _KINDS[by]
+    try:
+        url = ProviderUrl(lines[0], recipients, schemas)
+    except WrongProvider as error:
+        _refuse(field, str(error))
+    # What is pushed shows a title and a text; an SMS and a word in a chat are the text alone.
+    return AppriseChannel(Provider(url, with_subject=by is Channel.PUSH))
+
+
+def _lines_of(file: Path, field: str) -> list[str]:
+    """Return the lines that are not empty."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        _refuse(field, f"the file cannot be read ({reason})")
+    except UnicodeDecodeError:
+        _refuse(field, "the file is no text")
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _refuse(field: str, because: str) -> NoReturn:
+    leave(f"{environment_names(Settings, field)}: {because}", EXIT_USAGE)
