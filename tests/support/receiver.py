@@ -5,13 +5,25 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-TLS = Path(__file__).parent / "tls"
+import trustme
+
 NAME = "receiver.example"
 """The name in the certificate."""
+
+
+@cache
+def _authority() -> trustme.CA:
+    """Signs the certificates of one run of the tests, and of no other."""
+    return trustme.CA()
+
+
+@cache
+def _certificate() -> trustme.LeafCert:
+    return _authority().issue_cert(NAME)
 
 
 @dataclass(frozen=True)
@@ -115,12 +127,12 @@ def receiving(answering: Answering = TAKES, *, tls: bool = False) -> Iterator[Re
 
 def trusting() -> ssl.SSLContext:
     """Return a context that trusts the server's certificate and no other."""
-    return ssl.create_default_context(cafile=str(TLS / "authority.pem"))
+    return ssl.create_default_context(cadata=_authority().cert_pem.bytes().decode())
 
 
 def _context(receiver: Receiver) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(TLS / f"{NAME}.pem")
+    _certificate().configure_cert(context)
 
     def note(_: Any, name: str | None, __: Any) -> None:
         receiver.connections.append(name)
