@@ -22,10 +22,11 @@ import psycopg
 
 from services.kit import logs
 from services.local import parts
-from services.outreach import ledger, migrate
+from services.outreach import ledger, migrate, positions
 from services.outreach.batch import Batch
+from services.outreach.database import open_engine
 from services.outreach.sender import Sender
-from tests.component.outreach.desk import NOON, Desk, record, topic_of
+from tests.component.outreach.desk import FOUND, ME, NOON, Desk, claim, record, topic_of
 from tests.factories import wrote
 from tests.support.outreach import opened, profile
 
@@ -41,7 +42,8 @@ CREATE TRIGGER started AFTER UPDATE ON sends FOR EACH ROW
 CREATE TRIGGER complained AFTER INSERT ON inbound_contacts FOR EACH ROW
   EXECUTE FUNCTION note('complained');
 """
-_LATEST_SECONDS = 0.01
+_LATEST_SECONDS = (0.005, 0.04)
+"""How late at most each side begins: to start a send takes more looks than to take a word in."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Raced:
 
 
 def race(url: str, rounds: int, seed: int) -> Raced:
-    """Return how so many rounds ended, on this empty and migrated database."""
+    """Return how so many rounds ended, on this empty database, whose positions are ours."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_NOTES)
     chance, desk = random.Random(seed), Desk(url)
@@ -91,8 +93,8 @@ def _judged(customers: list[str], noted: Iterable[tuple[str, str]]) -> Raced:
 def _at_once(chance: random.Random, sides: Iterable[Callable[[], None]]) -> None:
     gate = threading.Barrier(2)
     threads = [
-        threading.Thread(target=_after, args=(gate, chance.uniform(0, _LATEST_SECONDS), side))
-        for side in sides
+        threading.Thread(target=_after, args=(gate, chance.uniform(0, latest), side))
+        for latest, side in zip(_LATEST_SECONDS, sides, strict=True)
     ]
     for thread in threads:
         thread.start()
@@ -124,13 +126,21 @@ def _complain(desk: Desk, customer: str) -> None:
         batch.advance(connection, desk.owner)
 
 
+def _prepare(url: str) -> None:
+    migrate.upgrade(url)
+    engine = open_engine(url)
+    positions.check_topic_ids(engine, FOUND)
+    claim(engine, ME)
+    engine.dispose()
+
+
 @click.command()
 @click.option("--rounds", default=1_000, show_default=True, type=click.IntRange(min=1))
 @click.option("--seed", default=1, show_default=True)
 def main(rounds: int, seed: int) -> None:
     """Race, and print how it ended."""
     with parts.running(environment={}) as found:
-        migrate.upgrade(found.database_url)
+        _prepare(found.database_url)
         raced = race(found.database_url, rounds, seed)
     click.echo(json.dumps(vars(raced), indent=2))
     if raced.started_after_a_complaint:
