@@ -93,22 +93,25 @@ class LiveLoop:
         self._doubted_at: float | None = None
         self._is_broker_away = False
         """Whether the last attempt to publish failed: then leaving does not wait for another."""
-        self._dispatching = Repeating("dispatch", self._dispatch, _LOOK_EVERY_SECONDS).start()
+        self._dispatching = Repeating("dispatch", self._dispatch, _LOOK_EVERY_SECONDS)
         self._senders = {
             by: Sender(engine, outbound, log, (by,), Breaker(outbound.patience(by)))
             for by in outbound.routes
         }
         self._sending = {
-            by: Repeating(f"send by {by}", self._sending_with(one), _LOOK_EVERY_SECONDS).start()
+            by: Repeating(f"send by {by}", self._sending_with(one), _LOOK_EVERY_SECONDS)
             for by, one in self._senders.items()
         }
         """A thread for each channel, so that one that is slow delays no other."""
-        self._publishing = Repeating("publish", self._publish, _LOOK_EVERY_SECONDS).start()
+        self._publishing = Repeating("publish", self._publish, _LOOK_EVERY_SECONDS)
         self.decided_until: datetime | None = None
+        # Each wakes others: none begins before all are there.
+        for thread in self._threads:
+            thread.start()
 
     def turn(self) -> None:
         """Poll once and commit what came; raises what ended another thread."""
-        for thread in (self._dispatching, self._publishing, *self._sending.values()):
+        for thread in self._threads:
             if thread.failure is not None:
                 raise thread.failure
         polled = self._membership.poll(_POLL_MS)
@@ -127,6 +130,10 @@ class LiveLoop:
         self._membership.moved(batch.moves.values())
         self._dispatching.wake()
         self._publishing.wake()
+
+    @property
+    def _threads(self) -> tuple[Repeating, ...]:
+        return (self._dispatching, self._publishing, *self._sending.values())
 
     def circuits(self) -> Mapping[Channel, Phase]:
         """Return where each channel's provider stands; for any thread."""
