@@ -132,13 +132,9 @@ def quiet_hours(situation: Situation, policy: Policy) -> Ruling:
 
 def budget(situation: Situation, policy: Policy) -> Ruling:
     """Nobody hears from us too often."""
-    if not situation.message.reaches_customer:
-        return yes("budget", 3, NOBODY_IS_TOLD)
-    if is_correction(situation):
-        return yes("budget", 3, NOT_WITHHELD)
+    if exempt := _needs_no_room(situation, policy):
+        return yes("budget", 3, exempt)
     this = Spent(situation.now, situation.message.message_class)
-    if this.message_class not in policy.patience.obeying:
-        return yes("budget", 3, "this class does not obey the budget")
     full = policy.patience.exceeded(situation.spent, this, situation.zone(policy).zone)
     if full is None:
         return yes("budget", 3, "room in every window")
@@ -151,13 +147,9 @@ def reserved(situation: Situation, policy: Policy) -> Ruling:
 
     Room is looked for where the worse message would fall: a day's window may be free again by then.
     """
-    if not situation.message.reaches_customer:
-        return yes("reserved", 2, NOBODY_IS_TOLD)
-    if is_correction(situation):
-        return yes("reserved", 2, NOT_WITHHELD)
+    if exempt := _needs_no_room(situation, policy):
+        return yes("reserved", 2, exempt)
     this = Spent(situation.now, situation.message.message_class)
-    if this.message_class not in policy.patience.obeying:
-        return yes("reserved", 2, "this class does not obey the budget")
     zone = situation.zone(policy).zone
     spent = (*situation.spent, this)
     for problem in (situation.problem, *situation.others):
@@ -304,6 +296,17 @@ def _allows(situation: Situation, by: Channel) -> tuple[bool, str]:
     if statement is None:
         return ALLOWED_WITHOUT_RECORD[asked], f"no record for {asked}, so its default"
     return statement.status is ConsentStatus.GRANTED, f"{statement.status} for {asked}"
+
+
+def _needs_no_room(situation: Situation, policy: Policy) -> str | None:
+    """Return why a message goes out however much was sent before; None: it needs room."""
+    if not situation.message.reaches_customer:
+        return NOBODY_IS_TOLD
+    if is_correction(situation):
+        return NOT_WITHHELD
+    if situation.message.message_class not in policy.patience.obeying:
+        return "this class does not obey the budget"
+    return None
 
 
 def _worse_at(problem: Problem, situation: Situation, policy: Policy) -> datetime | None:

@@ -62,6 +62,15 @@ class Policy:
         """How far back contacts must be known."""
         return max(self.patience.longest, self.worth.fatigue_window)
 
+    def zone_of(self, profile: Profile | None) -> ZoneFound:
+        """Return the zone of whoever has this profile, and where it was found."""
+        known = (
+            (profile.time_zone, profile.country, profile.language)
+            if profile
+            else (None, None, None)
+        )
+        return zone_for(*known, self.zone_of_country, self.default_zone)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -132,13 +141,7 @@ class Situation:
 
     def zone(self, policy: Policy) -> ZoneFound:
         """Return the customer's zone, and where it was found."""
-        profile = self.profile
-        known = (
-            (profile.time_zone, profile.country, profile.language)
-            if profile
-            else (None, None, None)
-        )
-        return zone_for(*known, policy.zone_of_country, policy.default_zone)
+        return policy.zone_of(self.profile)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from services.outreach.messages import Letter, Templates, Text, language_of
 from services.outreach.pages.links import Links
 from services.outreach.pages.tokens import PreferencesLink
 from services.outreach.playbook import Step
-from services.outreach.quiet import zone_for
 
 _UNTOLD = Text("", "", "")
 """Of a step that tells the customer nothing."""
@@ -70,15 +69,12 @@ def _letter(
     send: Send, knowledge: Knowledge, rules: Rules, links: Links | None, now: datetime
 ) -> tuple[Letter, dict[str, str]]:
     """Return what the template may speak of, and the headers of a mail that stop such messages."""
-    profile, policy = knowledge.profile, rules.policy
-    known = (
-        (profile.time_zone, profile.country, profile.language) if profile else (None, None, None)
-    )
+    profile = knowledge.profile
     letter = Letter(
         name=None if profile is None else profile.name,
         order_id=send.order_id,
         promised_by=knowledge.problems[send.problem_id].stage.promised_by,
-        zone=zone_for(*known, policy.zone_of_country, policy.default_zone).zone,
+        zone=rules.policy.zone_of(profile).zone,
         language=None if profile is None else profile.language,
     )
     if links is None:
