@@ -7,8 +7,9 @@ is usual, all its contacts wait until somebody has looked: time alone lets none 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text, tuple_, update
+from sqlalchemy import Connection, Row, func, insert, select, text, tuple_, update
 
 from services.contracts.outreach import Outcome
 from services.outreach import gates
@@ -17,6 +18,8 @@ from services.outreach.situation import Volume
 from services.outreach.tables import BREAKER_TRIPS, DECISIONS
 
 _AS_IT_WRITES = tuple_(DECISIONS.c.playbook, DECISIONS.c.mode)
+_CURRENT = 0
+"""How many windows ago the one is that ends now."""
 _LOCK = 0x6361_7265_6272_6B72
 """Everybody who decides takes it, so that nobody counts what another one is about to add."""
 
@@ -43,25 +46,24 @@ def volumes_of(
     if not playbooks:
         return {}
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    limits = rules.policy.breaker
-    decided = _contacts(connection, rules, playbooks, now - limits.window, now)
-    busiest = _busiest(connection, rules, playbooks, now)
-    approved = _approved(connection, playbooks, now - limits.window)
-    rejected = _rejected(connection, playbooks)
-    waiting = {trip.playbook for trip in trips(connection)}
+    window = rules.policy.breaker.window
+    written = _written(connection, rules, playbooks, now)
+    before = _trips_of(connection, playbooks)
     return {
         name: Volume(
-            decided.get(name, 0),
-            _allowance(rules, name, busiest.get(name, 0)) + approved.get(name, 0),
-            is_tripped=name in waiting,
-            rejected_until=rejected.get(name),
+            written[name].get(_CURRENT, 0),
+            _allowance(rules, name, written[name]) + _approved(before[name], now - window),
+            is_tripped=any(trip.resolved_at is None for trip in before[name]),
+            rejected_until=max(
+                (t.resolved_at for t in before[name] if t.approved == 0), default=None
+            ),
         )
         for name in playbooks
     }
 
 
-def note_trips(connection: Connection, decisions: Iterable[Decision], now: datetime) -> list[str]:
-    """Record which playbooks have tripped by these decisions; return their names."""
+def note_trips(connection: Connection, decisions: Iterable[Decision], now: datetime) -> None:
+    """Record which playbooks have tripped by these decisions."""
     new = {
         decision.playbook.name: decision.volume
         for decision in decisions
@@ -80,7 +82,6 @@ def note_trips(connection: Connection, decisions: Iterable[Decision], now: datet
                 for name, volume in sorted(new.items())
             ],
         )
-    return sorted(new)
 
 
 def _is_too_much(decision: Decision, volume: Volume) -> bool:
@@ -136,74 +137,45 @@ def _writing(rules: Rules, playbooks: Collection[str]) -> list[tuple[str, str]]:
     return [(name, playbook.mode_in(rules.mode).value) for name, playbook in known]
 
 
-def _allowance(rules: Rules, playbook: str, busiest: int) -> int:
+def _allowance(rules: Rules, playbook: str, written: Mapping[int, int]) -> int:
+    set_number = rules.catalogue[playbook].contacts_per_day
+    if set_number is not None:
+        return set_number
     limits = rules.policy.breaker
-    known = rules.catalogue.get(playbook)
-    if known is not None and known.contacts_per_day is not None:
-        return known.contacts_per_day
+    busiest = max((count for ago, count in written.items() if ago != _CURRENT), default=0)
     return max(limits.at_least, limits.factor * busiest)
 
 
-def _contacts(
-    connection: Connection,
-    rules: Rules,
-    playbooks: Collection[str],
-    since: datetime,
-    until: datetime,
-) -> dict[str, int]:
-    found = connection.execute(
-        select(DECISIONS.c.playbook, func.count())
-        .where(
-            DECISIONS.c.outcome == Outcome.CONTACT.value,
-            _AS_IT_WRITES.in_(_writing(rules, playbooks)),
-            DECISIONS.c.decided_at > since,
-            DECISIONS.c.decided_at <= until,
-        )
-        .group_by(DECISIONS.c.playbook)
-    )
-    return {row[0]: row[1] for row in found}
-
-
-def _busiest(
+def _written(
     connection: Connection, rules: Rules, playbooks: Collection[str], now: datetime
-) -> dict[str, int]:
-    """Return the contacts of each playbook's busiest window before the one that ends now."""
+) -> Mapping[str, Mapping[int, int]]:
+    """Return playbook → how many windows ago (0: the one that ends now) → its contacts then."""
     limits = rules.policy.breaker
-    seconds = limits.window.total_seconds()
     age = func.extract("epoch", now - DECISIONS.c.decided_at)
-    which = func.floor(age / seconds)
-    counts = (
-        select(DECISIONS.c.playbook, func.count().label("contacts"))
+    ago = func.floor(age / limits.window.total_seconds())
+    found = connection.execute(
+        select(DECISIONS.c.playbook, ago, func.count())
         .where(
             DECISIONS.c.outcome == Outcome.CONTACT.value,
             _AS_IT_WRITES.in_(_writing(rules, playbooks)),
             DECISIONS.c.decided_at > now - limits.usual_over,
-            DECISIONS.c.decided_at <= now - limits.window,
+            DECISIONS.c.decided_at <= now,
         )
-        .group_by(DECISIONS.c.playbook, which)
-        .subquery()
+        .group_by(DECISIONS.c.playbook, ago)
     )
-    found = connection.execute(
-        select(counts.c.playbook, func.max(counts.c.contacts)).group_by(counts.c.playbook)
-    )
-    return {row[0]: row[1] for row in found}
+    written: dict[str, dict[int, int]] = {name: {} for name in playbooks}
+    for playbook, windows_ago, contacts in found:
+        written[playbook][int(windows_ago)] = contacts
+    return written
 
 
-def _approved(
-    connection: Connection, playbooks: Collection[str], since: datetime
-) -> dict[str, int]:
-    found = connection.execute(
-        select(BREAKER_TRIPS.c.playbook, func.sum(BREAKER_TRIPS.c.approved))
-        .where(BREAKER_TRIPS.c.playbook.in_(sorted(playbooks)), BREAKER_TRIPS.c.resolved_at > since)
-        .group_by(BREAKER_TRIPS.c.playbook)
-    )
-    return {name: int(contacts or 0) for name, contacts in found}
+def _trips_of(connection: Connection, playbooks: Collection[str]) -> Mapping[str, list[Row[Any]]]:
+    found: dict[str, list[Row[Any]]] = {name: [] for name in playbooks}
+    query = select(BREAKER_TRIPS).where(BREAKER_TRIPS.c.playbook.in_(sorted(playbooks)))
+    for row in connection.execute(query):
+        found[row.playbook].append(row)
+    return found
 
 
-def _rejected(connection: Connection, playbooks: Collection[str]) -> dict[str, datetime]:
-    found = connection.execute(
-        select(BREAKER_TRIPS.c.playbook, func.max(BREAKER_TRIPS.c.resolved_at))
-        .where(BREAKER_TRIPS.c.playbook.in_(sorted(playbooks)), BREAKER_TRIPS.c.approved == 0)
-        .group_by(BREAKER_TRIPS.c.playbook)
-    )
-    return {row[0]: row[1] for row in found}
+def _approved(trips_: Iterable[Row[Any]], since: datetime) -> int:
+    return sum(t.approved for t in trips_ if t.resolved_at is not None and t.resolved_at > since)
