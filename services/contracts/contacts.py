@@ -7,9 +7,6 @@ from pydantic import Field, model_validator
 
 from services.contracts.envelope import Fact, Identifier
 
-WORST_SATISFIED_CSAT = 3
-"""CSAT below this is a poor answer: 1 or 2 of 5."""
-
 
 class ContactChannel(StrEnum):
     """Where the customer spoke."""
@@ -122,7 +119,7 @@ class SurveyKind(StrEnum):
     NPS = "nps"
 
 
-POOR_UP_TO = {SurveyKind.CSAT: WORST_SATISFIED_CSAT - 1, SurveyKind.CES: 2, SurveyKind.NPS: 6}
+POOR_UP_TO = {SurveyKind.CSAT: 2, SurveyKind.CES: 2, SurveyKind.NPS: 6}
 """The best score of each kind that is still a poor answer; of NPS: a detractor."""
 
 

@@ -288,8 +288,8 @@ def _take_risk(kept: PartitionEvidence, record: Record) -> None:
 
 def _take_mark(kept: PartitionEvidence, record: Record) -> None:
     if record.value is None:
-        feed = _key(record).rpartition("|")[0]
-        kept.feeds.pop(feed, None)
+        if (place := FeedMark.place_of(_key(record))) is not None:
+            kept.feeds.pop(place[0], None)
         return
     mark = FEED_RECORD.validate_json(record.value)
     if mark.partition != record.partition:

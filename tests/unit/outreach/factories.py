@@ -10,6 +10,7 @@ from services.contracts import ids
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Actor, ProblemKind, Tier
+from services.outreach.channels.outgoing import Outgoing
 from services.outreach.decide import DueStep, Knowledge, Rules
 from services.outreach.facts import ConsentStatement, InboundContact, Problem, Profile, Stage
 from services.outreach.playbook import Playbook, catalogue_of, parse
@@ -110,3 +111,22 @@ def due(of: Problem, playbook: str = "delivery_late", **changes: Any) -> DueStep
 def knowledge(*problems: Problem, **changes: Any) -> Knowledge:
     by_id: dict[UUID, Problem] = {p.problem_id: p for p in problems or (problem(),)}
     return replace(Knowledge(by_id, profile=profile()), **changes)
+
+
+def outgoing(**changes: Any) -> Outgoing:
+    """Return a message on its way, to be varied."""
+    made = Outgoing(
+        step_id=UUID(int=7),
+        problem_id=UUID(int=8),
+        playbook="delivery_late",
+        step="notice",
+        customer_id=CUSTOMER,
+        attempt=1,
+        recipient=CUSTOMER,
+        subject="Late",
+        text="Hello",
+        language="en",
+        at=NOON,
+        use_by=NOON + DAY,
+    )
+    return replace(made, **changes)

@@ -3,11 +3,9 @@
 import base64
 import json
 import re
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from standardwebhooks import Webhook
@@ -22,6 +20,7 @@ from services.outreach.routes import AppriseRoute, WebhookRoute
 from services.outreach.routing import routes_of
 from services.outreach.settings import Settings
 from tests.support.receiver import receiving, status
+from tests.unit.outreach.factories import outgoing
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
@@ -47,24 +46,6 @@ def written(folder: Path, text: str) -> Path:
     file = folder / "secret"
     file.write_text(text)
     return file
-
-
-def outgoing(**changes: Any) -> Outgoing:
-    made = Outgoing(
-        step_id=UUID(int=7),
-        problem_id=UUID(int=8),
-        playbook="delivery_late",
-        step="notice",
-        customer_id="c-1",
-        attempt=1,
-        recipient="c-1",
-        subject="Late",
-        text="Hello",
-        language="en",
-        at=NOW,
-        use_by=NOW + timedelta(days=1),
-    )
-    return replace(made, **changes)
 
 
 class Kept:

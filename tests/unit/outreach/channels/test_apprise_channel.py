@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
-from uuid import UUID
 
 import apprise
 import pytest
@@ -25,6 +24,7 @@ from services.outreach.channels.outgoing import Outgoing
 from tests.support.canary import everything_logged
 from tests.support.mail import free_port
 from tests.support.receiver import Answering, break_off, hang, receiving, status
+from tests.unit.outreach import factories
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NUMBER = "+4917112345678"
@@ -32,22 +32,13 @@ LOGGERS = ("apprise", "urllib3", "requests")
 
 
 def outgoing(recipient: str = NUMBER, **changes: Any) -> Outgoing:
-    made = Outgoing(
-        step_id=UUID(int=7),
-        problem_id=UUID(int=8),
-        playbook="delivery_late",
-        step="notice",
-        customer_id="c-1",
-        attempt=1,
-        recipient=recipient,
-        subject="Zu spät",
-        text="Grüße & <b>mehr</b> :smile: \\n",
-        language="de",
-        at=NOW,
-        use_by=NOW + timedelta(days=1),
-        html="<p>Grüße</p>",
-    )
-    return replace(made, **changes)
+    german = {
+        "subject": "Zu spät",
+        "text": "Grüße & <b>mehr</b> :smile: \\n",
+        "language": "de",
+        "html": "<p>Grüße</p>",
+    }
+    return factories.outgoing(**(german | {"recipient": recipient} | changes))
 
 
 def provider(

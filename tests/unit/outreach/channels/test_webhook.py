@@ -29,6 +29,7 @@ from services.outreach.channels.webhook import (
 from tests.support import receiver as side
 from tests.support.canary import everything_logged
 from tests.support.mail import free_port
+from tests.unit.outreach import factories
 
 NOW = datetime(2026, 3, 2, 12, 0, 30, 900_000, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -42,22 +43,14 @@ CAREFUL = Receiver((OLD,))
 
 
 def outgoing(recipient: str = "https://receiver.example/", **changes: Any) -> Outgoing:
-    made = Outgoing(
-        step_id=UUID(int=7),
-        problem_id=UUID(int=8),
-        playbook="delivery_late",
-        step="notice",
-        customer_id="c-1",
-        attempt=2,
-        recipient=recipient,
-        subject="Zu spät",
-        text="Grüße, Ada",
-        language="de",
-        at=NOW,
-        use_by=NOW + DAY,
-        html="<p>Grüße, Ada</p>",
-    )
-    return replace(made, **changes)
+    german = {
+        "subject": "Zu spät",
+        "text": "Grüße, Ada",
+        "language": "de",
+        "html": "<p>Grüße, Ada</p>",
+    }
+    again = {"attempt": 2, "at": NOW, "use_by": NOW + DAY}
+    return factories.outgoing(**(german | again | {"recipient": recipient} | changes))
 
 
 def channel(
