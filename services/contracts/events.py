@@ -33,6 +33,8 @@ TOPIC_OF: Mapping[type[Fact], t.Topic] = {
     contacts.SurveyAnswered: t.CONTACTS,
     people.CustomerUpdated: t.CUSTOMERS,
     people.ConsentChanged: t.CONSENTS,
+    people.CustomerMerged: t.IDENTITIES,
+    people.CustomerErased: t.IDENTITIES,
     problems.ProblemOpened: t.PROBLEMS,
     problems.ProblemChanged: t.PROBLEMS,
     problems.ProblemCleared: t.PROBLEMS,

@@ -1,11 +1,11 @@
-"""Facts on `customers` and `consents`: the only contracts that may hold personal data."""
+"""Facts on `customers` and `consents`, the only contracts that may hold personal data, and on `identities`."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from services.contracts.envelope import Fact, Instant, TimeZone
+from services.contracts.envelope import CustomerId, Fact, Instant, TimeZone
 
 # Quoted names, comments, address literals and encoded words are legal in a mail's headers and are
 # nobody's address: what a header would read as one of them is refused at the door.
@@ -89,3 +89,24 @@ class ConsentChanged(Fact):
         if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:
             raise ValueError("valid_until must be later than valid_from")
         return self
+
+
+class CustomerMerged(Fact):
+    """The event's customer turned out to be somebody known by another id, who stays.
+
+    What either was told counts for both, and of what they said the strictest holds.  It is not undone by
+    a later event: the id that goes away is another name of the one that stays for ever.
+    """
+
+    TYPE: ClassVar[str] = "care.customer.merged.v1"
+    into: CustomerId
+    """The id that stays."""
+
+
+class CustomerErased(Fact):
+    """The event's customer is to be forgotten: everything about them dated no later than the event.
+
+    What comes later under the same id is a new customer, whom nobody knows yet.
+    """
+
+    TYPE: ClassVar[str] = "care.customer.erased.v1"
