@@ -1,4 +1,4 @@
-"""Facts on `customers` and `consents`, the only contracts that may hold personal data, and on `identities`."""
+"""Facts on `customers` and `consents`, which alone may hold personal data, and on `identities`."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
@@ -9,7 +9,7 @@ from services.contracts.envelope import CustomerId, Fact, Instant, TimeZone
 
 # Quoted names, comments, address literals and encoded words are legal in a mail's headers and are
 # nobody's address: what a header would read as one of them is refused at the door.
-_NOT_IN_AN_ADDRESS = r"\s@.<>()\[\]\\,;:?\"\x00-\x20\x7f-\xa0"
+_NOT_IN_AN_ADDRESS = r'\s@.<>()\[\]\\,;:?"\x00-\x20\x7f-\xa0'
 _NAME = rf"[^{_NOT_IN_AN_ADDRESS}]+"
 
 MailAddress = Annotated[
