@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from services.contracts import releases, schemas
 from services.contracts.__main__ import main
@@ -80,8 +80,7 @@ WIDENED: dict[str, tuple[Any, Any]] = {
 
 def schema_of(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a model with these fields."""
-    schema: dict[str, Any] = create_model("Fact", **fields).model_json_schema()
-    return schema
+    return TypeAdapter(create_model("Fact", **fields)).json_schema()
 
 
 def effects(old: dict[str, Any], new: dict[str, Any]) -> set[Effect]:
