@@ -131,7 +131,9 @@ def conversation(**more: Any) -> Body:
             },
             "assignee": None,
         },
-        "messages": [{"id": 1, "message_type": 0, "content": "canary text", "created_at": 1772532000}],
+        "messages": [
+            {"id": 1, "message_type": 0, "content": "canary text", "created_at": 1772532000}
+        ],
         "created_at": 1772532000,
         "timestamp": 1772535600,
         "last_activity_at": 1772535600,
