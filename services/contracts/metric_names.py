@@ -53,6 +53,13 @@ INGEST_SECONDS = Metric(
     _LATENCY_SECONDS,
 )
 
+INGEST_WEBHOOKS = Metric(
+    "care_ingest_webhooks_total",
+    Kind.COUNTER,
+    "Webhooks of other systems, by adapter and outcome.",
+    ("adapter", "outcome"),
+)
+
 PREDICTOR_APPLIED = Metric(
     "care_churn_predictor_records_total",
     Kind.COUNTER,

@@ -17,6 +17,7 @@ from services.ingest.documents import (
     TYPE_PREFIX,
     ProblemKind,
     Status,
+    WebhookOutcome,
 )
 from services.ingest.reading import Readable, Reading, Refused
 from services.ingest.records import Acknowledged, Outcome
@@ -38,6 +39,8 @@ class Answer:
     """Rejected events by reason."""
     trace: Mapping[str, Any] = field(default_factory=dict)
     """For the log line; ids and positions only."""
+    webhook: tuple[str, WebhookOutcome] | None = None
+    """The adapter it came through, and what became of it."""
 
 
 def problem(

@@ -1,9 +1,10 @@
 """The HTTP shell: read under limits, ask `reading`, publish, answer, count and log it once."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from traceback import extract_tb
 from typing import Any
 
@@ -13,11 +14,12 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.ingest import answers, openapi
+from services.ingest import answers, openapi, webhooks
+from services.ingest.adapters.adapter import AdapterName, Adapters
 from services.ingest.admission import Admission, Overloaded
 from services.ingest.answers import Answer
 from services.ingest.body import BodyReader, TooLarge, TooSlow
-from services.ingest.documents import SAME_ID, ProblemKind, Status
+from services.ingest.documents import SAME_ID, ProblemKind, Status, WebhookOutcome
 from services.ingest.media import LIMITS, Mode, UnsupportedMediaType, attributes_in, mode_of
 from services.ingest.metering import Meter
 from services.ingest.reading import (
@@ -31,6 +33,7 @@ from services.ingest.reading import (
     read_one,
 )
 from services.ingest.records import Publisher, record_of
+from services.ingest.webhooks import AdapterOff, Webhook
 from services.kit import logs
 from services.kit.clock import NoTimeYet, monotonic
 from services.kit.health import Verdict
@@ -48,6 +51,8 @@ class Ports:
     readiness: Callable[[], Verdict]
     admission: Admission
     """Room for bodies while they are read; the publisher takes room for records from it too."""
+    adapters: Adapters = field(default_factory=dict)
+    """Those switched on; the paths of others are not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +78,28 @@ router = APIRouter()
 async def receive(request: Request) -> Response:
     """Take one event or a batch; 202 is a promise: the broker has acknowledged it."""
     door: _Door = request.state.door
-    started = monotonic()
-    reader = BodyReader(request, door.ports.admission)
-    try:
-        answer = await _answer(request, reader, door)
-    finally:
-        reader.close()
-    duration = monotonic() - started
-    door.meter.count(answer, duration)
+    answer, duration = await _answered(request, door, _take)
     _log_request(answer, duration)
     return _response(answer)
+
+
+async def receive_webhook(request: Request, name: AdapterName) -> Response:
+    """Take what another system tells in its own words; 200 is the same promise."""
+    door: _Door = request.state.door
+    answer, duration = await _answered(request, door, partial(_take_webhook, name), name)
+    _log_webhook(name, answer, duration)
+    return _response(answer)
+
+
+def _route_of(name: AdapterName) -> Callable[[Request], Awaitable[Response]]:
+    async def webhook(request: Request) -> Response:
+        return await receive_webhook(request, name)
+
+    return webhook
+
+
+for _name in AdapterName:
+    router.post(f"/v1/webhooks/{_name}", **openapi.webhook(_name))(_route_of(_name))
 
 
 @router.get("/livez", **openapi.LIVE)
@@ -123,10 +140,32 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
     return app
 
 
-async def _answer(request: Request, reader: BodyReader, door: _Door) -> Answer:
+_Take = Callable[[Request, BodyReader, _Door], Awaitable[Answer]]
+
+
+async def _answered(
+    request: Request, door: _Door, take: _Take, adapter: AdapterName | None = None
+) -> tuple[Answer, float]:
+    """Return the answer, counted, and how many seconds it took."""
+    started = monotonic()
+    reader = BodyReader(request, door.ports.admission)
+    try:
+        answer = await _answer(request, reader, door, take)
+    finally:
+        reader.close()
+    if adapter is not None and answer.webhook is None:
+        answer = replace(answer, webhook=(adapter, WebhookOutcome.TURNED_AWAY))
+    duration = monotonic() - started
+    door.meter.count(answer, duration)
+    return answer, duration
+
+
+async def _answer(request: Request, reader: BodyReader, door: _Door, take: _Take) -> Answer:
     """Return the answer, whatever is wrong with the request or with the broker."""
     try:
-        return await _take(request, reader, door)
+        return await take(request, reader, door)
+    except AdapterOff:
+        answer = answers.problem(ProblemKind.NOT_FOUND, "See /openapi.json.")
     except UnsupportedMediaType as error:
         answer = answers.turned_away(ProblemKind.UNSUPPORTED_MEDIA_TYPE, str(error))
     except TooLarge as error:
@@ -185,6 +224,26 @@ async def _publish(found: Reading | list[Reading], door: _Door) -> Answer:
     return answers.for_batch(readings, outcomes, door.terms.retry_after_seconds)
 
 
+async def _take_webhook(
+    name: AdapterName, request: Request, reader: BodyReader, door: _Door
+) -> Answer:
+    ports, terms = door.ports, door.terms
+    adapter = ports.adapters.get(name)
+    if adapter is None:
+        raise AdapterOff
+    raw = await reader.read(webhooks.MAX_WEBHOOK_BYTES, terms.body_timeout_seconds)
+    try:
+        now = ports.now()
+    except NoTimeYet:
+        return _come_back(ProblemKind.NO_TIME_YET, door)
+    found = webhooks.read_webhook(Webhook(adapter, dict(request.headers), raw), now)
+    reader.close()
+    if isinstance(found, Answer):
+        return found
+    outcomes = await webhooks.publish(found, ports.publisher)
+    return webhooks.answer_of(adapter, found, outcomes, terms.retry_after_seconds)
+
+
 def _come_back(kind: ProblemKind, door: _Door, readings: Sequence[Reading] = ()) -> Answer:
     return answers.turned_away(kind, SAME_ID, readings, door.terms.retry_after_seconds)
 
@@ -198,6 +257,19 @@ def _log_request(answer: Answer, duration_seconds: float) -> None:
         status=int(answer.status),
         **outcomes,
         **({"reasons": dict(answer.reasons)} if answer.reasons else {}),
+        **answer.trace,
+        duration_seconds=round(duration_seconds, 6),
+    )
+
+
+def _log_webhook(name: AdapterName, answer: Answer, duration_seconds: float) -> None:
+    outcome = answer.webhook[1].value if answer.webhook else None
+    _log.info(
+        "webhook_received",
+        adapter=name.value,
+        status=int(answer.status),
+        outcome=outcome,
+        events=sum(n for (_, status), n in answer.tally.items() if status is Status.ACCEPTED),
         **answer.trace,
         duration_seconds=round(duration_seconds, 6),
     )

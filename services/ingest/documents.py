@@ -22,6 +22,7 @@ class ProblemKind(StrEnum):
     OVERLOADED = "overloaded"
     OUTCOME_UNKNOWN = "outcome-unknown"
     NO_TIME_YET = "no-time-yet"
+    NOT_SIGNED = "not-signed"
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     INTERNAL = "internal"
@@ -36,6 +37,7 @@ STATUS: Mapping[ProblemKind, HTTPStatus] = {
     ProblemKind.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.OUTCOME_UNKNOWN: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NO_TIME_YET: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemKind.NOT_SIGNED: HTTPStatus.UNAUTHORIZED,
     ProblemKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ProblemKind.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ProblemKind.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -50,6 +52,7 @@ TITLES: Mapping[ProblemKind, str] = {
     ProblemKind.OVERLOADED: "Too much is under way; nothing was taken",
     ProblemKind.OUTCOME_UNKNOWN: "The broker did not acknowledge; the outcome is not known",
     ProblemKind.NO_TIME_YET: "Simulated time has not begun; nothing was taken",
+    ProblemKind.NOT_SIGNED: "The webhook is not signed as it must be; nothing was taken",
     ProblemKind.NOT_FOUND: "There is nothing at this path",
     ProblemKind.METHOD_NOT_ALLOWED: "This path does not take this method",
     ProblemKind.INTERNAL: "An error inside; the outcome is not known",
@@ -72,6 +75,22 @@ class Status(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+
+
+class WebhookOutcome(StrEnum):
+    """What became of one webhook."""
+
+    ACCEPTED = "accepted"
+    """The broker has every event it tells."""
+    IGNORED = "ignored"
+    """It tells nothing that we watch."""
+    REFUSED = "refused"
+    """It tells something, and nothing of it can be an event."""
+    UNKNOWN = "unknown"
+    FORGED = "forged"
+    STALE = "stale"
+    TURNED_AWAY = "turned_away"
+    """Before it was read: too large, too slow, no room, or the adapter is off."""
 
 
 class Accepted(BaseModel):
@@ -108,6 +127,22 @@ class Results(BaseModel):
     rejected: int
     unknown: int
     results: list[Result]
+
+
+class Because(BaseModel):
+    """Why a part of a webhook became no event."""
+
+    reason: str
+    detail: str = Field(description="What to do about it, where something is to be done.")
+
+
+class WebhookResult(BaseModel):
+    """What a webhook told; a repeat would change none of it."""
+
+    accepted: int = Field(description="Events that the broker has.")
+    refused: int = Field(description="Facts that concern us and cannot be events.")
+    ignored: int = Field(description="What concerns nothing that is watched here.")
+    because: list[Because]
 
 
 class Problem(BaseModel):

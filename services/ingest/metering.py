@@ -6,8 +6,9 @@ from prometheus_client import CollectorRegistry
 
 from services.contracts import metric_names
 from services.contracts.topics import OUTSIDE
+from services.ingest.adapters.adapter import AdapterName
 from services.ingest.answers import Answer
-from services.ingest.documents import STATUS, Status
+from services.ingest.documents import STATUS, Status, WebhookOutcome
 from services.kit import telemetry
 
 REASONS = (
@@ -25,7 +26,7 @@ REASONS = (
 """Every value of the label `reason`."""
 
 _TOPICS = (*(topic.name for topic in OUTSIDE), "none")
-_STATUSES = sorted({202, 207, *(int(status) for status in STATUS.values())})
+_STATUSES = sorted({200, 202, 207, *(int(status) for status in STATUS.values())})
 
 
 class Meter:
@@ -36,6 +37,7 @@ class Meter:
         self._events = telemetry.counter(metric_names.INGEST_EVENTS, self.registry)
         self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
         self._seconds = telemetry.histogram(metric_names.INGEST_SECONDS, self.registry)
+        self._webhooks = telemetry.counter(metric_names.INGEST_WEBHOOKS, self.registry)
         gauge = telemetry.gauge(metric_names.INGEST_IN_FLIGHT, self.registry)
         gauge.set_function(in_flight)
         self._begin()
@@ -46,6 +48,8 @@ class Meter:
             self._events.labels(topic, status.value).inc(events)
         for reason, events in answer.reasons.items():
             self._rejected.labels(reason).inc(events)
+        if answer.webhook is not None:
+            self._webhooks.labels(*answer.webhook).inc()
         self._seconds.labels(str(int(answer.status))).observe(duration_seconds)
 
     def _begin(self) -> None:
@@ -54,5 +58,8 @@ class Meter:
                 self._events.labels(topic, status.value)
         for reason in REASONS:
             self._rejected.labels(reason)
+        for adapter in AdapterName:
+            for outcome in WebhookOutcome:
+                self._webhooks.labels(adapter, outcome)
         for status_code in _STATUSES:
             self._seconds.labels(str(status_code))

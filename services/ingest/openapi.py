@@ -19,6 +19,7 @@ from services.ingest.documents import (
     Problem,
     ProblemKind,
     Results,
+    WebhookResult,
 )
 from services.ingest.reading import MAX_BATCH_EVENTS
 
@@ -150,6 +151,56 @@ RECEIVE: Mapping[str, Any] = {
     "openapi_extra": {"requestBody": _BODY},
 }
 
+_TOLD = {
+    "accepted": 2,
+    "refused": 1,
+    "ignored": 0,
+    "because": [{"reason": "no_carrier", "detail": "a checkpoint names no carrier"}],
+}
+_UNSIGNED = "The signature is missing, or made with another secret."
+_WEBHOOK_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: _results(
+        "The broker has every event, or there is none; a repeat would change nothing.",
+        {"some": {"value": _TOLD}},
+        WebhookResult,
+    ),
+    401: _problem(
+        "Not signed with a secret we know, or signed too long ago; nothing was read.",
+        (ProblemKind.NOT_SIGNED, _UNSIGNED, []),
+    ),
+    404: _problem(
+        "This adapter is off: no file of secrets is set.",
+        (ProblemKind.NOT_FOUND, "See /openapi.json.", []),
+    ),
+    **{status: _ANSWERS[status] for status in (400, 408, 413, 500, 503)},
+}
+_SIGNATURES = {
+    "aftership": ("aftership-hmac-sha256",),
+    "shopify": ("x-shopify-hmac-sha256", "x-shopify-topic"),
+    "chatwoot": ("x-chatwoot-signature", "x-chatwoot-timestamp"),
+}
+
+
+def webhook(name: str) -> Mapping[str, Any]:
+    """Return what OpenAPI says of an adapter's route."""
+    headers = [
+        {"name": header, "in": "header", "required": True, "schema": {"type": "string"}}
+        for header in _SIGNATURES[name]
+    ]
+    body = {
+        "required": True,
+        "description": "As the other system sends it, signed over these very bytes.",
+        "content": {JSON: {"schema": {"type": "object"}}},
+    }
+    return {
+        "status_code": 200,
+        "name": f"receive_{name}_webhook",
+        "summary": f"Where {name.capitalize()} sends its webhooks",
+        "responses": _WEBHOOK_ANSWERS,
+        "openapi_extra": {"requestBody": body, "parameters": headers},
+    }
+
+
 _VERDICT = {"description": "Yes.", "content": {JSON: {"example": {"ok": True, "because": "ok"}}}}
 _NO = {"description": "No.", "content": {JSON: {"example": {"ok": False, "because": "draining"}}}}
 LIVE: Mapping[str, Any] = {"summary": "Does the loop turn?", "responses": {200: _VERDICT}}
@@ -184,7 +235,7 @@ def _schemas() -> dict[str, Any]:
     references, rendered = models_json_schema(
         [
             *((model, "validation") for model in events.values()),
-            *((model, "validation") for model in (Accepted, Results, Problem)),
+            *((model, "validation") for model in (Accepted, Results, WebhookResult, Problem)),
         ],
         ref_template="#/components/schemas/{model}",
     )

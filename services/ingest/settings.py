@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.contracts.envelope import TimeZone
+from services.ingest.adapters.shopify_terms import ParcelName
 from services.ingest.reading import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from services.kit.settings import CommonSettings
 
@@ -52,4 +54,59 @@ class Settings(CommonSettings):
         ge=0,
         description="After SIGTERM: how long it is not ready but still serves, so that whoever "
         "routes requests here can stop doing so.",
+    )
+    aftership_secret_file: Path | None = Field(
+        default=None,
+        description="File with the secret of AfterShip's webhooks, one a line, any is accepted, read "
+        "again when it changes; without it /v1/webhooks/aftership is not there.",
+    )
+    aftership_customer_field: str = Field(
+        default="customer_id",
+        description="Custom field of a tracking that holds the customer's id.",
+    )
+    aftership_time_zone: TimeZone = Field(
+        default="UTC", description="Zone of AfterShip's dates and times that come without one."
+    )
+    aftership_promises: str = Field(
+        default="company,carrier,model",
+        pattern=r"^((company|carrier|model)(,(company|carrier|model))*)?$",
+        description="Whose delivery dates customers are told, separated by commas: the shop's own, the "
+        "carrier's, AfterShip's prediction. A date nobody is told is no promise.",
+    )
+    shopify_secret_file: Path | None = Field(
+        default=None,
+        description="The same for Shopify: the client secret of the app, or the one that the "
+        "notification settings show.",
+    )
+    shopify_customer_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._:~-]{0,32}$",
+        description="Put before Shopify's customer id to give the customer's id.",
+    )
+    shopify_parcel_name: ParcelName = Field(
+        default=ParcelName.TRACKING_NUMBER,
+        description="What names a parcel: `tracking_number`, as the carrier does, or `fulfillment`, "
+        "for shops whose parcels have no numbers.",
+    )
+    shopify_promise_attribute: str | None = Field(
+        default=None,
+        description="Order attribute (`note_attributes`) that holds the date promised at the checkout.",
+    )
+    shopify_time_zone: TimeZone = Field(default="UTC", description="Zone of that date.")
+    chatwoot_secret_file: Path | None = Field(
+        default=None, description="The same for Chatwoot: the secret of the webhook."
+    )
+    chatwoot_customer_attribute: str | None = Field(
+        default=None,
+        description="Custom attribute of a contact that holds the customer's id; without it the "
+        "contact's identifier does.",
+    )
+    chatwoot_order_attribute: str = Field(
+        default="order_id",
+        description="Custom attribute of a conversation that holds the order's id, where it is known.",
+    )
+    chatwoot_reason_attribute: str = Field(
+        default="reason",
+        description="Custom attribute of a conversation that holds the reason, as our contract has "
+        "it; else a label of that name.",
     )

@@ -10,6 +10,7 @@ from kafka.errors import KafkaError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.contracts.topics import OUTSIDE, TICKS
+from services.ingest.adapters.adapter import open_adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports
 from services.ingest.producers import Producers
@@ -35,8 +36,10 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
     """Open the producer, warm, and the clock; close both in the end.
 
     Raises:
-        Unavailable: no broker, or the topics are not as this deployment needs them.
+        Unavailable: no broker, the topics are not as this deployment needs them, or a file of
+            secrets cannot be used.
     """
+    adapters = open_adapters(settings)
     admission = Admission(settings.max_in_flight_records, settings.max_in_flight_bytes)
     async with contextlib.AsyncExitStack() as stack:
         await asyncio.to_thread(_check_topics, settings)
@@ -52,7 +55,7 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
             admission=admission,
             patience_seconds=settings.acknowledgement_timeout_seconds,
         )
-        yield Ports(publisher, clock.now, with_clock(readiness, clock), admission)
+        yield Ports(publisher, clock.now, with_clock(readiness, clock), admission, adapters)
 
 
 def _check_topics(settings: Settings) -> None:

@@ -35,8 +35,8 @@ def only(kind: type, events: list[Event[Any]]) -> list[Any]:
     return [event.data for event in events if isinstance(event.data, kind)]
 
 
-def at(*parts: int) -> datetime:
-    return datetime(2026, 3, *parts, tzinfo=UTC)
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
 
 
 class TestTaxonomy:
@@ -170,8 +170,10 @@ class TestPromises:
         assert len(only(ShipmentPromised, told(latest_estimated_delivery=latest))) == 1
 
     def test_an_older_version_knows_the_carriers_date_alone(self) -> None:
-        msg = {"latest_estimated_delivery": None, "expected_delivery": "2026-03-08T12:00:00"}
-        promises = only(ShipmentPromised, told(**msg))
+        expected = "2026-03-08T12:00:00"
+        promises = only(
+            ShipmentPromised, told(latest_estimated_delivery=None, expected_delivery=expected)
+        )
 
         assert (promises[1].promised_by, promises[1].promise_source) == (
             at(8, 11),
@@ -252,8 +254,8 @@ class TestDelivery:
         assert len(only(ShipmentCheckpoint, events)) == 2
 
     def test_a_tracking_marked_as_delivered_needs_no_scan(self) -> None:
-        marked = {"tag": "Delivered", "subtag": "Delivered_001", "checkpoints": []}
-        (event,) = told(**marked, shipment_delivery_date="2026-03-04T10:00:00+01:00")
+        when = "2026-03-04T10:00:00+01:00"
+        (event,) = told(tag="Delivered", checkpoints=[], shipment_delivery_date=when)
 
         assert (event.time, type(event.data)) == (at(4, 9), ShipmentDelivered)
 

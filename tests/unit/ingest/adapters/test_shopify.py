@@ -24,9 +24,9 @@ from services.contracts.purchases import (
 )
 from services.ingest.adapters import aftership
 from services.ingest.adapters.findings import Finding, Ignored, Reason, Refused, events_in
-from services.ingest.adapters.shopify import SOURCE, TOPIC_HEADER, TOPICS, findings
+from services.ingest.adapters.shopify import TOPIC_HEADER, TOPICS, findings
 from services.ingest.adapters.shopify_parcels import STATUSES, carrier_slug
-from services.ingest.adapters.shopify_terms import Options, ParcelName
+from services.ingest.adapters.shopify_terms import SOURCE, Options, ParcelName
 from tests.unit.ingest.adapters import examples
 from tests.unit.ingest.adapters.examples import fulfillment, refund, shopify
 
@@ -44,8 +44,8 @@ def told(topic: str, options: Options = DATED, **order: Any) -> list[Event[Any]]
     return list(events_in(found))
 
 
-def at(*parts: int) -> datetime:
-    return datetime(2026, 3, *parts, tzinfo=UTC)
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
 
 
 class TestOrder:
@@ -119,8 +119,8 @@ class TestOrder:
         ],
     )
     def test_it_is_cancelled_by_somebody(self, reason: str | None, by: CancelledBy) -> None:
-        order = {"cancelled_at": "2026-03-02T00:00:00Z", "cancel_reason": reason}
-        (event,) = told("orders/cancelled", **order)
+        when = "2026-03-02T00:00:00Z"
+        (event,) = told("orders/cancelled", cancelled_at=when, cancel_reason=reason)
 
         assert isinstance(event.data, OrderCancelled)
         assert (event.data.cancelled_by, event.time) == (by, at(2))
@@ -266,7 +266,7 @@ class TestTopics:
         assert isinstance(found, Ignored)
 
     def test_nothing_of_a_person_goes_along(self) -> None:
-        order = {"fulfillments": [fulfillment()], "refunds": [refund("1.00")]}
+        order: dict[str, Any] = {"fulfillments": [fulfillment()], "refunds": [refund("1.00")]}
         everything = b"".join(e.encode() for topic in TOPICS for e in told(topic, **order))
 
         assert b"880042" in everything
