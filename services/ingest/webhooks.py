@@ -139,12 +139,12 @@ def _outcome(found: Sequence[Finding], statuses: Sequence[Status]) -> WebhookOut
 
 
 def _body(found: Sequence[Finding]) -> dict[str, object]:
-    refused = [finding for finding in found if isinstance(finding, Refused)]
-    ignored = [finding for finding in found if isinstance(finding, Ignored)]
-    told = dict.fromkeys((f.reason.value, f.detail) for f in (*refused, *ignored))
+    refused = [(f.reason.value, f.detail) for f in found if isinstance(f, Refused)]
+    ignored = [(f.reason.value, f.detail) for f in found if isinstance(f, Ignored)]
+    because = dict.fromkeys(refused + ignored)
     return {
         "accepted": len(found) - len(refused) - len(ignored),
         "refused": len(refused),
         "ignored": len(ignored),
-        "because": [{"reason": reason, "detail": detail} for reason, detail in told],
+        "because": [{"reason": reason, "detail": detail} for reason, detail in because],
     }

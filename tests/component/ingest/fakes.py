@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.contracts.topics import Topic
+from services.ingest.adapters.adapter import Adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports, Terms, create_app
 from services.ingest.records import Acknowledged, Outcome, Record, Unknown
@@ -107,7 +108,11 @@ class Door:
 
 @contextmanager
 def door(
-    *, max_records: int = 1000, max_bytes: int = 8 * 1024 * 1024, body_seconds: float = 5
+    *,
+    max_records: int = 1000,
+    max_bytes: int = 8 * 1024 * 1024,
+    body_seconds: float = 5,
+    adapters: Adapters | None = None,
 ) -> Iterator[Door]:
     """Yield a door that is up."""
     admission = Admission(max_records, max_bytes)
@@ -122,7 +127,7 @@ def door(
     @asynccontextmanager
     async def open_ports() -> AsyncIterator[Ports]:
         publishers.append(FakePublisher(admission))
-        yield Ports(publishers[0], now, lambda: opened[0].readiness, admission)
+        yield Ports(publishers[0], now, lambda: opened[0].readiness, admission, adapters or {})
 
     app = create_app(open_ports, Terms(retry_after_seconds=3, body_timeout_seconds=body_seconds))
     with TestClient(app, raise_server_exceptions=False) as client:

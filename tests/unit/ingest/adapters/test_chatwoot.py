@@ -22,7 +22,10 @@ from services.ingest.adapters.chatwoot import CHANNELS, EVENTS, SOURCE, Options,
 from services.ingest.adapters.findings import Ignored, Reason, Refused, events_in
 from tests.unit.ingest.adapters.examples import Body, conversation, message, talk
 
-AGENT = {"message_type": "outgoing", "sender": {"id": 1, "type": "user", "email": "a@example.com"}}
+AGENT: Body = {
+    "message_type": "outgoing",
+    "sender": {"id": 1, "type": "user", "email": "a@example.com"},
+}
 
 
 def told(body: Body, options: Options | None = None) -> list[Event[Any]]:
