@@ -121,13 +121,13 @@ CHATWOOT = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(spoiled_bodies(AFTERSHIP))
 def test_aftership(body: object) -> None:
     check(aftership.findings(body, {}, aftership.Options()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     spoiled_bodies(ORDERS),
     st.sampled_from([*shopify.TOPICS, "refunds/create"]),
@@ -137,7 +137,7 @@ def test_shopify(body: object, topic: str, options: ShopifyOptions) -> None:
     check(shopify.findings(body, {shopify.TOPIC_HEADER: topic}, options))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(spoiled_bodies(CHATWOOT))
 def test_chatwoot(body: object) -> None:
     check(chatwoot.findings(body, {}, chatwoot.Options()))
