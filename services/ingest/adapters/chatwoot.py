@@ -59,6 +59,8 @@ CHANNELS: Mapping[str, ContactChannel] = {
 }
 """By the inbox' type; any other is a chat."""
 
+_UNDER_WAY = ("open", "pending")
+"""`pending`: a bot answers first."""
 _REASONS = {reason.value: reason for reason in ContactReason}
 
 
@@ -151,7 +153,7 @@ def _status_changed(talk: _Talk) -> Iterator[Finding]:
     when = _updated(talk.conversation)
     if status == "resolved":
         yield _turned(talk, ContactResolved, when)
-    elif status == "open" and before == "resolved":
+    elif status in _UNDER_WAY and before == "resolved":
         yield _turned(talk, ContactReopened, when)
 
 

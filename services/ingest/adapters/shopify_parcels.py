@@ -65,15 +65,14 @@ def _names(order: Order, fulfillment: object) -> list[str]:
 
 def _parcel(order: Order, fulfillment: object, name: str) -> Iterator[Finding]:
     carrier = carrier_slug(text_at(fulfillment, "tracking_company"))
-    yield from _promised(order, fulfillment, name, carrier)
+    yield from _promised(order, name)
     told = text_at(fulfillment, "shipment_status")
     if told is not None:
         yield from _seen(order, fulfillment, name, carrier, told)
 
 
-def _promised(
-    order: Order, fulfillment: object, name: str, carrier: str | None
-) -> Iterator[Finding]:
+def _promised(order: Order, name: str) -> Iterator[Finding]:
+    """Yield the date.  It names no carrier: one that tells nothing itself would be waited for."""
     promised_by = until(_promised_date(order), order.options.zone)
     if promised_by is None:
         return
@@ -85,7 +84,6 @@ def _promised(
         shipment_id=name,
         order_id=order.id,
         promised_by=promised_by.isoformat(),
-        carrier=carrier,
     )
 
 

@@ -159,12 +159,19 @@ class TestStatus:
         assert event.data == ContactResolved(contact_id="812")
         assert event.time == at(11, 0, 1, 250_000)
 
-    def test_reopened(self) -> None:
-        assert facts(changed("open", "resolved")) == [ContactReopened(contact_id="812")]
+    @pytest.mark.parametrize("status", ["open", "pending"])
+    def test_reopened(self, status: str) -> None:
+        assert facts(changed(status, "resolved")) == [ContactReopened(contact_id="812")]
 
     @pytest.mark.parametrize(
         ("status", "before"),
-        [("open", "pending"), ("open", None), ("snoozed", "open"), ("brand_new", "open")],
+        [
+            ("open", "pending"),
+            ("open", None),
+            ("snoozed", "open"),
+            ("snoozed", "resolved"),
+            ("brand_new", "open"),
+        ],
     )
     def test_other_changes_are_ignored(self, status: str, before: str | None) -> None:
         assert told(changed(status, before)) == []
