@@ -120,7 +120,7 @@ def answer_of(
         answer = answers.problem(kind, SAME_ID, retry_after_seconds=retry_after_seconds)
     else:
         answer = Answer(HTTPStatus.OK, to_json(_body(found)))
-    trace = {"findings": dict(Counter(f.reason.value for f in found if not isinstance(f, Event)))}
+    trace = {"reasons": dict(Counter(f.reason.value for f in found if not isinstance(f, Event)))}
     return replace(answer, tally=tally, trace=trace, webhook=(adapter.name, outcome))
 
 

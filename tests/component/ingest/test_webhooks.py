@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from services.contracts.events import read
@@ -20,6 +23,7 @@ from services.kit.exits import Unavailable
 from tests.component.ingest.fakes import Door, door
 from tests.unit.ingest.adapters import examples, sealed
 from tests.unit.ingest.adapters.sealed import OTHER, SECRET
+from tests.unit.ingest.test_reading import JSON_SCRAPS
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 COUNTER = "care_ingest_webhooks_total"
@@ -302,6 +306,22 @@ class TestAnswers:
         assert "mail_as_customer" in told
         for personal in ("anary", "example.com", "c-1042", "880042", SECRET):
             assert personal not in told
+
+
+@EVERY
+def test_no_signed_body_is_answered_with_an_error_of_ours(up: Door, adapter: str) -> None:
+    whole = json.dumps(BODIES[adapter]).encode()
+    cut = st.integers(0, len(whole)).map(lambda end: whole[:end])
+
+    @hypothesis.settings(max_examples=60, deadline=None)
+    @given(st.binary(max_size=40) | JSON_SCRAPS.map(lambda v: json.dumps(v).encode()) | cut)
+    def check(raw: bytes) -> None:
+        response = post(up, adapter, raw)
+
+        assert response.status_code in {200, 400}, response.text
+        assert (response.status_code == 400) == ("errors" in response.json())
+
+    check()
 
 
 def test_every_answer_is_documented_with_an_example_that_follows_its_schema(up: Door) -> None:
