@@ -77,6 +77,13 @@ class Batch:
         """Move a position past a record that is no event; after `write`."""
         self._move(source, expected, offset + 1).applied += 1
 
+    def reach(self, source: Source, expected: int, offset: int) -> None:
+        """Move a position up to an offset before which no record is left; nothing is counted.
+
+        There lie markers of transactions, aborted records, and what retention took away.
+        """
+        self._move(source, expected, offset)
+
     def write(self, connection: Connection) -> list[DueStep]:
         """Write what the records say in the caller's transaction; return the steps that became due.
 

@@ -15,6 +15,8 @@ from services.outreach.agenda import Scope
 from services.outreach.batch import Batch
 from services.outreach.channels.breaker import Breaker, Phase
 from services.outreach.group import Membership
+from services.outreach.heard import HEARD
+from services.outreach.hearing import LOOK_EVERY_SECONDS, Hearing
 from services.outreach.outbox import Publisher
 from services.outreach.positions import Superseded
 from services.outreach.presence import Presence
@@ -82,7 +84,9 @@ class LiveLoop:
         outbound: Outbound,
         clock: Clock,
         log: structlog.typing.FilteringBoundLogger,
+        hearing: Hearing | None = None,
     ) -> None:
+        """Start every thread; `hearing` is what `outbound` asks, and is kept up to date here."""
         self._engine = engine
         self._membership = membership
         self._publisher = publisher
@@ -104,6 +108,12 @@ class LiveLoop:
         }
         """A thread for each channel, so that one that is slow delays no other."""
         self._publishing = Repeating("publish", self._publish, _LOOK_EVERY_SECONDS)
+        self._hearing = hearing
+        self._listening = (
+            []
+            if hearing is None
+            else [Repeating("hear", self._listening_to(hearing), LOOK_EVERY_SECONDS)]
+        )
         self.decided_until: datetime | None = None
         # Each wakes others: none begins before all are there.
         for thread in self._threads:
@@ -115,11 +125,14 @@ class LiveLoop:
             if thread.failure is not None:
                 raise thread.failure
         polled = self._membership.poll(_POLL_MS)
-        if not polled:
+        passed = self._membership.passed(HEARD)
+        if not polled and not passed:
             return
         batch = Batch(self._clock.now(), self._out.rules)
         for source, records in polled.items():
             batch.read(source, self._membership.positions[source], records)
+        for source, offset in passed.items():
+            batch.reach(source, self._membership.positions[source], offset)
         try:
             with self._engine.begin() as connection:
                 batch.write(connection)
@@ -128,12 +141,14 @@ class LiveLoop:
             self._membership.rejoin()
             return
         self._membership.moved(batch.moves.values())
+        if self._hearing is not None:
+            self._hearing.taken_in(polled)
         self._dispatching.wake()
         self._publishing.wake()
 
     @property
     def _threads(self) -> tuple[Repeating, ...]:
-        return (self._dispatching, self._publishing, *self._sending.values())
+        return (self._dispatching, self._publishing, *self._sending.values(), *self._listening)
 
     def circuits(self) -> Mapping[Channel, Phase]:
         """Return where each channel's provider stands; for any thread."""
@@ -145,6 +160,8 @@ class LiveLoop:
         self._dispatching.close(timeout_seconds=60)
         for thread in self._sending.values():
             thread.close(timeout_seconds=60)
+        for thread in self._listening:
+            thread.close(timeout_seconds=10)
         self._publishing.close(timeout_seconds=30)
         if self._publishing.failure is None and not self._is_broker_away:
             self._publish()
@@ -180,6 +197,14 @@ class LiveLoop:
             return None if held_until is None else (held_until - now).total_seconds()
 
         return send
+
+    def _listening_to(self, hearing: Hearing) -> Callable[[], None]:
+        def hear() -> None:
+            if hearing.look():
+                for thread in self._sending.values():
+                    thread.wake()
+
+        return hear
 
     def _doubt(self) -> None:
         if self._doubted_at is not None and monotonic() - self._doubted_at < _DOUBT_EVERY_SECONDS:

@@ -1,7 +1,7 @@
 """Takes pending sends out of the ledger and through a channel: judged once more, started, sent, recorded."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 from uuid import UUID
@@ -17,6 +17,7 @@ from services.outreach.channels.breaker import Breaker, Patience, Phase
 from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
 from services.outreach.decide import Rules, channel_from, reconsider, step_of
 from services.outreach.gates import GATES_BEFORE_SENDING, use_by
+from services.outreach.hearing import AllHeard, Ears
 from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.messages import Templates, message_id
 from services.outreach.pages.links import Links
@@ -47,6 +48,8 @@ class Outbound:
     """Of each channel's provider; heeded where time is real."""
     links: Callable[[], Links] | None = None
     """To the customers' pages, signed by what signs now; None: there are none."""
+    ears: Ears = field(default_factory=AllHeard)
+    """Know whether what customers said is read, so far that a send may start."""
 
 
 class Sender:
@@ -92,6 +95,7 @@ class Sender:
         if self.held_until(now()) is not None:
             return 0
         with self._engine.begin() as connection:
+            partitions = self._out.ears.open_partitions(connection, partitions)
             waiting = ledger.waiting(
                 connection, self._out.rules, partitions, self._channels, now(), limit
             )
@@ -101,7 +105,7 @@ class Sender:
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
         """Carry one pending send as far as it goes now; False where it stays as it is.
 
-        Somebody else has it, or it is paused.
+        Somebody else has it, it is paused, or something that its customer may have said is unread.
         """
         with self._engine.begin() as connection:
             # The customer first, the row second, as everywhere: nobody waits in a circle.
@@ -112,8 +116,12 @@ class Sender:
             # Holds until the start is committed: whoever pauses waits for us, or we see the pause.
             if pauses_in_force(connection).holds(send.playbook, send.channel):
                 return self._fail_too_late(connection, send, now())
+            clearance = self._out.ears.clearance(connection, send.partition)
+            if not clearance.may_start:
+                return False
             begun = self._begin(connection, send, now())
         if begun is not None:
+            self._out.ears.started(send, clearance)
             self._carry(*begun, now)
         return True
 

@@ -40,6 +40,13 @@ class Settings(ChannelSettings):
         default=Mode.SHADOW,
         description="`shadow`: decide and record, send nothing; `live`: send what live playbooks say.",
     )
+    contacts_patience_seconds: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="Sends of a partition wait while something that customers said is unread, until that "
+        "has been so for longer than this; 0: they never wait.",
+    )
     smtp_host: str = Field(default="127.0.0.1", description="Mail server.")
     smtp_port: int = Field(default=25, ge=1, le=65535, description="Its port.")
     smtp_starttls: bool = Field(

@@ -32,6 +32,8 @@ from services.outreach.channels.breaker import Phase
 from services.outreach.database import open_engine, reaching
 from services.outreach.decide import Rules
 from services.outreach.group import Membership
+from services.outreach.heard import Bounds, Watch
+from services.outreach.hearing import Hearing
 from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
 from services.outreach.outbox import Publisher
@@ -86,6 +88,7 @@ class Worker:
         self._turned_at = monotonic()
         self._membership: Membership | None = None
         self._loop: LiveLoop | TickedLoop | None = None
+        self._registry = CollectorRegistry()
 
     def stop(self, *_: object) -> None:
         """Ask `run` to return; also a signal handler."""
@@ -156,10 +159,24 @@ class Worker:
         if is_ticked:
             self._loop = TickedLoop(engine, membership, publisher, outbound, self._log)
         else:
-            self._loop = LiveLoop(engine, membership, publisher, outbound, SystemClock(), self._log)
+            hearing = self._open_hearing(engine, stack)
+            outbound = replace(outbound, ears=hearing)
+            self._loop = LiveLoop(
+                engine, membership, publisher, outbound, SystemClock(), self._log, hearing
+            )
         stack.callback(self._loop.close)
         membership.join()
         return self._loop
+
+    def _open_hearing(self, engine: Engine, stack: ExitStack) -> Hearing:
+        """Listen with a consumer of its own: another thread asks it."""
+        settings = self._settings
+        consumer = open_consumer(settings.kafka_bootstrap_servers)
+        stack.callback(consumer.close, autocommit=False, timeout_ms=CLOSE_SECONDS * 1000)
+        bounds = Bounds(patience_seconds=settings.contacts_patience_seconds)
+        watch = Watch(monotonic(), tuple(range(settings.partitions)), bounds)
+        meter = telemetry.StartMeter(self._registry)
+        return Hearing(consumer, engine, watch, settings.topic_prefix, meter, self._log)
 
     def _tell_of_unknown_steps(self, engine: Engine, rules: Rules) -> None:
         with engine.connect() as connection:
@@ -176,6 +193,7 @@ class Worker:
             engine,
             lambda: self._loop.decided_until if self._loop else None,
             lambda: self._loop.circuits() if self._loop else {},
+            self._registry,
         )
         health = HealthServer(registry, self._is_live, self._is_ready, settings.host, settings.port)
         health.start()
