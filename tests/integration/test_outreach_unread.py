@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from prometheus_client import generate_latest
 
+from services.contracts.envelope import STRUCTURED
 from services.contracts.outreach import Mode
 from services.contracts.topics import CONTACTS, PROBLEMS, Topic
 from services.kit import logs
@@ -181,7 +182,7 @@ def in_a_transaction(d: Deployment, topic: Topic, event: Any, *, commit: bool) -
     producer.init_transactions(30)
     producer.begin_transaction()
     key = event.partitionkey.encode()
-    headers = [("content-type", b"application/cloudevents+json")]
+    headers: dict[str, str | bytes | None] = {"content-type": STRUCTURED}
     partition = partition_of(key, d.partitions)
     producer.produce(name, event.encode(), key, partition, headers=headers)
     producer.flush(30)

@@ -1,4 +1,4 @@
-"""A send waits while something of its partition is unread; a real database, and a broker that only pretends."""
+"""A send waits while something of its partition is unread; a real database, and a broker that pretends."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ from services.outreach.hearing import Hearing
 from services.outreach.sender import Sender
 from services.outreach.tables import SOURCE_POSITIONS
 from services.outreach.telemetry import StartMeter
-from tests.component.outreach.desk import NOON, Desk, execute, topic_of
+from tests.component.outreach.desk import NOON, Desk, FakeRecord, execute, topic_of
 from tests.factories import wrote
 from tests.support.outreach import cleared, opened, profile, query, states
 
@@ -214,17 +214,10 @@ def test_a_start_asks_the_database_and_not_the_broker(listener: Listener) -> Non
 
 
 def test_what_an_inbound_contact_took_is_measured(listener: Listener) -> None:
-    record = _Timed(timestamp=0)
-    listener.hearing.taken_in({(CONTACTS.name, 0): [record, _Timed(-1)], ("problems", 0): [record]})
+    timed, untimed = FakeRecord(0, None, None, NOON), FakeRecord(1, None, None)
+    listener.hearing.taken_in({(CONTACTS.name, 0): [timed, untimed], (PROBLEMS.name, 0): [timed]})
 
     assert "care_outreach_contact_intake_seconds_count 1.0" in listener.measured()
-
-
-class _Timed:
-    offset, key, value, headers = 0, None, None, ()
-
-    def __init__(self, timestamp: int) -> None:
-        self.timestamp = timestamp
 
 
 def test_a_position_moves_over_what_is_no_record_and_counts_nothing(desk: Desk) -> None:
