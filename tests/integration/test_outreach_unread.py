@@ -18,6 +18,7 @@ from services.kit import logs
 from services.kit.clock import SystemClock
 from services.kit.kafka_clients import end_offsets, open_consumer, partition_of
 from services.kit.settings import ClockSource
+from services.local.parts import Parts
 from services.outreach import pauses, worker
 from services.outreach.database import open_engine
 from services.outreach.group import Membership
@@ -155,6 +156,28 @@ def test_a_notice_does_not_wait_for_longer_than_the_patience(
     with Replica(company.deployment, database, sink, patience=0).at_work() as replica:
         complains_unread(replica, company, database, reader)
         wait_for(lambda: states(database) == {"sent": 1}, "the mail")
+
+    assert "care_outreach_started_unheard_total 1.0" in replica.measured()
+
+
+def test_a_broker_that_hangs_silences_nobody_for_longer_than_the_patience(
+    disposable_parts: Parts, topic_prefix: str, sink: Sink, database: str
+) -> None:
+    d = Deployment(disposable_parts.kafka_bootstrap, topic_prefix)
+    with Replica(d, database, sink, patience=1).at_work() as replica:
+        replica.pause()
+        d.publish(here(CUSTOMER))
+        d.publish(opened(CUSTOMER, now_ish()))
+        wait_for(lambda: states(database) == {"pending": 1}, "the decision")
+        disposable_parts.kafka.pause()
+        try:
+            wait_for(lambda: replica.lags(d.partitions), "the readings to be too old")
+            replica.resume()
+            wait_for(lambda: states(database) == {"sent": 1}, "the mail")
+        finally:
+            disposable_parts.kafka.resume()
+        wait_for(lambda: replica.lags(0), "the next answer")
+    d.close()
 
     assert "care_outreach_started_unheard_total 1.0" in replica.measured()
 
