@@ -94,7 +94,7 @@ def _is_behind(engine: Engine, topic: SaidTopic) -> bool:
     with engine.connect() as connection:
         if reconciliation.is_needed(connection):
             return True
-    return not Comparison(engine, topic, logs.get(_APPLICATION)).run()
+    return Comparison(engine, topic, logs.get(_APPLICATION)).find() is not None
 
 
 def _catalogue(folder: Path) -> Catalogue:

@@ -108,10 +108,10 @@ def since(topic_id: UUID, known: Mapping[int, Position], bounds: Bounds) -> dict
     return offsets
 
 
-def batches(events: Iterable[T]) -> Iterator[tuple[T, ...]]:
-    """Yield what comes in batches that one transaction is good for."""
+def batches(events: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Yield what comes in batches of this size; the last one may be smaller."""
     left = iter(events)
-    return iter(lambda: tuple(islice(left, _AT_ONCE)), ())
+    return iter(lambda: tuple(islice(left, size)), ())
 
 
 class Comparison:
@@ -125,7 +125,14 @@ class Comparison:
         self._log = log
 
     def run(self) -> bool:
-        """Return whether everything on the topic is known; then it is noted, else that it is not.
+        """Do what `find` does, and log what is to be done; return whether everything is known."""
+        because = self.find()
+        if because is not None:
+            self._log.error("outreach_must_be_reconciled", because=because, do=ADVICE)
+        return because is None
+
+    def find(self) -> str | None:
+        """Return why the database must be reconciled, having noted it; None: all on the topic is known.
 
         Raises:
             Unavailable: the broker does not answer, or the topic is missing.
@@ -142,18 +149,18 @@ class Comparison:
         )
         if because is None:
             self._note(known, bounds)
-            return True
-        self._stop(because)
-        return False
+        else:
+            with self._engine.begin() as connection:
+                reconciliation.need(connection, because, SystemClock().now())
+        return because
 
     def _unknown(self, offsets: Mapping[int, int]) -> str | None:
         """Return what is not known, in words; None: everything is."""
         events = (event for _, event in self._topic.events(offsets))
-        found = 0
-        for some in batches(events):
+        for some in batches(events, _AT_ONCE):
             # After it was read: what lies on the topic was committed before.
             with self._engine.connect() as connection:
-                found += len(unknown(connection, some))
+                found = unknown(connection, some)
             if found:
                 # One is enough; how many there are `care reconcile` says.
                 return "the topic outreach tells of what this database does not know"
@@ -164,11 +171,6 @@ class Comparison:
             for partition, (_, end) in bounds.items():
                 if end > known[partition].next_offset:
                     said.pass_over(connection, partition, known[partition].next_offset, end)
-
-    def _stop(self, because: str) -> None:
-        with self._engine.begin() as connection:
-            reconciliation.need(connection, because, SystemClock().now())
-        self._log.error("outreach_must_be_reconciled", because=because, do=ADVICE)
 
 
 def unknown(connection: Connection, events: Sequence[Event[Any]]) -> list[Event[Any]]:

@@ -38,6 +38,8 @@ from services.outreach.standing import Standing, State, after, is_queued
 from services.outreach.tables import AGENDA, DECISIONS, SENDS, SOURCE_POSITIONS
 from services.outreach.tables import PROBLEMS as PROBLEM_ROWS
 
+_AT_ONCE = 500
+"""Events in one transaction, which locks their customers: PostgreSQL keeps some thousand locks in all."""
 RESTORED = UUID(int=0x7265_7374_6F72_6564)
 """Owns what was started before the restore; no replica has this id, so the start is taken for abandoned."""
 
@@ -75,7 +77,7 @@ class Replaying:
             offsets = since(topic_id, said.positions(connection), bounds)
         self._take_in_problems(progress.get("problems", _silent))
         told = self.topic.events(offsets, progress.get("outreach", _silent))
-        for some in batches(told):
+        for some in batches(told, _AT_ONCE):
             self._take_in(some)
         self._doubt(now)
         if not self.is_trial:
@@ -87,7 +89,7 @@ class Replaying:
 
     def _take_in_problems(self, progress: Progress) -> None:
         """Learn of the problems that the backup had not read, as reading would: it may do it again."""
-        for some in batches(self._problem_events(progress)):
+        for some in batches(self._problem_events(progress), _AT_ONCE):
             additions = Additions()
             for partition, event in some:
                 additions.add(event, partition, self.catalogue)

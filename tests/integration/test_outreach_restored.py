@@ -86,7 +86,11 @@ def tell(company: Company, customers: list[str]) -> None:
 
 def gauge(log: Path) -> float:
     started = next(x for x in reversed(log_lines(log)) if x["event"] == "outreach_started")
-    told = urlopen(f"{started['address']}/metrics").read().decode()
+    try:
+        told = urlopen(f"{started['address']}/metrics").read().decode()
+    except OSError:
+        # It is just being started.
+        return -1
     name = "care_outreach_reconciliations_open "
     return float(next(x for x in told.splitlines() if x.startswith(name)).split()[1])
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,10 +17,12 @@ from services.kit import logs
 from services.outreach import ledger, outbox, reconciliation, said
 from services.outreach.comparison import Comparison, unknown
 from services.outreach.outbox import NotPublished, Publisher, Record, put
+from services.outreach.playbook import catalogue_of, parse
 from services.outreach.replaying import Replaying
 from services.outreach.said import Gap
 from services.outreach.sender import Sender
 from tests.component.outreach.desk import ME, NIGHT, NOON, SAID, Desk, execute, record
+from tests.component.outreach.test_following_steps import PLAYBOOK
 from tests.component.outreach.test_memory import Acknowledged, FakeProducer
 from tests.factories import HOUR, wrote
 from tests.support.mail import Manner
@@ -269,6 +271,36 @@ def test_an_empty_database_gets_back_all_it_said_and_what_was_deferred_is_due_ag
     assert empty.decide(NIGHT) == []
     assert empty.decide(until) == ["contact"]
     assert empty.send(until) == 1
+
+
+def test_the_step_that_follows_comes_back_and_goes_out_when_it_would_have(
+    desk: Desk, copies: Callable[[Desk], Desk]
+) -> None:
+    empty = copies(desk)
+    for each in (desk, empty):
+        write_again(each)
+    problems = goes_wrong(desk)
+    desk.decide()
+    desk.send()
+    topic = Lying(said_by(desk), problems)
+    compared(empty, topic)
+
+    replayed(empty, topic)
+
+    agenda = "SELECT * FROM agenda ORDER BY step"
+    assert len(query(desk.url, agenda)) == 2
+    assert query(empty.url, agenda) == query(desk.url, agenda)
+    empty.learn(profile("c-1"), *problems)
+    assert empty.decide(NOON + 47 * HOUR) == []
+    assert empty.decide(NOON + 48 * HOUR) == ["contact"]
+    assert empty.send(NOON + 48 * HOUR) == 1
+
+
+def write_again(desk: Desk) -> None:
+    """Give this one the playbook that writes again after two days."""
+    catalogue = catalogue_of([parse(PLAYBOOK, "x")])
+    desk.out = replace(desk.out, rules=replace(desk.out.rules, catalogue=catalogue))
+    desk.sender._out = desk.out
 
 
 def test_a_trial_finds_the_same_and_changes_nothing(
