@@ -1,6 +1,6 @@
 """Brings a restored database up to what lies on `outreach`: decisions, agenda and ledger, batch by batch.
 
-The problems come first, as reading would bring them, because everything else hangs on them.  Each batch is
+The problems told of come first, as reading would bring them: everything else hangs on them.  Each batch is
 one transaction and may be repeated; positions move, and sending goes on, only at the end.
 """
 
@@ -75,7 +75,7 @@ class Replaying:
         topic_id, bounds = self.topic.topic_id(), self.topic.bounds()
         with self.engine.connect() as connection:
             offsets = since(topic_id, said.positions(connection), bounds)
-        self._take_in_problems(progress.get("problems", _silent))
+        self._take_in_problems(self._missing_problems(offsets), progress.get("problems", _silent))
         told = self.topic.events(offsets, progress.get("outreach", _silent))
         for some in batches(told, _AT_ONCE):
             self._take_in(some)
@@ -87,9 +87,23 @@ class Replaying:
                 said.settle(connection, ends)
         return self.findings
 
-    def _take_in_problems(self, progress: Progress) -> None:
-        """Learn of the problems that the backup had not read, as reading would: it may do it again."""
-        for some in batches(self._problem_events(progress), _AT_ONCE):
+    def _missing_problems(self, offsets: Mapping[int, int]) -> set[UUID]:
+        """Return the problems that the topic tells of and the database does not know."""
+        missing: set[UUID] = set()
+        for some in batches((event for _, event in self.topic.events(offsets)), _AT_ONCE):
+            with self.engine.connect() as connection:
+                there = self._problems_there(connection, some)
+            missing |= {event.data.problem_id for event in some} - there
+        return missing
+
+    def _take_in_problems(self, missing: set[UUID], progress: Progress) -> None:
+        """Learn of these problems, as reading would, which may do it again; of others in its turn."""
+        wanted = (
+            (partition, event)
+            for partition, event in (self._problem_events(progress) if missing else ())
+            if event.data.problem_id in missing
+        )
+        for some in batches(wanted, _AT_ONCE):
             additions = Additions()
             for partition, event in some:
                 additions.add(event, partition, self.catalogue)

@@ -229,7 +229,7 @@ def test_in_simulated_time_no_barrier_is_echoed_until_it_is_reconciled(
         wait_for(lambda: gauge(outreach.log) == 1, "the gauge")
         assert {e.number for e in company.all_echoes()} == {0, 1}
 
-        reconciled(company, database)
+        reconciled(company, database, "--clock", "ticks")
         company.echoes(number)
 
     assert states(database) == {"sent": 15}
