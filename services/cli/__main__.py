@@ -21,6 +21,11 @@ COMMANDS = {
         "outreach",
     ),
     "resume": Entry("services.cli.pause:resume", "Let go on what was paused.", "outreach"),
+    "reconcile": Entry(
+        "services.cli.reconcile:reconcile",
+        "After a restore: bring the database up to what was said.",
+        "outreach",
+    ),
     "run": Entry("services.cli.run:run", "Start one service in the foreground."),
     "playbook": Entry(
         "services.cli.playbook:playbook", "Check, list and show playbooks.", "outreach"

@@ -130,6 +130,12 @@ OUTREACH_TICK = Metric(
 OUTREACH_OUTBOX = Metric(
     "care_outreach_outbox_records", Kind.GAUGE, "Records committed and not yet published."
 )
+OUTREACH_RECONCILIATIONS = Metric(
+    "care_outreach_reconciliations_open",
+    Kind.GAUGE,
+    "1: the database is older than what was said on `outreach`, so nothing is decided and nothing sent "
+    "until `care reconcile`; 0: it is not.",
+)
 OUTREACH_PAUSES = Metric(
     "care_outreach_pauses_open",
     Kind.GAUGE,

@@ -167,15 +167,30 @@ def step_following(decision: Decision) -> DueStep | None:
 
     What solved the problem, or told that the customer knows, ends the playbook.
     """
-    due = decision.due
-    step = decision.playbook.step_after(due.step)
-    if step is None or step.after is None or decision.outcome is Outcome.DEFERRED:
+    return step_after(
+        decision.due,
+        decision.playbook,
+        decision.outcome,
+        decision.suppression,
+        decision.decided_at,
+    )
+
+
+def step_after(
+    due: DueStep,
+    playbook: Playbook,
+    outcome: Outcome,
+    suppression: Suppression | None,
+    decided_at: datetime,
+) -> DueStep | None:
+    """Return what `step_following` does, from what is on record of a decision."""
+    step = playbook.step_after(due.step)
+    if step is None or step.after is None or outcome is Outcome.DEFERRED:
         return None
-    is_contacted = decision.outcome is Outcome.CONTACT
-    course = Course.CONTACTED if is_contacted else Course.NOT_CONTACTED
-    if decision.suppression in _OVER or step.after.when not in (course, Course.EITHER):
+    course = Course.CONTACTED if outcome is Outcome.CONTACT else Course.NOT_CONTACTED
+    if suppression in _OVER or step.after.when not in (course, Course.EITHER):
         return None
-    at = decision.decided_at + timedelta(hours=step.after.hours)
+    at = decided_at + timedelta(hours=step.after.hours)
     return replace(
         due,
         step_id=ids.step_id(due.problem_id, due.playbook, step.name),

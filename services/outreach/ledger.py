@@ -7,7 +7,6 @@ and is never sent again by itself: at most one message per step, and every doubt
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -19,20 +18,10 @@ from services.contracts.people import Channel
 from services.outreach import announce, outbox, pauses, rows
 from services.outreach.announce import Send
 from services.outreach.decide import Decision, Rules, StepName
+from services.outreach.standing import State
 from services.outreach.tables import SENDS
 
 _STEP = tuple_(SENDS.c.playbook, SENDS.c.step)
-
-
-class State(StrEnum):
-    """Where a send stands."""
-
-    PENDING = "pending"
-    STARTED = "started"
-    SENT = "sent"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)

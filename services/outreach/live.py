@@ -10,16 +10,18 @@ from sqlalchemy import Engine
 
 from services.contracts.people import Channel
 from services.kit.clock import Clock, monotonic
-from services.outreach import agenda, ledger
+from services.kit.exits import Unavailable
+from services.outreach import agenda, ledger, reconciliation
 from services.outreach.agenda import Scope
 from services.outreach.batch import Batch
 from services.outreach.channels.breaker import Breaker, Phase
 from services.outreach.group import Membership
 from services.outreach.heard import HEARD
 from services.outreach.hearing import LOOK_EVERY_SECONDS, Hearing
-from services.outreach.outbox import Publisher
+from services.outreach.outbox import NotPublished, Publisher
 from services.outreach.positions import Superseded
 from services.outreach.presence import Presence
+from services.outreach.said import Gap
 from services.outreach.sender import Outbound, Sender
 
 _POLL_MS = 200
@@ -99,7 +101,9 @@ class LiveLoop:
         """Whether the last attempt to publish failed: then leaving does not wait for another."""
         self._dispatching = Repeating("dispatch", self._dispatch, _LOOK_EVERY_SECONDS)
         self._senders = {
-            by: Sender(engine, outbound, log, (by,), Breaker(outbound.patience(by)))
+            by: Sender(
+                engine, outbound, log, (by,), Breaker(outbound.patience(by)), publisher.publish_now
+            )
             for by in outbound.routes
         }
         self._sending = {
@@ -188,10 +192,17 @@ class LiveLoop:
 
     def _sending_with(self, sender: Sender) -> Callable[[], float | None]:
         def send() -> float | None:
-            while not self._dispatching.is_stopping:
-                if not sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE):
+            # Without the broker no start can be published: one that fails is enough.
+            while not self._dispatching.is_stopping and not self._is_broker_away:
+                try:
+                    sent = sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE)
+                except NotPublished:
+                    self._is_broker_away = True
                     break
-                self._publishing.wake()
+                finally:
+                    self._publishing.wake()
+                if not sent:
+                    break
             now = self._clock.now()
             held_until = sender.held_until(now)
             return None if held_until is None else (held_until - now).total_seconds()
@@ -213,6 +224,8 @@ class LiveLoop:
         # Without our own lock others would take our sends for abandoned: then it is time to end.
         self._presence.check()
         with self._engine.begin() as connection:
+            if reconciliation.is_needed_until_commit(connection):
+                return
             doubted = ledger.doubt_ownerless(connection, self._out.owner, self._clock.now())
         if doubted:
             self._log.warning("outreach_unknown", sends=doubted)
@@ -221,7 +234,7 @@ class LiveLoop:
         try:
             self._publisher.publish_all()
             self._is_broker_away = False
-        except KafkaError as error:
+        except (KafkaError, Unavailable, Gap) as error:
             self._is_broker_away = True
             # Nothing was deleted: the same records go out when the broker is back.
             self._log.warning("outreach_not_published", error=type(error).__name__)

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from services.contracts.people import Channel
-from services.outreach import ledger
+from services.outreach import ledger, reconciliation
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
 from services.outreach.channels.breaker import Breaker, Patience, Phase
@@ -20,6 +20,7 @@ from services.outreach.gates import GATES_BEFORE_SENDING, use_by
 from services.outreach.hearing import AllHeard, Ears
 from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.messages import Templates, message_id
+from services.outreach.outbox import NotPublished
 from services.outreach.pages.links import Links
 from services.outreach.pauses import pauses_in_force
 from services.outreach.routes import Attempt, Route
@@ -62,16 +63,20 @@ class Sender:
         log: structlog.typing.FilteringBoundLogger,
         channels: Collection[Channel] | None = None,
         provider: Breaker | None = None,
+        publish: Callable[[], None] = lambda: None,
     ) -> None:
         """Work for these channels alone, or for all (None): one that is slow then delays no other.
 
-        Where `provider` is given, it is the state of these channels' one provider, and heeded.
+        Where `provider` is given, it is the state of these channels' one provider, and heeded.  No
+        channel is called before `publish` has returned: by then a start is on `outreach`, and known
+        whatever becomes of the database.
         """
         self._engine = engine
         self._out = outbound
         self._log = log
         self._channels = tuple(outbound.routes) if channels is None else tuple(channels)
         self._provider = provider
+        self._publish = publish
 
     def phase(self, now: datetime) -> Phase:
         """Return where the provider's circuit stands; closed where there is none.  For any thread."""
@@ -91,6 +96,9 @@ class Sender:
             partitions: Those of whose customers; None for all.
             now: The deployment's clock, asked again for each step of each send.
             limit: At most so many.
+
+        Raises:
+            NotPublished: the start of one could not be published, so it is pending again.
         """
         if self.held_until(now()) is not None:
             return 0
@@ -105,7 +113,11 @@ class Sender:
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
         """Carry one pending send as far as it goes now; False where it stays as it is.
 
-        Somebody else has it, it is paused, or something that its customer may have said is unread.
+        Somebody else has it, it is paused, something that its customer may have said is unread, or the
+        database has to be reconciled.
+
+        Raises:
+            NotPublished: as `send_due`.
         """
         with self._engine.begin() as connection:
             # The customer first, the row second, as everywhere: nobody waits in a circle.
@@ -113,7 +125,9 @@ class Sender:
             send = ledger.take(connection, waiting.step_id)
             if send is None:
                 return False
-            # Holds until the start is committed: whoever pauses waits for us, or we see the pause.
+            # Both hold until the start is committed: whoever pauses waits for us, or we see the pause.
+            if reconciliation.is_needed_until_commit(connection):
+                return False
             if pauses_in_force(connection).holds(send.playbook, send.channel):
                 return self._fail_too_late(connection, send, now())
             clearance = self._out.ears.clearance(connection, send.partition)
@@ -122,8 +136,19 @@ class Sender:
             begun = self._begin(connection, send, now())
         if begun is not None:
             self._out.ears.started(send, clearance)
+            self._publish_start(begun[0], now)
             self._carry(*begun, now)
         return True
+
+    def _publish_start(self, send: Send, now: Now) -> None:
+        """Return once the start is on `outreach`; else put back what has surely not left, and raise."""
+        try:
+            self._publish()
+        except NotPublished as error:
+            with self._engine.begin() as connection:
+                ledger.retry(connection, send, now(), "its start could not be published")
+            self._log.error("outreach_not_started", step_id=str(send.step_id), because=str(error))
+            raise
 
     def _begin(
         self, connection: Connection, send: Send, now: datetime

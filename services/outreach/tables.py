@@ -247,6 +247,36 @@ OUTBOX = Table(
     comment="Committed with what it tells of, published afterwards, then deleted",
 )
 
+SAID_POSITIONS = Table(
+    "said_positions",
+    METADATA,
+    Column("partition", Integer, primary_key=True),
+    Column("topic_id", Uuid, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    comment="Up to where this database knows what lies on the topic outreach, by partition",
+)
+
+RECONCILIATIONS = Table(
+    "reconciliations",
+    METADATA,
+    Column("reconciliation_id", Uuid, primary_key=True),
+    Column("needed_since", _Moment, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("reconciled_at", _Moment, comment="Null: nothing is decided and nothing is sent"),
+    Column("reconciled_by", Text),
+    Column("found", JSONB, comment="What the topic knew and this database did not"),
+    CheckConstraint(
+        "(reconciled_at IS NULL) = (reconciled_by IS NULL)", name="reconciliations_by_somebody"
+    ),
+    Index(
+        "reconciliations_open",
+        text("(true)"),
+        unique=True,
+        postgresql_where=text("reconciled_at IS NULL"),
+    ),
+    comment="Append-only: when this database was older than what was said, and who brought it up",
+)
+
 SURVEYS = Table(
     "surveys",
     METADATA,

@@ -16,6 +16,7 @@ from services.contracts.metric_names import (
     OUTREACH_OUTBOX,
     OUTREACH_PAUSES,
     OUTREACH_PROFILE_RECORDS,
+    OUTREACH_RECONCILIATIONS,
     OUTREACH_START_WINDOW,
     OUTREACH_STARTED_UNHEARD,
     OUTREACH_TICK,
@@ -24,7 +25,7 @@ from services.contracts.metric_names import (
 from services.contracts.people import Channel
 from services.contracts.topics import PERSONAL
 from services.kit import telemetry
-from services.outreach import outbox, pauses, positions
+from services.outreach import outbox, pauses, positions, reconciliation
 from services.outreach.channels.breaker import Phase
 from services.outreach.pauses import Scope
 
@@ -77,6 +78,7 @@ class DatabaseCollector(Collector):
             with self._engine.connect() as connection:
                 waiting = outbox.waiting(connection)
                 paused = pauses.count_by_scope(pauses.open_pauses(connection))
+                is_behind = reconciliation.is_needed(connection)
                 accounts = positions.profile_accounts(connection, [t.name for t in PERSONAL])
         except SQLAlchemyError:
             return
@@ -84,6 +86,9 @@ class DatabaseCollector(Collector):
         gauge.add_metric([], waiting)
         yield gauge
         yield _paused(paused)
+        behind = _family(OUTREACH_RECONCILIATIONS)
+        behind.add_metric([], is_behind)
+        yield behind
         records = _family(OUTREACH_PROFILE_RECORDS)
         for labels, count in sorted(accounts.items()):
             records.add_metric(list(labels), count)

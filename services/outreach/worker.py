@@ -29,6 +29,7 @@ from services.outreach import agenda, ledger, migrate, positions, telemetry
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
 from services.outreach.channels.breaker import Phase
+from services.outreach.comparison import Comparison, SaidTopic
 from services.outreach.database import open_engine, reaching
 from services.outreach.decide import Rules
 from services.outreach.group import Membership
@@ -36,7 +37,7 @@ from services.outreach.heard import Bounds, Watch
 from services.outreach.hearing import Hearing
 from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
-from services.outreach.outbox import Publisher
+from services.outreach.outbox import NotPublished, Publisher
 from services.outreach.pages.api import create_pages
 from services.outreach.pages.links import Links
 from services.outreach.pages.secret_file import SecretFile
@@ -110,7 +111,7 @@ class Worker:
                 while not self._stop.is_set():
                     loop.turn()
                     self._turned_at = monotonic()
-        except KafkaError as error:
+        except (KafkaError, NotPublished) as error:
             raise Unavailable(
                 f"Kafka at {bootstrap} stopped answering ({type(error).__name__}): start it again, "
                 "then this service"
@@ -130,6 +131,12 @@ class Worker:
         )
         migrate.check(engine)
         positions.check_topic_ids(engine, {name: found[name] for name in SOURCES})
+        self._comparison(engine).run()
+
+    def _comparison(self, engine: Engine) -> Comparison:
+        settings = self._settings
+        at = SaidTopic(settings.kafka_bootstrap_servers, settings.topic_prefix, settings.partitions)
+        return Comparison(engine, at, self._log)
 
     def _open(self, engine: Engine, stack: ExitStack) -> Loop:
         """Open what the loop works with, so that leaving `stack` closes it in the right order."""
@@ -154,7 +161,7 @@ class Worker:
         )
         membership = Membership(consumer, engine, self._owner, prefix, self._log)
         stack.callback(consumer.close, autocommit=False, timeout_ms=CLOSE_SECONDS * 1000)
-        publisher = Publisher(engine, producer, prefix)
+        publisher = Publisher(engine, producer, prefix, self._comparison(engine).run)
         self._membership = membership
         if is_ticked:
             self._loop = TickedLoop(engine, membership, publisher, outbound, self._log)

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.outreach import migrate, positions
+from services.outreach import migrate, positions, said
 from services.outreach.database import open_engine
-from tests.component.outreach.desk import FOUND, ME, Desk, claim, execute
+from tests.component.outreach.desk import FOUND, ME, SAID, Desk, claim, execute
 from tests.component.outreach.visitor import Visitor, visiting
 
 
@@ -21,6 +21,8 @@ def migrated(database_url: str) -> Iterator[str]:
     migrate.upgrade(url)
     engine = open_engine(url)
     positions.check_topic_ids(engine, FOUND)
+    with engine.begin() as connection:
+        said.begin(connection, 4, SAID)
     claim(engine, ME)
     engine.dispose()
     yield name

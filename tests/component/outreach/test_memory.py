@@ -1,6 +1,7 @@
 """Outreach over a real PostgreSQL, with a channel and a broker that only pretend."""
 
 import threading
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -455,19 +456,28 @@ def test_what_cannot_be_read_is_put_aside_and_the_next_is_read(
 
 
 class FakeProducer:
-    """Takes records until it is told to fail."""
+    """Takes records until it is told to fail, each partition's one behind the other."""
 
     def __init__(self, fail_after: int | None = None) -> None:
         self.sent: list[tuple[str, int, bytes | None]] = []
         self._fail_after = fail_after
 
-    def send(self, topic: str, *, partition: int, value: bytes | None, **_: Any) -> "FakeProducer":
+    def send(self, topic: str, *, partition: int, value: bytes | None, **_: Any) -> "Acknowledged":
+        offset = sum(each[1] == partition for each in self.sent)
         self.sent.append((topic, partition, value))
-        return self
+        fails = self._fail_after is not None and len(self.sent) > self._fail_after
+        return Acknowledged(offset, fails)
 
-    def get(self, timeout: float) -> None:
-        if self._fail_after is not None and len(self.sent) > self._fail_after:
+
+@dataclass
+class Acknowledged:
+    offset: int
+    fails: bool
+
+    def get(self, timeout: float) -> "Acknowledged":
+        if self.fails:
             raise ConnectionError("no acknowledgement")
+        return self
 
 
 def test_what_was_not_acknowledged_is_published_again_in_the_same_order(desk: Desk) -> None:

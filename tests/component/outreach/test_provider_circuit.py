@@ -208,6 +208,9 @@ class Nothing:
     def publish_all(self) -> None:
         pass
 
+    def publish_now(self) -> None:
+        pass
+
 
 def test_in_real_time_every_channel_heeds_its_own_provider(url: str) -> None:
     hook = Hook(Delivery(Ending.TAKEN))
