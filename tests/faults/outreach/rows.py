@@ -1,0 +1,14 @@
+"""Which rows there are.  One more is a module with `run(scene) -> Outcome`, and a line here."""
+
+from collections.abc import Callable, Mapping
+
+from tests.faults.outreach import kills
+from tests.faults.outreach.outcome import Outcome
+from tests.faults.outreach.world import Scene
+
+Run = Callable[[Scene], Outcome]
+
+ROWS: Mapping[str, Run] = {
+    "kills": kills.run,
+}
+"""Name → what runs it, in the order in which they are run."""
