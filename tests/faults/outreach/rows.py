@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.faults.outreach import kills
+from tests.faults.outreach import kills, two_replicas
 from tests.faults.outreach.outcome import Outcome
 from tests.faults.outreach.world import Scene
 
@@ -10,5 +10,6 @@ Run = Callable[[Scene], Outcome]
 
 ROWS: Mapping[str, Run] = {
     "kills": kills.run,
+    "two_replicas": two_replicas.run,
 }
 """Name → what runs it, in the order in which they are run."""

@@ -82,10 +82,7 @@ class Held:
 
     async def released(self) -> None:
         """Return once it is let go, or after a while."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + _HELD_AT_MOST_SECONDS
-        while not self._is_released.is_set() and loop.time() < until:
-            await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.to_thread(self._is_released.wait, _HELD_AT_MOST_SECONDS)
 
 
 @dataclass
