@@ -1,6 +1,7 @@
 """What a row works with: topics, a database and a mail server of its own, and the processes of outreach."""
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,9 +18,11 @@ from tests.faults.outreach.evidence import Evidence, Wanted, ledger_of, outbox_o
 from tests.faults.outreach.server import MailServer
 from tests.support.outreach import Company, here, live, query
 from tests.support.service import LEAVE_SECONDS, Service
-from tests.support.topics import Deployment, wait_for
+from tests.support.topics import PARTITIONS, Deployment, wait_for
 
 _GONE_SECONDS = 15.0
+_MAKING = threading.Lock()
+_TEMPLATE = "care_outreach_faults"
 _STARTED = "SELECT step_id::text FROM sends WHERE state = 'started'"
 _CONNECTED = """
     SELECT count(*) FROM pg_stat_activity
@@ -123,7 +126,12 @@ class World:
 
 @contextmanager
 def opened(
-    scene: Scene, name: str, server: MailServer, playbooks: Mapping[str, str], **settings: str
+    scene: Scene,
+    name: str,
+    server: MailServer,
+    playbooks: Mapping[str, str],
+    partitions: int = PARTITIONS,
+    **settings: str,
 ) -> Iterator[World]:
     """Yield a world whose mail server is serving already; nothing of it is left but its logs."""
     made = f"f{hashlib.sha256(f'{scene.folder} {name}'.encode()).hexdigest()[:10]}"
@@ -133,7 +141,7 @@ def opened(
         (folder / f"{file}.yaml").write_text(text, encoding="utf-8")
     with ExitStack() as stack:
         database = stack.enter_context(_database(scene.addresses.database_url, made))
-        deployment = Deployment(scene.addresses.kafka_bootstrap, f"{made}-")
+        deployment = Deployment(scene.addresses.kafka_bootstrap, f"{made}-", partitions)
         stack.callback(deployment.close)
         company = Company(deployment)
         stack.callback(company.close)
@@ -148,12 +156,22 @@ def opened(
 def _database(url: str, name: str) -> Iterator[str]:
     head = url.partition("?")[0].rpartition("/")[0]
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+        # Neither Alembic nor the template of new databases is for several threads.
+        with _MAKING:
+            _make_template(connection, head)
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}".encode())
         try:
-            migrate.upgrade(f"{head}/{name}")
             yield f"{head}/{name}"
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _make_template(connection: psycopg.Connection, head: str) -> None:
+    """Make a database with outreach's tables to copy from, unless it is there."""
+    there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_TEMPLATE,))
+    if there.fetchone() is None:
+        connection.execute(f"CREATE DATABASE {_TEMPLATE}".encode())
+        migrate.upgrade(f"{head}/{_TEMPLATE}")
 
 
 def _end_all(world: World) -> None:
