@@ -1,6 +1,7 @@
 """A mail server that answers by a script, and can hold its last word until a conductor lets it go."""
 
 import asyncio
+import logging
 import ssl
 import threading
 from collections import Counter
@@ -143,6 +144,8 @@ class MailServer:
 def serving(server: MailServer, certificate: ssl.SSLContext | None = None) -> Iterator[MailServer]:
     """Serve on the loopback interface, with STARTTLS where there is a certificate."""
     server.port = free_port()
+    # It prints a traceback for each client that goes away, which is what is wanted of them here.
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)
     controller = Controller(server, hostname="127.0.0.1", port=server.port, tls_context=certificate)
     controller.start()
     try:

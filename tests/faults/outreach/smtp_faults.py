@@ -6,6 +6,7 @@ take can be compared.  The product's own patience is in force: what it waits is 
 
 import base64
 import json
+import re
 import ssl
 import statistics
 import threading
@@ -54,17 +55,22 @@ _SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 _OPENING_SECONDS = {True: 4.0, False: 40.0}
 """All problems open within this time, by quick."""
 _SLACK_SECONDS = 30.0
-_COLUMNS = (
+_ENDS = (
     "the mail server's fault",
     "messages",
-    "sent by mail",
+    "by mail",
     "by webhook instead",
     "failed",
     "unknown",
     "attempts: messages",
-    "s until the outcome, median (longest)",
+)
+_TIMES = (
+    "the mail server's fault",
+    "s until the outcome: median",
+    "longest",
     "circuit opened",
-    "webhooks meanwhile, s (ratio)",
+    "s of a webhook: median",
+    "times that without a fault",
 )
 
 
@@ -116,7 +122,11 @@ def run(scene: Scene) -> Outcome:
         monotonic() - began,
         figures,
         [fault for one in found for fault in _faults(one)],
-        [Sheet("what becomes of each message", _COLUMNS, [_line(one, calm) for one in found])],
+        [
+            Sheet("what becomes of each message", _ENDS, [_ends(one) for one in found]),
+            Sheet("and when", _TIMES, [_times(one, calm) for one in found]),
+            Sheet("why", ("the mail server's fault", "messages", "reason"), _reasons(found)),
+        ],
     )
 
 
@@ -191,29 +201,49 @@ def _faults(found: Found) -> list[str]:
     return [f"{scenario.name}: {fault}" for fault in wrong]
 
 
-def _line(found: Found, calm: float) -> Sequence[str]:
+def _ends(found: Found) -> Sequence[str]:
     messages = found.by_mail()
     ends = Counter((entry.state, entry.channel) for _, entry in messages)
-    reasons = Counter(entry.reason for _, entry in messages if entry.state == "failed")
     attempts = Counter(entry.attempt for _, entry in messages)
-    waits = [
-        (entry.finished_at - want.at).total_seconds()
-        for want, entry in messages
-        if entry.finished_at is not None
-    ]
-    hook = _median(found.hook_seconds())
     return (
         found.scenario.what,
         str(len(messages)),
         str(ends["sent", "email"]),
         str(ends["sent", "webhook"]),
-        "; ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "0",
+        str(ends["failed", "email"] + ends["failed", "webhook"]),
         str(ends["unknown", "email"] + ends["unknown", "webhook"]),
         ", ".join(f"{number}: {count}" for number, count in sorted(attempts.items())),
-        f"{_median(waits):.1f} ({max(waits, default=0):.1f})",
-        str(found.circuits),
-        f"{hook:.2f} ({hook / calm if calm else 0:.1f})",
     )
+
+
+def _times(found: Found, calm: float) -> Sequence[str]:
+    waits = [
+        (entry.finished_at - want.at).total_seconds()
+        for want, entry in found.by_mail()
+        if entry.finished_at is not None
+    ]
+    hook = _median(found.hook_seconds())
+    return (
+        found.scenario.what,
+        f"{_median(waits):.1f}",
+        f"{max(waits, default=0):.1f}",
+        str(found.circuits),
+        f"{hook:.2f}",
+        f"{hook / calm if calm else 0:.1f}",
+    )
+
+
+def _reasons(found: Sequence[Found]) -> list[Sequence[str]]:
+    """Return why what was not sent by mail was not, numbers of attempts left out."""
+    lines: list[Sequence[str]] = []
+    for one in found:
+        reasons = Counter(
+            f"{entry.state}: {re.sub('in [0-9]+ attempts', 'in n attempts', entry.reason)}"
+            for _, entry in one.by_mail()
+            if entry.state != "sent"
+        )
+        lines += [(one.scenario.what, str(n), reason) for reason, n in sorted(reasons.items())]
+    return lines
 
 
 def _median(values: Sequence[float]) -> float:

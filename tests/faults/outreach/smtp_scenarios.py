@@ -169,7 +169,7 @@ def _is_mailed(entry: Entry, seen: Seen) -> bool:
     return seen.mailed and entry.state == "sent" and entry.channel == "email"
 
 
-_LONG, _SHORT = Length(60, 200), Length(40, 48)
+_LONG, _SHORT = Length(60, 200), Length(40, 75)
 
 SCENARIOS: Sequence[Scenario] = (
     Scenario(
@@ -194,7 +194,7 @@ SCENARIOS: Sequence[Scenario] = (
         scripts=_some_refused,
         expected=taken_or_refused,
         full=Length(80, 200),
-        quick=Length(80, 48),
+        quick=Length(80, 75),
     ),
     Scenario(
         name="slow",
@@ -202,7 +202,7 @@ SCENARIOS: Sequence[Scenario] = (
         scripts=_slow,
         expected=taken,
         full=Length(6, 240),
-        quick=Length(6, 60),
+        quick=Length(6, 75),
     ),
     Scenario(
         name="hangs",
@@ -228,6 +228,6 @@ SCENARIOS: Sequence[Scenario] = (
         scripts=_greylisting,
         expected=taken_at_the_second,
         full=_LONG,
-        quick=Length(40, 60),
+        quick=Length(40, 110),
     ),
 )
