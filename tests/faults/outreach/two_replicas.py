@@ -226,7 +226,7 @@ def _process_at(world: World, port: int) -> str:
     """Return the replica whose connection has this port at its end."""
     for name, replica in world.replicas.items():
         connections = psutil.Process(replica.process.pid).net_connections(kind="tcp")
-        if any(one.laddr and one.laddr.port == port for one in connections):
+        if any(getattr(one.laddr, "port", None) == port for one in connections):
             return name
     raise LookupError(f"no replica holds port {port}")
 
