@@ -52,7 +52,7 @@ _ACTOR = {BY_BOTH: "us", BY_MAIL: "nobody", BY_HOOK: "customer"}
 """How a problem says which playbook is meant."""
 _CHANNELS = {BY_BOTH: "email, webhook", BY_MAIL: "email", BY_HOOK: "webhook"}
 _SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-_OPENING_SECONDS = {True: 4.0, False: 40.0}
+_OPENING_SECONDS = {True: 4.0, False: 30.0}
 """All problems open within this time, by quick."""
 _SLACK_SECONDS = 30.0
 _ENDS = (

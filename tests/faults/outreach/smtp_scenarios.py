@@ -169,7 +169,7 @@ def _is_mailed(entry: Entry, seen: Seen) -> bool:
     return seen.mailed and entry.state == "sent" and entry.channel == "email"
 
 
-_LONG, _SHORT = Length(60, 200), Length(40, 75)
+_LONG, _SHORT = Length(60, 150), Length(40, 75)
 
 SCENARIOS: Sequence[Scenario] = (
     Scenario(
@@ -193,7 +193,7 @@ SCENARIOS: Sequence[Scenario] = (
         what="550 or 554 for 5 % of recipients",
         scripts=_some_refused,
         expected=taken_or_refused,
-        full=Length(80, 200),
+        full=Length(80, 150),
         quick=Length(80, 75),
     ),
     Scenario(
@@ -201,7 +201,7 @@ SCENARIOS: Sequence[Scenario] = (
         what="30 s for each mail (quick: 5 s)",
         scripts=_slow,
         expected=taken,
-        full=Length(6, 240),
+        full=Length(5, 240),
         quick=Length(6, 75),
     ),
     Scenario(

@@ -180,4 +180,9 @@ def test_an_event_is_read_as_far_as_it_matters() -> None:
 
     found = said_in(json.dumps(event).encode())
 
-    assert (found.event_id, found.kind, found.step_id, found.attempt) == ("e-1", "started", "s-1", 2)
+    assert (found.event_id, found.kind, found.step_id, found.attempt) == (
+        "e-1",
+        "started",
+        "s-1",
+        2,
+    )
