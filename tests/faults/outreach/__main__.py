@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from services.kit.clock import monotonic
 from services.kit.exits import EXIT_UNAVAILABLE, EXIT_USAGE, Unavailable, leave
 from tests.backends import BACKENDS
 from tests.faults.outreach.outcome import Outcome, show
@@ -69,10 +70,20 @@ def _run_all(
             def say(text: str, row: str = row) -> None:
                 console.print(f"{row}: {text}", markup=False, highlight=False, soft_wrap=True)
 
-            outcome = ROWS[row](Scene(addresses, place.resolve(), seed, quick, say))
+            outcome = _run(row, Scene(addresses, place.resolve(), seed, quick, say))
             show(console, outcome)
             outcomes.append(outcome)
     return outcomes
+
+
+def _run(row: str, scene: Scene) -> Outcome:
+    """Run a row; one that cannot be carried out has failed, and the next one runs."""
+    began = monotonic()
+    try:
+        return ROWS[row](scene)
+    except (AssertionError, LookupError, OSError) as error:
+        fault = f"it could not be carried out: {type(error).__name__}: {error}"
+        return Outcome(row, scene.seed, scene.quick, monotonic() - began, {}, [fault])
 
 
 if __name__ == "__main__":
