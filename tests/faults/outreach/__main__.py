@@ -81,7 +81,7 @@ def _run(row: str, scene: Scene) -> Outcome:
     began = monotonic()
     try:
         return ROWS[row](scene)
-    except (AssertionError, LookupError, OSError) as error:
+    except (AssertionError, LookupError, OSError, RuntimeError) as error:
         fault = f"it could not be carried out: {type(error).__name__}: {error}"
         return Outcome(row, scene.seed, scene.quick, monotonic() - began, {}, [fault])
 

@@ -104,8 +104,12 @@ def run(scene: Scene) -> Outcome:
     began = monotonic()
     together = threading.Barrier(len(SCENARIOS), timeout=300)
     with ThreadPoolExecutor(len(SCENARIOS)) as pool:
-        playing = [pool.submit(play, scene, scenario, together) for scenario in SCENARIOS]
-        found = [future.result() for future in playing]
+        playing = [pool.submit(_play, scene, scenario, together) for scenario in SCENARIOS]
+        errors = [error for future in playing if (error := future.exception()) is not None]
+    # Where one fails, the others are not waited for; why it failed is what matters.
+    for error in sorted(errors, key=lambda one: isinstance(one, threading.BrokenBarrierError)):
+        raise error
+    found = [future.result() for future in playing]
     calm = _median(found[0].hook_seconds())
     figures: dict[str, int | float | str] = {
         "messages by mail": sum(len(one.by_mail()) for one in found),
@@ -128,6 +132,14 @@ def run(scene: Scene) -> Outcome:
             Sheet("why", ("the mail server's fault", "messages", "reason"), _reasons(found)),
         ],
     )
+
+
+def _play(scene: Scene, scenario: Scenario, together: threading.Barrier) -> Found:
+    try:
+        return play(scene, scenario, together)
+    except BaseException:
+        together.abort()
+        raise
 
 
 def play(scene: Scene, scenario: Scenario, together: threading.Barrier) -> Found:
