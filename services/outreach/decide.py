@@ -109,6 +109,14 @@ class Rules:
             if self.catalogue[playbook].mode_in(self.mode) is Mode.LIVE
         )
 
+    def live_steps_beyond(self, by: Channel) -> tuple[StepName, ...]:
+        """Return those of the live steps that may go by another channel where this one has failed."""
+        return tuple(
+            (playbook, name)
+            for playbook, name in self.live_steps
+            if (step := self.catalogue[playbook].step(name)) is not None and by in step.ways[:-1]
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

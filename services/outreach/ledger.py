@@ -71,6 +71,33 @@ def waiting(
     return [Waiting(row.step_id, row.customer_id) for row in connection.execute(query)]
 
 
+def without_time(
+    connection: Connection,
+    steps: Collection[StepName],
+    partitions: Sequence[int] | None,
+    by: Channel,
+    until: datetime,
+) -> list[Waiting]:
+    """Return what waits for this channel and has its use-by before `until`, the most urgent first.
+
+    Of these steps alone, and nothing that is paused.
+    """
+    query = (
+        select(SENDS.c.step_id, SENDS.c.customer_id)
+        .where(
+            SENDS.c.state == State.PENDING,
+            SENDS.c.channel == by.value,
+            SENDS.c.use_by < until,
+            _STEP.in_(steps),
+            ~pauses.is_held(),
+        )
+        .order_by(SENDS.c.use_by, SENDS.c.step_id)
+    )
+    if partitions is not None:
+        query = query.where(SENDS.c.partition.in_(partitions))
+    return [Waiting(row.step_id, row.customer_id) for row in connection.execute(query)]
+
+
 def next_attempt(
     connection: Connection, rules: Rules, partitions: Sequence[int]
 ) -> datetime | None:

@@ -33,6 +33,9 @@ Now = Callable[[], datetime]
 PLAYBOOK_GONE = "playbook_gone"
 """Why a send fails that waited until its use-by for somebody who knows its step."""
 
+NO_TIME_TO_WAIT = "over before the former channel's provider may be asked again"
+"""Why a send goes another way that its channel was never asked to take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
@@ -77,6 +80,8 @@ class Sender:
         self._channels = tuple(outbound.routes) if channels is None else tuple(channels)
         self._provider = provider
         self._publish = publish
+        self._without_way: set[UUID] = set()
+        """Of what cannot wait for the provider: sends that no other channel can take."""
 
     def phase(self, now: datetime) -> Phase:
         """Return where the provider's circuit stands; closed where there is none.  For any thread."""
@@ -89,8 +94,9 @@ class Sender:
     def send_due(self, partitions: Sequence[int] | None, now: Now, limit: int | None = None) -> int:
         """Attempt what may be sent now; return how many sends changed their state.
 
-        While the provider is to be left alone nothing is looked at: what is pending stays pending.  What
-        is over by then, the senders of other channels find.
+        While the provider is to be left alone nothing is attempted: what is pending stays so, unless it
+        would be over by then and may go by another channel.  What is over, the senders of other channels
+        find.
 
         Args:
             partitions: Those of whose customers; None for all.
@@ -100,8 +106,10 @@ class Sender:
         Raises:
             NotPublished: the start of one could not be published, so it is pending again.
         """
-        if self.held_until(now()) is not None:
-            return 0
+        held_until = self.held_until(now())
+        if held_until is not None:
+            return self._pass_on(partitions, now, held_until)
+        self._without_way.clear()
         with self._engine.begin() as connection:
             partitions = self._out.ears.open_partitions(connection, partitions)
             waiting = ledger.waiting(
@@ -109,6 +117,38 @@ class Sender:
             )
         free = takewhile(lambda _: self.held_until(now()) is None, waiting)
         return sum(self.attempt(send, now) for send in free)
+
+    def _pass_on(self, partitions: Sequence[int] | None, now: Now, held_until: datetime) -> int:
+        """Let go by their next channel what cannot wait for the provider; return how many sends."""
+        until = held_until
+        if self._provider is not None and self.phase(now()) is not Phase.CLOSED:
+            # One of them is attempted then, and all others wait for its end.
+            until += self._provider.patience.cool_down
+        late: list[ledger.Waiting] = []
+        with self._engine.begin() as connection:
+            for by in self._channels:
+                steps = self._out.rules.live_steps_beyond(by)
+                late += ledger.without_time(connection, steps, partitions, by, until)
+        new = [waiting for waiting in late if waiting.step_id not in self._without_way]
+        return sum(self._pass_one_on(waiting, now) for waiting in new)
+
+    def _pass_one_on(self, waiting: ledger.Waiting, now: Now) -> bool:
+        with self._engine.begin() as connection:
+            lock_customers(connection, [waiting.customer_id])
+            send = ledger.take(connection, waiting.step_id)
+            if send is None or send.channel not in self._channels:
+                return False
+            if reconciliation.is_needed_until_commit(connection):
+                return False
+            if pauses_in_force(connection).holds(send.playbook, send.channel):
+                return False
+            by = self._next_channel(connection, send, now())
+            if by is None:
+                self._without_way.add(send.step_id)
+                return False
+            ledger.reroute(connection, send, by, now(), NO_TIME_TO_WAIT)
+        self._log.info("outreach_rerouted", step_id=str(send.step_id), channel=by.value)
+        return True
 
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
         """Carry one pending send as far as it goes now; False where it stays as it is.
