@@ -39,6 +39,7 @@ class Mode(StrEnum):
 
     SHADOW = "shadow"
     LIMITED = "limited"
+    """Sent to listed customers.  A decision about anybody else is said to be in shadow."""
     LIVE = "live"
 
 

@@ -1,6 +1,6 @@
 """From what is known to a decision per due step.  Same inputs, same decisions; the core of outreach."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -92,6 +92,8 @@ class Rules:
     mode: Mode
     channels: frozenset[Channel] = frozenset({Channel.EMAIL})
     """Those by which anything can go here."""
+    listed: Collection[str] = frozenset()
+    """The customers who are written to where a mode is limited."""
 
     @property
     def known_steps(self) -> tuple[StepName, ...]:
@@ -100,14 +102,19 @@ class Rules:
             sorted((p.name, step.name) for p in self.catalogue.values() for step in p.steps)
         )
 
-    @property
-    def live_steps(self) -> tuple[StepName, ...]:
-        """The steps that are really sent, sorted."""
+    def steps_in(self, mode: Mode) -> tuple[StepName, ...]:
+        """Return the steps that are decided in this mode, sorted."""
         return tuple(
             (playbook, step)
             for playbook, step in self.known_steps
-            if self.catalogue[playbook].mode_in(self.mode) is Mode.LIVE
+            if self.catalogue[playbook].mode_in(self.mode) is mode
         )
+
+    def mode_for(self, customer_id: str, playbook: str) -> Mode:
+        """Return the mode in which this is decided about this customer: who is not listed is in shadow."""
+        mode = self.catalogue[playbook].mode_in(self.mode)
+        is_left_out = mode is Mode.LIMITED and customer_id not in self.listed
+        return Mode.SHADOW if is_left_out else mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ class Decision:
     @property
     def is_to_be_sent(self) -> bool:
         """Whether a message leaves because of it."""
-        return self.outcome is Outcome.CONTACT and self.mode is Mode.LIVE
+        return self.outcome is Outcome.CONTACT and self.mode is not Mode.SHADOW
 
 
 def steps_due(
@@ -231,7 +238,7 @@ def decide(
     """
     playbook = rules.catalogue[due.playbook]
     step = step_of(due, rules.catalogue)
-    mode = playbook.mode_in(rules.mode)
+    mode = rules.mode_for(due.customer_id, due.playbook)
     situation = situation_of(due, knowledge, rules, now, volume)
     rulings = judge(situation, rules.policy, GATES)
     outcome, suppression, until = _outcome(first_no(rulings))
@@ -300,7 +307,7 @@ def situation_of(
     """Return what the gates may look at for this step."""
     playbook = rules.catalogue[due.playbook]
     step = step_of(due, rules.catalogue)
-    mode = playbook.mode_in(rules.mode)
+    mode = rules.mode_for(due.customer_id, due.playbook)
     return Situation(
         now=now,
         triggered_at=due.triggered_at,
@@ -353,7 +360,7 @@ def _outcome(no: Ruling | None) -> tuple[Outcome, Suppression | None, datetime |
 
 def _counting_for(mode: Mode, contacted: tuple[Contacted, ...]) -> tuple[Spent, ...]:
     # A contact in shadow reached nobody, so it takes no room from a real one.
-    counting = (past for past in contacted if mode is Mode.SHADOW or past.mode is Mode.LIVE)
+    counting = (past for past in contacted if mode is Mode.SHADOW or past.mode is not Mode.SHADOW)
     return tuple(Spent(past.at, past.message_class) for past in counting)
 
 

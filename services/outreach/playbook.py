@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -125,13 +125,18 @@ class Step(_Part):
         return timedelta(hours=self.use_by_hours)
 
 
+_BY_CARE = (Mode.SHADOW, Mode.LIMITED, Mode.LIVE)
+"""The most careful one first."""
+
+
 class Playbook(_Part):
     """One named procedure.  A change that matters raises the version."""
 
     name: Name
     version: Annotated[int, Field(ge=1)]
-    mode: Literal[Mode.SHADOW, Mode.LIVE] = Mode.SHADOW
-    """What the playbook is ready for; the deployment's mode may hold it back, never push it."""
+    mode: Mode = Mode.SHADOW
+    """What the playbook is ready for; the deployment's mode may hold it back, never push it.
+    `limited`: sent to the customers on the deployment's list, and as in `shadow` for everybody else."""
     message_class: MessageClass
     trigger: Trigger
     contacts_per_day: Annotated[int, Field(ge=1)] | None = None
@@ -170,7 +175,7 @@ class Playbook(_Part):
 
     def mode_in(self, deployment: Mode) -> Mode:
         """Return the more careful of the playbook's mode and the deployment's."""
-        return Mode.LIVE if {self.mode, deployment} == {Mode.LIVE} else Mode.SHADOW
+        return min(self.mode, deployment, key=_BY_CARE.index)
 
 
 @dataclass(frozen=True, slots=True)

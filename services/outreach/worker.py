@@ -1,7 +1,7 @@
 """Puts the parts together and turns the loop until it is told to stop.  No decision is made here."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
+from services.contracts.outreach import Mode
 from services.contracts.people import Channel
 from services.contracts.topics import OUTREACH, TOPICS, dead_letter
 from services.kit import address_file
@@ -26,6 +27,7 @@ from services.kit.kafka_clients import CLOSE_SECONDS, close_producer, open_consu
 from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
 from services.outreach import agenda, ledger, migrate, positions, telemetry
+from services.outreach.allow_list import AllowList
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
 from services.outreach.channels.breaker import Phase
@@ -238,8 +240,9 @@ def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]
         templates.check(uses_of(catalogue.values()))
     except (WrongPlaybook, WrongTemplate) as error:
         leave(str(error), EXIT_USAGE)
+    rules = Rules(catalogue, settings.policy(), settings.mode, frozenset(routes))
     return Outbound(
-        rules=Rules(catalogue, settings.policy(), settings.mode, frozenset(routes)),
+        rules=replace(rules, listed=_listed(settings, rules)),
         templates=templates,
         routes=routes,
         backoff=AT_ONCE if settings.clock is ClockSource.TICKS else PATIENT,
@@ -247,6 +250,20 @@ def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]
         owner=owner,
         patience=settings.patience,
     )
+
+
+def _listed(settings: Settings, rules: Rules) -> Collection[str]:
+    """Return who is written to where a mode is limited."""
+    if settings.limited_to_file is not None:
+        return AllowList(settings.limited_to_file)
+    limited = rules.steps_in(Mode.LIMITED)
+    if limited:
+        leave(
+            f"{limited[0][0]} is limited and nobody is listed: name a file with customers' ids in "
+            "CARE_OUTREACH_LIMITED_TO_FILE",
+            EXIT_USAGE,
+        )
+    return frozenset()
 
 
 def load_playbooks(folder: Path) -> Catalogue:

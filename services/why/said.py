@@ -245,7 +245,7 @@ _ACTORS = {
 }
 _MODES = {
     Mode.SHADOW: "in shadow, so that nothing is sent",
-    Mode.LIMITED: "limited, so that only listed customers are written to",
+    Mode.LIMITED: "limited, and this customer is on the list",
     Mode.LIVE: "live",
 }
 _WITHDRAWALS = {
