@@ -117,17 +117,17 @@ def use_by(situation: Situation, policy: Policy) -> Ruling:
 def quiet_hours(situation: Situation, policy: Policy) -> Ruling:
     """Nobody is disturbed in their own night; what cannot wait until its end is not sent at all."""
     if not situation.message.reaches_customer:
-        return yes("quiet_hours", 1, NOBODY_IS_TOLD)
+        return yes("quiet_hours", 2, NOBODY_IS_TOLD)
     if situation.message.message_class in MAY_DISTURB_AT_NIGHT:
-        return yes("quiet_hours", 1, "this class may not wait")
+        return yes("quiet_hours", 2, "this class may not wait")
     found = situation.zone(policy)
     free_from = policy.quiet_hours.free_from(situation.now, found.zone)
     if free_from == situation.now:
-        return yes("quiet_hours", 1, f"free time; zone from {found.found_in}")
+        return yes("quiet_hours", 2, f"free time; zone from {found.found_in}")
     if free_from > situation.use_by:
         because = f"quiet until after its use-by; zone from {found.found_in}"
-        return no("quiet_hours", 1, because, Suppression.USE_BY)
-    return not_before("quiet_hours", 1, f"quiet time; zone from {found.found_in}", free_from)
+        return no("quiet_hours", 2, because, Suppression.USE_BY)
+    return not_before("quiet_hours", 2, f"quiet time; zone from {found.found_in}", free_from)
 
 
 def budget(situation: Situation, policy: Policy) -> Ruling:

@@ -62,14 +62,16 @@ class Policy:
         """How far back contacts must be known."""
         return max(self.patience.longest, self.worth.fatigue_window)
 
-    def zone_of(self, profile: Profile | None) -> ZoneFound:
-        """Return the zone of whoever has this profile, and where it was found."""
+    def zone_of(self, profile: Profile | None, problem: Problem) -> ZoneFound:
+        """Return the zone of whoever has this profile and this problem, and where it was found."""
         known = (
             (profile.time_zone, profile.country, profile.language)
             if profile
             else (None, None, None)
         )
-        return zone_for(*known, self.zone_of_country, self.default_zone)
+        told = problem.destination
+        destination = None if told is None else told.time_zone
+        return zone_for(*known, self.zone_of_country, self.default_zone, destination)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class Situation:
 
     def zone(self, policy: Policy) -> ZoneFound:
         """Return the customer's zone, and where it was found."""
-        return policy.zone_of(self.profile)
+        return policy.zone_of(self.profile, self.problem)
 
 
 @dataclass(frozen=True, slots=True)

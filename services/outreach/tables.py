@@ -94,6 +94,8 @@ PROBLEMS = Table(
     Column("complaint_risk", Float),
     Column("ended_at", _Moment),
     Column("clearing", Text),
+    Column("destination_zone", Text),
+    Column("destination_stated_at", _Moment),
 )
 
 INBOUND_CONTACTS = Table(

@@ -70,11 +70,12 @@ def _letter(
 ) -> tuple[Letter, dict[str, str]]:
     """Return what the template may speak of, and the headers of a mail that stop such messages."""
     profile = knowledge.profile
+    problem = knowledge.problems[send.problem_id]
     letter = Letter(
         name=None if profile is None else profile.name,
         order_id=send.order_id,
-        promised_by=knowledge.problems[send.problem_id].stage.promised_by,
-        zone=rules.policy.zone_of(profile).zone,
+        promised_by=problem.stage.promised_by,
+        zone=rules.policy.zone_of(profile, problem).zone,
         language=None if profile is None else profile.language,
     )
     if links is None:

@@ -632,7 +632,7 @@ def test_a_verdict_names_its_rule_and_nothing_personal() -> None:
         for ruling in judge(situation(message=asked, profile=known, contacts=(contact(),)), POLICY)
     )
 
-    assert "quiet_hours/1" in said
+    assert "quiet_hours/2" in said
     assert "sms: an address is known" in said
     for secret in ("Ada", "canary", "Tokyo", "+49"):
         assert secret not in said

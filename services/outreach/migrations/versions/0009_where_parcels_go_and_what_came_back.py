@@ -1,0 +1,29 @@
+"""Where the parcel of a problem goes.
+
+Only adds columns that may be null, which needs no look at any row: PostgreSQL changes its catalogue, in
+milliseconds, or gives up after five seconds behind somebody's long transaction; running it again does
+the rest.  Old replicas go on beside this schema.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+_COLUMNS = {"destination_zone": sa.Text(), "destination_stated_at": sa.DateTime(timezone=True)}
+
+
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = '5s'")
+        for name, kind in _COLUMNS.items():
+            op.add_column("problems", sa.Column(name, kind), if_not_exists=True)
+        op.execute("SET lock_timeout = DEFAULT")
+
+
+def downgrade() -> None:
+    for name in _COLUMNS:
+        op.drop_column("problems", name)
