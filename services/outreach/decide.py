@@ -28,7 +28,9 @@ from services.outreach.playbook import (
     Step,
     triggered_by,
 )
+from services.outreach.signals import Signal
 from services.outreach.situation import Message, Policy, Ruling, Situation, Volume
+from services.outreach.waiting import come
 
 StepName = tuple[str, str]
 """A playbook and one of its steps, by name."""
@@ -77,6 +79,8 @@ class Knowledge:
     """Of the problems that are over: those about which a message left, or may have."""
     being_told: frozenset[UUID] = frozenset()
     """Of the problems that are over: those about which a message is leaving just now."""
+    unhelpful: frozenset[tuple[UUID, str]] = frozenset()
+    """The problems and playbooks of messages that were said not to have helped."""
 
 
 Volumes = Mapping[str, Volume]
@@ -137,6 +141,8 @@ class Decision:
     gates: tuple[GateVerdict, ...]
     volume: Volume | None = None
     """What its playbook had written by then; None: nobody counted."""
+    signals: frozenset[Signal] = frozenset()
+    """What had come by then of what a step may wait for."""
 
     @property
     def message_class(self) -> MessageClass:
@@ -182,7 +188,8 @@ def step_following(decision: Decision) -> DueStep | None:
     course = Course.CONTACTED if is_contacted else Course.NOT_CONTACTED
     if decision.suppression in _OVER or step.after.when not in (course, Course.EITHER):
         return None
-    at = decision.decided_at + timedelta(hours=step.after.hours)
+    has_come = step.after.once in decision.signals
+    at = decision.decided_at + timedelta(hours=0 if has_come else step.after.hours)
     return replace(
         due,
         step_id=ids.step_id(due.problem_id, due.playbook, step.name),
@@ -257,6 +264,7 @@ def decide(
         use_by=situation.use_by,
         gates=tuple(ruling.verdict for ruling in rulings),
         volume=volume,
+        signals=situation.signals,
     )
 
 
@@ -307,12 +315,15 @@ def situation_of(
     """Return what the gates may look at for this step."""
     playbook = rules.catalogue[due.playbook]
     step = step_of(due, rules.catalogue)
-    mode = rules.mode_for(due.customer_id, due.playbook)
+    mode, problem = (
+        rules.mode_for(due.customer_id, due.playbook),
+        knowledge.problems[due.problem_id],
+    )
     return Situation(
         now=now,
         triggered_at=due.triggered_at,
         use_by=due.triggered_at + step.use_by,
-        problem=knowledge.problems[due.problem_id],
+        problem=problem,
         message=_message_of(playbook, step),
         contacts=knowledge.contacts,
         answers=knowledge.answers,
@@ -324,6 +335,7 @@ def situation_of(
         closed=frozenset(step.ways) - rules.channels,
         told=due.problem_id in knowledge.told,
         being_told=due.problem_id in knowledge.being_told,
+        signals=come(problem, playbook, knowledge.unhelpful),
     )
 
 
@@ -339,6 +351,8 @@ def _message_of(playbook: Playbook, step: Step) -> Message:
         after=playbook.trigger.cleared,
         told=playbook.trigger.told,
         reaches_customer=step.action is Action.SEND,
+        once=None if step.after is None else step.after.once,
+        unless=None if step.after is None else step.after.unless,
     )
 
 

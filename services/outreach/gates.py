@@ -20,6 +20,7 @@ from services.outreach.facts import (
 )
 from services.outreach.patience import Spent
 from services.outreach.situation import Policy, Ruling, Situation, no, not_before, yes
+from services.outreach.waiting import awaited, not_helped, was_not_helped
 from services.outreach.worth import net_value as value_of
 
 ALLOWED_WITHOUT_RECORD: Mapping[MessageClass, bool] = {
@@ -166,10 +167,12 @@ def reserved(situation: Situation, policy: Policy) -> Ruling:
 def net_value(situation: Situation, policy: Policy) -> Ruling:
     """It must be expected to do more good than it costs, the customer's patience included."""
     if is_correction(situation):
-        return yes("net_value", 2, NOT_WITHHELD)
+        return yes("net_value", 3, NOT_WITHHELD)
+    if was_not_helped(situation) and not situation.message.reaches_customer:
+        return yes("net_value", 3, "the customer said that a message did not help")
     asked, worth = situation.message.message_class, policy.worth
     if asked is MessageClass.SAFETY:
-        return yes("net_value", 2, "this class is sent whatever it costs")
+        return yes("net_value", 3, "this class is sent whatever it costs")
     since = situation.now - worth.fatigue_window
     recent = sum(1 for contact in situation.spent if contact.at > since)
     by = chosen_channel(situation) or situation.message.channels[0]
@@ -179,8 +182,8 @@ def net_value(situation: Situation, policy: Policy) -> Ruling:
         f"costs {value.cost:.3f}, tires {value.fatigue:.3f}"
     )
     if value.total > 0:
-        return yes("net_value", 2, because)
-    return no("net_value", 2, because, Suppression.NET_VALUE)
+        return yes("net_value", 3, because)
+    return no("net_value", 3, because, Suppression.NET_VALUE)
 
 
 def breaker(situation: Situation, policy: Policy) -> Ruling:
@@ -220,6 +223,8 @@ Gate = Callable[[Situation, Policy], Ruling]
 GATES: tuple[Gate, ...] = (
     problem_open,
     not_already_known,
+    not_helped,
+    awaited,
     message_class,
     consent,
     use_by,
@@ -236,6 +241,7 @@ GATES: tuple[Gate, ...] = (
 GATES_BEFORE_SENDING: tuple[Gate, ...] = (
     problem_open,
     not_already_known,
+    not_helped,
     message_class,
     consent,
     use_by,

@@ -140,6 +140,14 @@ def take(connection: Connection, step_id: UUID) -> Send | None:
     return None if row is None else rows.send_of(row)
 
 
+def send_of_customer(connection: Connection, step_id: UUID, customer_id: str) -> Send | None:
+    """Return the send of this step where it went to this customer; None: there is none."""
+    row = connection.execute(
+        select(SENDS).where(SENDS.c.step_id == step_id, SENDS.c.customer_id == customer_id)
+    ).one_or_none()
+    return None if row is None else rows.send_of(row)
+
+
 def start(connection: Connection, send: Send, owner: UUID, message_id: str, now: datetime) -> Send:
     """Mark a taken send started by `owner`, say so, and return it with its attempt's number."""
     begun = replace(send, attempt=send.attempt + 1)

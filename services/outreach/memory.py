@@ -15,10 +15,12 @@ from services.outreach import rows
 from services.outreach.decide import Contacted, DueStep, Knowledge
 from services.outreach.facts import ConsentStatement, Profile
 from services.outreach.intake import Additions
+from services.outreach.pages.facts import Verdict
 from services.outreach.tables import (
     AGENDA,
     CONSENTS,
     DECISIONS,
+    FEEDBACK,
     INBOUND_CONTACTS,
     PROBLEMS,
     PROFILES,
@@ -135,6 +137,7 @@ def knowledge_of(
     contacted = _contacted(connection, wanted, since, leaving_out)
     over = [id_ for id_, problem in found.items() if problem.ending is not None]
     told = _told(connection, over, leaving_out)
+    unhelpful = _unhelpful(connection, wanted)
     return {
         customer: Knowledge(
             problems={id_: p for id_, p in found.items() if p.customer_id == customer},
@@ -145,6 +148,7 @@ def knowledge_of(
             contacted=tuple(contacted.get(customer, ())),
             told=frozenset(told.get((customer, True), ())),
             being_told=frozenset(told.get((customer, False), ())),
+            unhelpful=frozenset(unhelpful.get(customer, ())),
         )
         for customer in wanted
     }
@@ -263,6 +267,23 @@ def _told(
     found: dict[tuple[str, bool], set[UUID]] = {}
     for row in connection.execute(query):
         found.setdefault((row.customer_id, row.state in _TOLD), set()).add(row.problem_id)
+    return found
+
+
+def _unhelpful(
+    connection: Connection, customers: Sequence[str]
+) -> dict[str, set[tuple[UUID, str]]]:
+    """Return, by customer, of which problem and playbook a message was said not to have helped."""
+    query = (
+        select(SENDS.c.customer_id, SENDS.c.problem_id, SENDS.c.playbook)
+        .join(FEEDBACK, FEEDBACK.c.step_id == SENDS.c.step_id)
+        .where(FEEDBACK.c.customer_id.in_(customers))
+        .where(FEEDBACK.c.customer_id == SENDS.c.customer_id)
+        .where(FEEDBACK.c.verdict == Verdict.DID_NOT_HELP.value)
+    )
+    found: dict[str, set[tuple[UUID, str]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.customer_id, set()).add((row.problem_id, row.playbook))
     return found
 
 

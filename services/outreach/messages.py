@@ -47,6 +47,13 @@ STOP_WORDS = {
 }
 """What the way to stop is called, below every message that has one."""
 
+UNHELPFUL_WORDS = {
+    "en": "This did not help me",
+    "de": "Das hat mir nicht geholfen",
+    "pt": "Isto não me ajudou",
+}
+"""What the way to say so is called, in every mail of a deployment that has pages."""
+
 LANGUAGES = tuple(_MONTHS)
 """Languages every shipped template has."""
 
@@ -107,6 +114,8 @@ class Letter:
     language: str | None
     stop_url: str | None = None
     """Where the customer stops such messages; None: this deployment has no pages."""
+    unhelpful_url: str | None = None
+    """Where the customer says that this did not help; None: nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +176,8 @@ class Templates:
         subject = one_line(self._part(f"{template}/{language}.subject", values))
         values["subject"] = subject
         plain, html = (self._part(f"{template}/{language}.{part}", values) for part in PARTS[1:])
-        if letter.stop_url:
-            plain = f"{plain.rstrip()}\n\n{STOP_WORDS[language]}: {letter.stop_url}\n"
+        if below := tuple(_ways_out(letter, language)):
+            plain = "\n\n".join((plain.rstrip(), *below)) + "\n"
         return Text(subject, plain, html)
 
     def _faults(self, use: Use, letter: Letter, language: str) -> Iterator[WrongTemplate]:
@@ -253,6 +262,14 @@ def _address(spec: str) -> Address:
         raise ValueError(f"not an address: {type(error).__name__}") from None
 
 
+def _ways_out(letter: Letter, language: str) -> Iterator[str]:
+    """Yield the lines below a text by which the customer answers with a link."""
+    if letter.unhelpful_url:
+        yield f"{UNHELPFUL_WORDS[language]}: {letter.unhelpful_url}"
+    if letter.stop_url:
+        yield f"{STOP_WORDS[language]}: {letter.stop_url}"
+
+
 def _offering(file: str, offers: tuple[str, ...], use: Use) -> WrongTemplate:
     words = ", ".join(f"`{words}`" for words in offers)
     what = (
@@ -301,6 +318,8 @@ def _values(letter: Letter, language: str) -> dict[str, object]:
         "language": language,
         "stop_url": letter.stop_url,
         "stop_words": STOP_WORDS[language],
+        "unhelpful_url": letter.unhelpful_url,
+        "unhelpful_words": UNHELPFUL_WORDS[language],
         "name": one_line(letter.name) if letter.name else None,
         "order_id": one_line(order_id) if order_id else _absent("order_id"),
         "promised_on": day_in_words(promised_by, letter.zone, language)

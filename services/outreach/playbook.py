@@ -17,6 +17,7 @@ from services.contracts.outreach import Mode
 from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import TIERS_OF, Actor, Clearing, ProblemKind, Tier
 from services.outreach.correction import takes_back
+from services.outreach.signals import Signal
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """Lower-case words joined by `_`: it becomes part of ids, file names and labels."""
@@ -88,6 +89,16 @@ class After(_Part):
     hours: Annotated[int, Field(ge=1, le=30 * 24)]
     """How long after that was decided."""
     when: Course = Course.CONTACTED
+    once: Signal | None = None
+    """Due as soon as this comes, within `hours`; where it does not come, not at all."""
+    unless: Signal | None = None
+    """Due after `hours`, and not at all where this has come by then."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.once is not None and self.unless is not None:
+            raise ValueError("say `once` or `unless`, not both: put them into two steps")
+        return self
 
 
 class Step(_Part):
@@ -125,6 +136,13 @@ class Step(_Part):
         return timedelta(hours=self.use_by_hours)
 
 
+def _fits_not_helped(step: Step, after: After) -> None:
+    if after.once is not None and step.action is not Action.ESCALATE:
+        raise ValueError(f"{step.name}: who was not helped gets no more messages: escalate")
+    if after.unless is not None and step.action is Action.SEND:
+        raise ValueError(f"{step.name}: leave `unless: not_helped` out: it holds for every message")
+
+
 _BY_CARE = (Mode.SHADOW, Mode.LIMITED, Mode.LIVE)
 """The most careful one first."""
 
@@ -153,6 +171,17 @@ class Playbook(_Part):
         lost = [step.name for step in self.steps[1:] if step.after is None]
         if lost:
             raise ValueError(f"{lost[0]}: say `after` how many hours it follows the step before it")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_awaited_may_come(self) -> Self:
+        last = TIERS_OF[self.trigger.kind][-1]
+        for step in self.steps:
+            awaited = {step.after.once, step.after.unless} if step.after is not None else set()
+            if Signal.WORSENED in awaited and last in self.trigger.tiers:
+                raise ValueError(f"{step.name}: worsened never comes: nothing is worse than {last}")
+            if Signal.NOT_HELPED in awaited and step.after is not None:
+                _fits_not_helped(step, step.after)
         return self
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from services.outreach.facts import (
 )
 from services.outreach.patience import Patience, Spent
 from services.outreach.quiet import QuietHours, ZoneFound, zone_for
+from services.outreach.signals import Signal
 from services.outreach.worth import Worth
 from services.outreach.zones import ZONE_OF_COUNTRY
 
@@ -89,6 +90,10 @@ class Message:
     """It is only for who was told of the problem before it ended."""
     reaches_customer: bool = True
     """Whether the customer hears it; else it goes to a person of ours."""
+    once: Signal | None = None
+    """What must have come."""
+    unless: Signal | None = None
+    """What must not have come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,8 @@ class Situation:
     """Of a problem that is over: whether a message about it left, or may have."""
     being_told: bool = False
     """Of a problem that is over: whether a message about it is leaving just now."""
+    signals: frozenset[Signal] = frozenset()
+    """What has come of what a step may wait for."""
 
     def zone(self, policy: Policy) -> ZoneFound:
         """Return the customer's zone, and where it was found."""

@@ -32,7 +32,7 @@ from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
 from services.outreach.channels.breaker import Phase
 from services.outreach.database import open_engine, reaching
-from services.outreach.decide import Rules
+from services.outreach.decide import Rules, StepName
 from services.outreach.group import Membership
 from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
@@ -48,7 +48,9 @@ from services.outreach.routes import Route
 from services.outreach.routing import routes_of
 from services.outreach.sender import Outbound
 from services.outreach.settings import Settings
+from services.outreach.signals import Signal
 from services.outreach.ticked import TickedLoop
+from services.outreach.waiting import waiting_for
 
 GROUP = "outreach"
 _STUCK_AFTER_SECONDS = 300.0
@@ -88,6 +90,7 @@ class Worker:
         self._turned_at = monotonic()
         self._membership: Membership | None = None
         self._loop: LiveLoop | TickedLoop | None = None
+        self._on_not_helped: tuple[StepName, ...] = ()
 
     def stop(self, *_: object) -> None:
         """Ask `run` to return; also a signal handler."""
@@ -139,6 +142,8 @@ class Worker:
         for route in outbound.routes.values():
             stack.callback(route.close)
         self._tell_of_unknown_steps(engine, outbound.rules)
+        playbooks = outbound.rules.catalogue.values()
+        self._on_not_helped = waiting_for(Signal.NOT_HELPED, playbooks)
         bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
         producer = open_producer(bootstrap)
         stack.callback(close_producer, producer, _FLUSH_SECONDS)
@@ -217,7 +222,9 @@ class Worker:
             ).start()
             stack.callback(ticks.close)
             clock = ticks
-        app = create_pages(engine, pages, settings.partitions, clock.now, registry)
+        app = create_pages(
+            engine, pages, settings.partitions, clock.now, registry, self._on_not_helped
+        )
         server = PagesServer(app, pages.host, pages.port).start()
         stack.callback(server.close)
         host, port = server.address

@@ -10,7 +10,7 @@ from services.outreach.decide import Knowledge, Rules
 from services.outreach.facts import Profile, address_of
 from services.outreach.messages import Letter, Templates, Text, language_of
 from services.outreach.pages.links import Links
-from services.outreach.pages.tokens import PreferencesLink
+from services.outreach.pages.tokens import HelpfulLink, PreferencesLink
 from services.outreach.playbook import Step
 
 _UNTOLD = Text("", "", "")
@@ -83,7 +83,11 @@ def _letter(
     way_out = _way_out(send, rules, letter.language)
     is_mail = send.channel is Channel.EMAIL
     headers = dict(links.unsubscribe_headers(way_out, now)) if is_mail else {}
-    return replace(letter, stop_url=links.preferences(way_out, now)), headers
+    answer = HelpfulLink(send.customer_id, send.step_id, way_out.language)
+    # Another link in a short message would cost more than it helps.
+    unhelpful_url = links.helpful(answer, now) if is_mail else None
+    stop_url = links.preferences(way_out, now)
+    return replace(letter, stop_url=stop_url, unhelpful_url=unhelpful_url), headers
 
 
 def _way_out(send: Send, rules: Rules, language: str | None) -> PreferencesLink:

@@ -10,7 +10,7 @@ from services.churn_predictor.scoring import Link
 from services.churn_predictor.words import in_words
 from services.contracts import outreach
 from services.contracts.envelope import Fact
-from services.contracts.outreach import GateVerdict, Mode, Withdrawal
+from services.contracts.outreach import GateVerdict, Mode, Verdict, Withdrawal
 from services.contracts.problems import (
     Actor,
     Clearing,
@@ -251,6 +251,7 @@ _MODES = {
 _WITHDRAWALS = {
     Withdrawal.PROBLEM_CLEARED: "the problem was cleared first",
     Withdrawal.CUSTOMER_WROTE: "the customer wrote first",
+    Withdrawal.NOT_HELPED: "the customer said that an earlier message did not help",
 }
 _OUTCOMES: Mapping[type[Fact], Callable[[Any], str]] = {
     outreach.OutreachStarted: lambda f: f"Sending began, attempt {f.attempt}",
@@ -261,4 +262,7 @@ _OUTCOMES: Mapping[type[Fact], Callable[[Any], str]] = {
     ),
     outreach.OutreachWithdrawn: lambda f: f"Taken back unsent, {_WITHDRAWALS[f.reason]}",
     outreach.OutreachCorrected: lambda f: "Sent a correction of what had been wrong",
+    outreach.OutreachJudged: lambda f: (
+        f"The customer said that it {'helped' if f.verdict is Verdict.HELPED else 'did not help'}"
+    ),
 }

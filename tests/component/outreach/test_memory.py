@@ -101,8 +101,9 @@ def test_a_problem_told_again_is_neither_decided_nor_sent_again(desk: Desk) -> N
 
 def test_at_night_where_the_parcel_goes_nobody_is_disturbed(desk: Desk) -> None:
     """Also where what came last of the problem names no zone."""
-    zone = {"destination_time_zone": "Asia/Tokyo"}
-    desk.learn(profile("c-1", time_zone=None), opened("c-1", NOON, **zone))
+    desk.learn(
+        profile("c-1", time_zone=None), opened("c-1", NOON, destination_time_zone="Asia/Tokyo")
+    )
     desk.learn(changed("c-1", NOON), now=NOON)
 
     assert desk.decide() == ["deferred"]

@@ -15,6 +15,7 @@ from services.outreach import gates
 from services.outreach.facts import Ending, Problem, Stage, SurveyAnswer
 from services.outreach.gates import GATES, Gate, chosen_channel, first_no, judge
 from services.outreach.patience import Spent
+from services.outreach.signals import Signal
 from services.outreach.situation import Message, Situation, Volume
 from tests.unit.outreach.factories import (
     CUSTOMER,
@@ -602,7 +603,10 @@ def test_every_gate_speaks_and_the_first_no_decides() -> None:
         spent=(spent(NOON),) * 30,
         profile=None,
         volume=Volume(1, 1),
+        signals=frozenset({Signal.NOT_HELPED}),
     )
+    awaiting = replace(hopeless.message, once=Signal.WORSENED)
+    hopeless = replace(hopeless, message=awaiting)
 
     rulings = judge(hopeless, POLICY)
 

@@ -13,14 +13,16 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-_COLUMNS = {"destination_zone": sa.Text(), "destination_stated_at": sa.DateTime(timezone=True)}
+_COLUMNS = ("destination_zone", "destination_stated_at")
 
 
 def upgrade() -> None:
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = '5s'")
-        for name, kind in _COLUMNS.items():
-            op.add_column("problems", sa.Column(name, kind), if_not_exists=True)
+        zone = sa.Column("destination_zone", sa.Text())
+        stated_at = sa.Column("destination_stated_at", sa.DateTime(timezone=True))
+        for column in (zone, stated_at):
+            op.add_column("problems", column, if_not_exists=True)
         op.execute("SET lock_timeout = DEFAULT")
 
 
