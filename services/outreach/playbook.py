@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.contracts.contacts import SurveyKind
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import TIERS_OF, Actor, Clearing, ProblemKind, Tier
@@ -109,6 +110,8 @@ class Step(_Part):
     channels: tuple[Channel, ...] = ()
     """By which a message may go, the best one first: the next is tried where one has not taken it."""
     template: Name | None = None
+    survey: Literal[SurveyKind.CSAT] | None = None
+    """Only with `send`: the message asks this of the customer, behind the link `survey_url`."""
     use_by_hours: Annotated[int, Field(ge=1, le=30 * 24)]
     """Counted from when the step became due; later it would help nobody."""
     after: After | None = None
@@ -118,6 +121,8 @@ class Step(_Part):
     def _fits_its_action(self) -> Self:
         if self.action is Action.ESCALATE and (self.template is not None or self.channels):
             raise ValueError("escalate takes neither a template nor channels")
+        if self.action is Action.ESCALATE and self.survey is not None:
+            raise ValueError("escalate asks the customer nothing: leave `survey` out")
         is_whole = self.template is not None and self.channels
         if self.action is Action.SEND and (not is_whole or Channel.HUMAN in self.channels):
             raise ValueError("send takes a template, and channels other than human")

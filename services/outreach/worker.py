@@ -141,6 +141,8 @@ class Worker:
         )
         for route in outbound.routes.values():
             stack.callback(route.close)
+        if self._pages is None:
+            refuse_surveys(outbound.rules)
         self._tell_of_unknown_steps(engine, outbound.rules)
         playbooks = outbound.rules.catalogue.values()
         self._on_not_helped = waiting_for(Signal.NOT_HELPED, playbooks)
@@ -257,6 +259,18 @@ def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]
         owner=owner,
         patience=settings.patience,
     )
+
+
+def refuse_surveys(rules: Rules) -> None:
+    """End the process, code 2, where a survey would be sent that nobody could answer."""
+    for name, step in (*rules.steps_in(Mode.LIMITED), *rules.steps_in(Mode.LIVE)):
+        found = rules.catalogue[name].step(step)
+        if found is not None and found.survey is not None:
+            leave(
+                f"{name}: its step {step} asks a survey and there are no pages to answer it on: set "
+                "CARE_OUTREACH_PAGES_BASE_URL, or its mode to shadow",
+                EXIT_USAGE,
+            )
 
 
 def _listed(settings: Settings, rules: Rules) -> Collection[str]:

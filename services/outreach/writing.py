@@ -10,7 +10,12 @@ from services.outreach.decide import Knowledge, Rules
 from services.outreach.facts import Profile, address_of
 from services.outreach.messages import Letter, Templates, Text, language_of
 from services.outreach.pages.links import Links
-from services.outreach.pages.tokens import HelpfulLink, PreferencesLink
+from services.outreach.pages.tokens import (
+    HelpfulLink,
+    PreferencesLink,
+    SurveyLink,
+    survey_of_step,
+)
 from services.outreach.playbook import Step
 
 _UNTOLD = Text("", "", "")
@@ -38,7 +43,7 @@ def outgoing(
         links: To the customers' pages; None: there are none.
 
     Raises:
-        ValueError: no address is known.
+        ValueError: no address is known, or there are no pages for the survey it asks.
         WrongTemplate: the template speaks of something this problem does not tell.
     """
     profile = knowledge.profile
@@ -46,6 +51,7 @@ def outgoing(
     text, headers = _UNTOLD, dict[str, str]()
     if step.template is not None:
         letter, headers = _letter(send, knowledge, rules, links, now)
+        letter = replace(letter, survey_url=_survey(send, step, letter, links, now))
         text = templates.render(step.template, letter)
     return Outgoing(
         step_id=send.step_id,
@@ -88,6 +94,21 @@ def _letter(
     unhelpful_url = links.helpful(answer, now) if is_mail else None
     stop_url = links.preferences(way_out, now)
     return replace(letter, stop_url=stop_url, unhelpful_url=unhelpful_url), headers
+
+
+def _survey(
+    send: Send, step: Step, letter: Letter, links: Links | None, now: datetime
+) -> str | None:
+    if step.survey is None:
+        return None
+    if links is None:
+        raise ValueError("no pages to answer a survey on")
+    return links.survey(survey_asked(send, language_of(letter.language)), now)
+
+
+def survey_asked(send: Send, language: str | None = None) -> SurveyLink:
+    """Return the link of the survey that goes out with this send."""
+    return survey_of_step(send.step_id, send.customer_id, send.order_id, language)
 
 
 def _way_out(send: Send, rules: Rules, language: str | None) -> PreferencesLink:

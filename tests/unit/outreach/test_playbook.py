@@ -54,6 +54,7 @@ def test_what_nobody_needs_to_get_what_they_bought_asks_for_consent_first() -> N
         "help_not_found",
         "lapse_risk",
         "payment_failed",
+        "survey_after_answer",
         "thanks_after_refund",
     }
 
