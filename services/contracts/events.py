@@ -47,6 +47,7 @@ TOPIC_OF: Mapping[type[Fact], t.Topic] = {
     outreach.OutreachWithdrawn: t.OUTREACH,
     outreach.OutreachCorrected: t.OUTREACH,
     outreach.OutreachJudged: t.OUTREACH,
+    outreach.OutreachBounced: t.OUTREACH,
 }
 """Which topic each type lives on.  Risk is also on `customer-risks`, the latest only."""
 

@@ -150,3 +150,20 @@ class OutreachJudged(_StepFact):
     TYPE: ClassVar[str] = "care.outreach.judged.v1"
     verdict: Verdict
     order_id: Identifier | None = None
+
+
+class BounceKind(StrEnum):
+    """Whether a mail can ever be delivered there."""
+
+    HARD = "hard"
+    SOFT = "soft"
+
+
+class OutreachBounced(_StepFact):
+    """A mail that the mail server took came back undelivered; each kind is told once."""
+
+    TYPE: ClassVar[str] = "care.outreach.bounced.v1"
+    kind: BounceKind
+    status: Annotated[str, Field(pattern=r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}$")]
+    """RFC 3463, as the other side's mail server put it."""
+    order_id: Identifier | None = None

@@ -8,6 +8,8 @@ from uuid import UUID
 from services.contracts import ids
 from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import (
+    BounceKind,
+    OutreachBounced,
     OutreachCorrected,
     OutreachDecided,
     OutreachFailed,
@@ -118,6 +120,13 @@ def judged(send: Send, verdict: Verdict, at: datetime) -> Event[OutreachJudged]:
     """Return the event of what the customer said of the message; one for each verdict."""
     fact = OutreachJudged(**send.named, verdict=verdict)
     event_id = ids.derive("outreach", fact.TYPE, str(send.step_id), verdict)
+    return _event(fact, event_id, send.customer_id, at)
+
+
+def bounced(send: Send, kind: BounceKind, status: str, at: datetime) -> Event[OutreachBounced]:
+    """Return the event that the mail came back; one for each kind."""
+    fact = OutreachBounced(**send.named, kind=kind, status=status)
+    event_id = ids.derive("outreach", fact.TYPE, str(send.step_id), kind)
     return _event(fact, event_id, send.customer_id, at)
 
 

@@ -262,6 +262,7 @@ _OUTCOMES: Mapping[type[Fact], Callable[[Any], str]] = {
     ),
     outreach.OutreachWithdrawn: lambda f: f"Taken back unsent, {_WITHDRAWALS[f.reason]}",
     outreach.OutreachCorrected: lambda f: "Sent a correction of what had been wrong",
+    outreach.OutreachBounced: lambda f: f"Came back undelivered, {f.kind} ({f.status})",
     outreach.OutreachJudged: lambda f: (
         f"The customer said that it {'helped' if f.verdict is Verdict.HELPED else 'did not help'}"
     ),

@@ -18,6 +18,7 @@ from services.contracts.envelope import Event
 from services.kit.kafka_clients import partition_of
 from services.outreach import announce, ledger, memory, outbox
 from services.outreach import rows as known_rows
+from services.outreach.announce import Send
 from services.outreach.decide import StepName
 from services.outreach.haste import bring_forward
 from services.outreach.intake import Additions
@@ -79,8 +80,7 @@ class Storage:
         partition = self._partition(customer_id)
         with self._writing(customer_id) as connection:
             before = _consents(connection, customer_id)
-            new = denials(before, stops, customer_id, now)
-            memory.remember_consents(connection, new)
+            new = _deny(connection, before, stops, customer_id, now)
             _tell(connection, (say.consent_denied(statement) for statement in new), partition)
             if new and step_id is not None:
                 _judge(connection, Feedback(step_id, Verdict.STOPPED, customer_id, partition, now))
@@ -129,6 +129,31 @@ def note_sent(connection: Connection, link: SurveyLink, partition: int, now: dat
     _keep(connection, after)
     _tell(connection, [say.survey_sent(after, now)], partition)
     return True
+
+
+def stop_writing(connection: Connection, send: Send, stops: Iterable[Stop], now: datetime) -> bool:
+    """Note and tell in the caller's transaction a no that a message brought; False where it was said before.
+
+    The caller has locked the customer.
+    """
+    customer_id, partition = send.customer_id, send.partition
+    new = _deny(connection, _consents(connection, customer_id), stops, customer_id, now)
+    _tell(connection, (say.consent_denied(statement) for statement in new), partition)
+    if new:
+        _judge(connection, Feedback(send.step_id, Verdict.STOPPED, customer_id, partition, now))
+    return bool(new)
+
+
+def _deny(
+    connection: Connection,
+    before: Statements,
+    stops: Iterable[Stop],
+    customer_id: str,
+    now: datetime,
+) -> Statements:
+    new = denials(before, stops, customer_id, now)
+    memory.remember_consents(connection, new)
+    return new
 
 
 def _survey(connection: Connection, link: SurveyLink, partition: int) -> Survey:
