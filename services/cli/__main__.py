@@ -10,6 +10,11 @@ COMMANDS = {
     "local": Entry("services.cli.local:local", "Kafka and PostgreSQL on this machine.", "demo"),
     "topics": Entry("services.cli.topics:topics", "Make and list the topics."),
     "db": Entry("services.cli.db:db", "Bring the database to this version's schema.", "outreach"),
+    "bounces": Entry(
+        "services.cli.bounces:bounces",
+        "Take in mails that came back.",
+        "outreach",
+    ),
     "breaker": Entry(
         "services.cli.breaker:breaker",
         "See what the volume breaker holds, and let it out or not.",

@@ -27,6 +27,7 @@ from services.kit.records import read_event
 from services.outreach import memory, outbox
 from services.outreach.decide import DueStep, Rules
 from services.outreach.facts import Profile
+from services.outreach.haste import hasten_worsened
 from services.outreach.intake import Additions, consent_of, profile_of
 from services.outreach.positions import Counts, Move, Source, advance
 from services.outreach.withdrawal import withdraw_overtaken
@@ -103,6 +104,9 @@ class Batch:
     def _write(self, connection: Connection) -> list[DueStep]:
         customers = self.additions.customers
         due = memory.remember(connection, self.additions)
+        due += hasten_worsened(
+            connection, self.additions.problems.values(), self.rules.catalogue, self.now
+        )
         self._commit_consents(connection)
         self._commit_profiles(connection)
         if customers:

@@ -10,10 +10,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    any_,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.contracts.envelope import Event
-from services.contracts.outreach import Withdrawal
+from services.contracts.outreach import Mode, Withdrawal
 from services.contracts.people import Channel
 from services.outreach import announce, outbox, pauses, rows
 from services.outreach.announce import Send
@@ -142,6 +156,14 @@ def take(connection: Connection, step_id: UUID) -> Send | None:
     return None if row is None else rows.send_of(row)
 
 
+def send_of_customer(connection: Connection, step_id: UUID, customer_id: str) -> Send | None:
+    """Return the send of this step where it went to this customer; None: there is none."""
+    row = connection.execute(
+        select(SENDS).where(SENDS.c.step_id == step_id, SENDS.c.customer_id == customer_id)
+    ).one_or_none()
+    return None if row is None else rows.send_of(row)
+
+
 def start(connection: Connection, send: Send, owner: UUID, message_id: str, now: datetime) -> Send:
     """Mark a taken send started by `owner`, say so, and return it with its attempt's number."""
     begun = replace(send, attempt=send.attempt + 1)
@@ -238,13 +260,17 @@ def presence_key(owner: UUID) -> int:
 
 
 def _turn(rules: Rules) -> ColumnElement[datetime]:
-    """When a pending send is looked at next; null: not while its playbook is in shadow.
+    """When a pending send is looked at next; null: not while its playbook is in shadow for its customer.
 
     What is paused is looked at no sooner than at its use-by, when it can only fail.
     """
+    listed = literal(sorted(rules.listed), ARRAY(Text))
+    is_open = _STEP.in_(rules.steps_in(Mode.LIVE)) | (
+        _STEP.in_(rules.steps_in(Mode.LIMITED)) & (SENDS.c.customer_id == any_(listed))
+    )
     return case(
-        (_STEP.in_(rules.live_steps) & pauses.is_held(), SENDS.c.use_by),
-        (_STEP.in_(rules.live_steps), SENDS.c.next_attempt_at),
+        (is_open & pauses.is_held(), SENDS.c.use_by),
+        (is_open, SENDS.c.next_attempt_at),
         (_STEP.not_in(rules.known_steps), SENDS.c.use_by),
     )
 

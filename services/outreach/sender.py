@@ -22,11 +22,12 @@ from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.messages import Templates, message_id
 from services.outreach.outbox import NotPublished
 from services.outreach.pages.links import Links
+from services.outreach.pages.storage import note_sent
 from services.outreach.pauses import pauses_in_force
 from services.outreach.routes import Attempt, Route
 from services.outreach.situation import Ruling
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
-from services.outreach.writing import outgoing
+from services.outreach.writing import outgoing, survey_asked
 
 Now = Callable[[], datetime]
 
@@ -127,7 +128,7 @@ class Sender:
         late: list[ledger.Waiting] = []
         with self._engine.begin() as connection:
             for by in self._channels:
-                steps = self._out.rules.live_steps_beyond(by)
+                steps = self._out.rules.steps_beyond(by)
                 late += ledger.without_time(connection, steps, partitions, by, until)
         new = [waiting for waiting in late if waiting.step_id not in self._without_way]
         return sum(self._pass_one_on(waiting, now) for waiting in new)
@@ -278,8 +279,7 @@ class Sender:
     ) -> None:
         match delivery.ending:
             case Ending.TAKEN:
-                is_correction = self._out.rules.catalogue[send.playbook].trigger.corrects
-                (ledger.correct if is_correction else ledger.succeed)(connection, send, now)
+                self._succeed(connection, send, now)
             case Ending.REFUSED:
                 if delivery.gone:
                     by = send.channel.value
@@ -291,6 +291,19 @@ class Sender:
                 ledger.doubt(connection, send, delivery.reason, now)
             case Ending.DEFERRED:
                 self._defer(connection, send, delivery, now)
+
+    def _succeed(self, connection: Connection, send: Send, now: datetime) -> None:
+        rules = self._out.rules
+        if rules.catalogue[send.playbook].trigger.corrects:
+            ledger.correct(connection, send, now)
+            return
+        if step_of(due_of(send), rules.catalogue).survey is None:
+            ledger.succeed(connection, send, now)
+            return
+        # The customer first, the row second, as everywhere.
+        lock_customers(connection, [send.customer_id])
+        if ledger.succeed(connection, send, now):
+            note_sent(connection, survey_asked(send), send.partition, now)
 
     def _defer(self, connection: Connection, send: Send, delivery: Delivery, now: datetime) -> None:
         again = self._out.backoff.next_attempt(now, send.attempt, send.use_by, send.step_id)

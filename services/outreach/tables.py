@@ -94,6 +94,8 @@ PROBLEMS = Table(
     Column("complaint_risk", Float),
     Column("ended_at", _Moment),
     Column("clearing", Text),
+    Column("destination_zone", Text),
+    Column("destination_stated_at", _Moment),
 )
 
 INBOUND_CONTACTS = Table(
@@ -292,6 +294,18 @@ SURVEYS = Table(
     Column("changed_at", _Moment),
     Column("comment", Text, comment="The customer's own words: never published, never logged"),
     comment="Our own surveys, and what was answered on their page",
+)
+
+BOUNCES = Table(
+    "bounces",
+    METADATA,
+    Column("step_id", Uuid, ForeignKey("sends.step_id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False, index=True),
+    Column("status", Text, nullable=False),
+    Column("sent_at", _Moment, nullable=False, comment="When the mail was begun that came back"),
+    Column("noted_at", _Moment, nullable=False),
+    comment="Mails that came back undelivered; the first of each kind is kept",
 )
 
 FEEDBACK = Table(

@@ -15,6 +15,7 @@ from services.outreach.memory import knowledge_of
 WITHDRAWN_BECAUSE = {
     Suppression.SOLVED: Withdrawal.PROBLEM_CLEARED,
     Suppression.ALREADY_KNOWN: Withdrawal.CUSTOMER_WROTE,
+    Suppression.NOT_HELPED: Withdrawal.NOT_HELPED,
 }
 """Every other no before a send is a failure, with the gate's name as its reason."""
 

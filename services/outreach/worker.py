@@ -1,7 +1,7 @@
 """Puts the parts together and turns the loop until it is told to stop.  No decision is made here."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
+from services.contracts.outreach import Mode
 from services.contracts.people import Channel
 from services.contracts.topics import OUTREACH, TOPICS, dead_letter
 from services.kit import address_file
@@ -26,12 +27,13 @@ from services.kit.kafka_clients import CLOSE_SECONDS, close_producer, open_consu
 from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
 from services.outreach import agenda, ledger, migrate, positions, telemetry
+from services.outreach.allow_list import AllowList
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
 from services.outreach.channels.breaker import Phase
 from services.outreach.comparison import Comparison, SaidTopic
 from services.outreach.database import open_engine, reaching
-from services.outreach.decide import Rules
+from services.outreach.decide import Rules, StepName
 from services.outreach.group import Membership
 from services.outreach.heard import Bounds, Watch
 from services.outreach.hearing import Hearing
@@ -49,7 +51,9 @@ from services.outreach.routes import Route
 from services.outreach.routing import routes_of
 from services.outreach.sender import Outbound
 from services.outreach.settings import Settings
+from services.outreach.signals import Signal
 from services.outreach.ticked import TickedLoop
+from services.outreach.waiting import waiting_for
 
 GROUP = "outreach"
 _STUCK_AFTER_SECONDS = 300.0
@@ -90,6 +94,7 @@ class Worker:
         self._membership: Membership | None = None
         self._loop: LiveLoop | TickedLoop | None = None
         self._registry = CollectorRegistry()
+        self._on_not_helped: tuple[StepName, ...] = ()
 
     def stop(self, *_: object) -> None:
         """Ask `run` to return; also a signal handler."""
@@ -146,7 +151,11 @@ class Worker:
         )
         for route in outbound.routes.values():
             stack.callback(route.close)
+        if self._pages is None:
+            refuse_surveys(outbound.rules)
         self._tell_of_unknown_steps(engine, outbound.rules)
+        playbooks = outbound.rules.catalogue.values()
+        self._on_not_helped = waiting_for(Signal.NOT_HELPED, playbooks)
         bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
         producer = open_producer(bootstrap)
         stack.callback(close_producer, producer, _FLUSH_SECONDS)
@@ -240,7 +249,9 @@ class Worker:
             ).start()
             stack.callback(ticks.close)
             clock = ticks
-        app = create_pages(engine, pages, settings.partitions, clock.now, registry)
+        app = create_pages(
+            engine, pages, settings.partitions, clock.now, registry, self._on_not_helped
+        )
         server = PagesServer(app, pages.host, pages.port).start()
         stack.callback(server.close)
         host, port = server.address
@@ -263,8 +274,9 @@ def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]
         templates.check(uses_of(catalogue.values()))
     except (WrongPlaybook, WrongTemplate) as error:
         leave(str(error), EXIT_USAGE)
+    rules = Rules(catalogue, settings.policy(), settings.mode, frozenset(routes))
     return Outbound(
-        rules=Rules(catalogue, settings.policy(), settings.mode, frozenset(routes)),
+        rules=replace(rules, listed=_listed(settings, rules)),
         templates=templates,
         routes=routes,
         backoff=AT_ONCE if settings.clock is ClockSource.TICKS else PATIENT,
@@ -272,6 +284,32 @@ def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]
         owner=owner,
         patience=settings.patience,
     )
+
+
+def refuse_surveys(rules: Rules) -> None:
+    """End the process, code 2, where a survey would be sent that nobody could answer."""
+    for name, step in (*rules.steps_in(Mode.LIMITED), *rules.steps_in(Mode.LIVE)):
+        found = rules.catalogue[name].step(step)
+        if found is not None and found.survey is not None:
+            leave(
+                f"{name}: its step {step} asks a survey and there are no pages to answer it on: set "
+                "CARE_OUTREACH_PAGES_BASE_URL, or its mode to shadow",
+                EXIT_USAGE,
+            )
+
+
+def _listed(settings: Settings, rules: Rules) -> Collection[str]:
+    """Return who is written to where a mode is limited."""
+    if settings.limited_to_file is not None:
+        return AllowList(settings.limited_to_file)
+    limited = rules.steps_in(Mode.LIMITED)
+    if limited:
+        leave(
+            f"{limited[0][0]} is limited and nobody is listed: name a file with customers' ids in "
+            "CARE_OUTREACH_LIMITED_TO_FILE",
+            EXIT_USAGE,
+        )
+    return frozenset()
 
 
 def load_playbooks(folder: Path) -> Catalogue:

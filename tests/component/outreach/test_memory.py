@@ -100,6 +100,20 @@ def test_a_problem_told_again_is_neither_decided_nor_sent_again(desk: Desk) -> N
     assert desk.send(NOON + 2 * HOUR) == 1
 
 
+def test_at_night_where_the_parcel_goes_nobody_is_disturbed(desk: Desk) -> None:
+    """Also where what came last of the problem names no zone."""
+    desk.learn(
+        profile("c-1", time_zone=None), opened("c-1", NOON, destination_time_zone="Asia/Tokyo")
+    )
+    desk.learn(changed("c-1", NOON), now=NOON)
+
+    assert desk.decide() == ["deferred"]
+    (gates,) = query(desk.url, "SELECT gates FROM decisions")[0]
+    (quiet,) = (gate for gate in gates if gate["gate"] == "quiet_hours")
+    assert quiet["because"] == "quiet time; zone from shipment"
+    assert desk.decide(NOON + 11 * HOUR) == ["contact"]
+
+
 def test_in_shadow_everything_is_decided_and_nothing_is_sent(url: str) -> None:
     desk = Desk(url, mode=Mode.SHADOW)
     desk.learn(profile("c-1"), opened("c-1", NOON))
