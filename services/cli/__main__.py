@@ -21,6 +21,7 @@ COMMANDS = {
         "outreach",
     ),
     "resume": Entry("services.cli.pause:resume", "Let go on what was paused.", "outreach"),
+    "keys": Entry("services.cli.keys:keys", "Make, list and revoke API keys.", "outreach"),
     "run": Entry("services.cli.run:run", "Start one service in the foreground."),
     "playbook": Entry(
         "services.cli.playbook:playbook", "Check, list and show playbooks.", "outreach"
