@@ -5,6 +5,7 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
@@ -28,7 +29,7 @@ class _Shaped(click.ParamType):
 
     name = "text"
 
-    def __init__(self, shape: object, takes: str) -> None:
+    def __init__(self, shape: Any, takes: str) -> None:
         self._shape = TypeAdapter[str](shape)
         self._takes = takes
 
