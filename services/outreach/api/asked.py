@@ -1,6 +1,6 @@
 """What a caller may ask and say: queries and bodies, strict about what they do not know."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
@@ -48,7 +48,7 @@ class PageAsked(Asked):
 class NeedAsked(PageAsked):
     """Which problems."""
 
-    needs: Annotated[str, Field(pattern="^(person|all)$")] = "person"
+    needs: Literal["person", "all"] = "person"
     """`person`: those that need one; `all`: every open one too."""
     reason: Need | None = None
     """Only those that need a person for this reason."""

@@ -21,6 +21,7 @@ from services.outreach.api.faults import (
     fault,
 )
 
+JSON = "application/json"
 COMMITTED = Path(__file__).with_name("openapi.json")
 """The document as others rely on it; a test compares it with what is rendered."""
 
@@ -95,9 +96,17 @@ def rendered(app: FastAPI) -> str:
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(schemas["$defs"])
     components["securitySchemes"] = _SECURITY
+    _show_in_full(document["paths"])
     components["responses"] = _shared(document["paths"])
     document["security"] = [{name: []} for name in _SECURITY]
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _show_in_full(paths: Mapping[str, Any]) -> None:
+    """Put the examples in once more: FastAPI leaves out what is null, which here says something."""
+    for operation in (each for methods in paths.values() for each in methods.values()):
+        answered = next(a for status, a in operation["responses"].items() if status < "300")
+        answered["content"][JSON]["example"] = EXAMPLES[operation["operationId"]]
 
 
 def _shared(paths: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,7 +133,10 @@ def _described(name: str, status: int, kinds: Iterable[Kind], wrong: Error) -> d
     by_status: dict[int, list[Kind]] = {}
     for kind in kinds:
         by_status.setdefault(int(STATUS[kind]), []).append(kind)
-    answered = {"content": {"application/json": {"example": EXAMPLES[name]}}}
+    answered = {
+        "description": "What was asked for, or is on record by now.",
+        "content": {JSON: {"example": EXAMPLES[name]}},
+    }
     refused = {code: _refused(by_status[code], wrong) for code in sorted(by_status)}
     return {
         "operation_id": name,
