@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
 
 from services.kit import key_file, logs
 from services.kit.clock import NoTimeYet, SystemClock
@@ -24,6 +23,7 @@ from services.outreach.api.metering import Meter
 from services.outreach.api.settings import ApiSettings
 
 _log = logs.get(__name__)
+_DOCUMENT_NAME = "show_document"
 _AWAY = (OperationalError, InterfaceError, PoolTimeout, NoTimeYet)
 """What passes: the database is away or busy, or simulated time has not begun."""
 
@@ -51,7 +51,7 @@ def create_api(
         app=app,
         keys=key_file.watched(settings.keys_file, now),
         now=now,
-        meter=Meter(registry or CollectorRegistry(), _operations_of(app)),
+        meter=Meter(registry or CollectorRegistry(), _names()),
         body_timeout_seconds=settings.body_timeout_seconds,
     )
 
@@ -68,11 +68,12 @@ def create_app(backend: Backend | None = None) -> FastAPI:
     )
     app.state.backend = backend
     app.include_router(operations.router)
-    app.add_api_route(DOCUMENT, _document, include_in_schema=False, operation_id="show_document")
+    app.add_api_route(DOCUMENT, _document, include_in_schema=False, operation_id=_DOCUMENT_NAME)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _not_here)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(WrongCursor, _wrong_cursor)
+    app.add_exception_handler(Exception, _broken)
     for error in _AWAY:
         app.add_exception_handler(error, _away)
     return app
@@ -82,9 +83,13 @@ def _document() -> Response:
     return Response(openapi.COMMITTED.read_bytes(), media_type="application/json")
 
 
-def _operations_of(app: FastAPI) -> list[str]:
-    routes = (route for route in app.routes if isinstance(route, APIRoute))
-    return [route.operation_id for route in routes if route.operation_id]
+def _routes() -> list[APIRoute]:
+    # The app's own list holds routers, or their routes, as FastAPI likes.
+    return [route for route in operations.router.routes if isinstance(route, APIRoute)]
+
+
+def _names() -> list[str]:
+    return [str(route.operation_id) for route in _routes()] + [_DOCUMENT_NAME]
 
 
 def _invalid(_: Request, error: Exception) -> Response:
@@ -121,11 +126,15 @@ def _not_here(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> list[str]:
     """Return every method this path takes: Starlette names those of its first route alone."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(dict(request.scope))[0] is not Match.NONE:
-            found |= route.methods or set()
+    path = request.url.path
+    methods = [route.methods for route in _routes() if route.path_regex.match(path)]
+    found = {"GET"} if path == DOCUMENT else set[str]().union(*methods)
     return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+
+def _broken(_: Request, __: Exception) -> Response:
+    # What it was is told by the door, to which it goes on.
+    return faults.answer(Kind.INTERNAL)
 
 
 def _away(_: Request, error: Exception) -> Response:

@@ -46,6 +46,11 @@ def pause(connection: Connection, asked: Pausing, actor: Actor, rules: Rules) ->
         Refusal: it is paused already.
     """
     new = Pause(asked.target, actor.at, actor.by, asked.because)
+    if pauses.locked(connection, new.pause_id) is not None:
+        # Simulated time stands still between ticks.
+        raise Refusal(
+            Kind.ALREADY_PAUSED, "It was paused at this very instant: say it again later."
+        )
     try:
         pauses.pause(connection, new)
     except AlreadyPaused as error:

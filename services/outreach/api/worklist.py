@@ -27,6 +27,7 @@ from sqlalchemy import (
     text,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from services.contracts.outreach import Outcome
 from services.contracts.people import Channel
@@ -96,11 +97,11 @@ def held(connection: Connection) -> tuple[HeldPlaybook, ...]:
     trips = breaker.trips(connection)
     if not trips:
         return ()
-    unsettled = select(AGENDA.c.playbook, func.count()).where(
+    unsettled = select(AGENDA.c.playbook, func.count().label("steps")).where(
         AGENDA.c.playbook.in_([trip.playbook for trip in trips]), AGENDA.c.due_at.is_not(None)
     )
     found = connection.execute(unsettled.group_by(AGENDA.c.playbook))
-    counts: Mapping[str, int] = dict(found.tuples().all())
+    counts: dict[str, int] = {row.playbook: row.steps for row in found}
     return tuple(
         HeldPlaybook(
             playbook=trip.playbook,
@@ -208,7 +209,7 @@ def _latest_of(connection: Connection, found: Sequence[Row[Any]]) -> dict[UUID, 
     # By customer too, for which there is an index.
     query = (
         select(DECISIONS)
-        .distinct(DECISIONS.c.problem_id)
+        .ext(distinct_on(DECISIONS.c.problem_id))
         .where(DECISIONS.c.customer_id.in_(sorted({row.customer_id for row in found})))
         .where(DECISIONS.c.problem_id.in_(_ids(found)))
         .order_by(
