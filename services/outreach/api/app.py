@@ -17,7 +17,7 @@ from services.kit.clock import NoTimeYet, SystemClock
 from services.outreach.api import faults, openapi, operations
 from services.outreach.api.backend import Backend
 from services.outreach.api.cursors import WrongCursor
-from services.outreach.api.door import DOCUMENT, Door
+from services.outreach.api.door import DOCUMENT, Door, tell
 from services.outreach.api.faults import Kind, Refusal
 from services.outreach.api.metering import Meter
 from services.outreach.api.settings import ApiSettings
@@ -127,13 +127,15 @@ def _not_here(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> list[str]:
     """Return every method this path takes: Starlette names those of its first route alone."""
     path = request.url.path
-    methods = [route.methods for route in _routes() if route.path_regex.match(path)]
-    found = {"GET"} if path == DOCUMENT else set[str]().union(*methods)
+    found = {"GET"} if path == DOCUMENT else set[str]()
+    for route in _routes():
+        if route.path_regex.match(path):
+            found |= route.methods or set()
     return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
-def _broken(_: Request, __: Exception) -> Response:
-    # What it was is told by the door, to which it goes on.
+def _broken(_: Request, error: Exception) -> Response:
+    tell(error)
     return faults.answer(Kind.INTERNAL)
 
 

@@ -59,18 +59,20 @@ class Door:
         # What HEAD is answered with is what GET is, but for the body, which the server leaves out.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         inner: Scope = {**scope, "method": method, "state": dict(scope.get("state", {}))}
-        answering = _Answering(send)
         started = monotonic()
+        # Before the answer leaves, so that whoever has it finds it counted.
+        answering = _Answering(
+            send, lambda status: self._note(inner, status, monotonic() - started)
+        )
         try:
             self._let_in(inner)
             await self.app(inner, await self._body(inner, receive), answering)
         except _TurnedAway as why:
             await faults.answer(why.kind, why.detail)(inner, receive, answering)
-        except Exception as error:  # noqa: BLE001 - told without its message, which may quote the request
-            _tell(error)
-            if answering.status is None:
+        except Exception as error:  # noqa: BLE001 - the last place there is; the app has told its own
+            if not answering.has_begun:
+                tell(error)
                 await faults.answer(Kind.INTERNAL)(inner, receive, answering)
-        self._note(inner, answering.status or 0, monotonic() - started)
 
     def _let_in(self, scope: Scope) -> None:
         if scope["path"] == DOCUMENT:
@@ -123,16 +125,18 @@ class Door:
 
 
 class _Answering:
-    """Sends on, adds the headers of every answer, and remembers the status."""
+    """Sends on, adds the headers of every answer, and says which status it has."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, note: Callable[[int], None]) -> None:
         self._send = send
-        self.status: int | None = None
+        self._note = note
+        self.has_begun = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.has_begun = True
             MutableHeaders(scope=message).update(_HEADERS)
+            self._note(message["status"])
         await self._send(message)
 
 
@@ -169,6 +173,7 @@ def _declared(headers: Headers) -> int:
     return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 19 else 0
 
 
-def _tell(error: Exception) -> None:
+def tell(error: Exception) -> None:
+    """Log an error by its frames, and never by its message: it could quote the request."""
     frames = [f"{f.filename}:{f.lineno}" for f in extract_tb(error.__traceback__)[-_FRAMES:]]
     _log.error("api_broke", error=type(error).__name__, frames=frames)

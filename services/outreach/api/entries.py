@@ -6,7 +6,8 @@ from sqlalchemy import Row
 
 from services.contracts.problems import Clearing
 from services.outreach import rows
-from services.outreach.api import deciding, views, words
+from services.outreach.api import deciding, words
+from services.outreach.api import timeline_views as views
 from services.outreach.api.views import Became
 from services.outreach.ledger import State
 

@@ -21,6 +21,7 @@ from services.outreach.api.backend import PAUSE_LOCK_SECONDS, Backend
 from services.outreach.api.examples import EXAMPLES
 from services.outreach.api.faults import Kind, Refusal
 from services.outreach.api.openapi import acts, looks
+from services.outreach.api.timeline_views import Timeline
 from services.outreach.playbook import Name
 
 router = APIRouter(prefix="/v1")
@@ -92,7 +93,7 @@ def resolve_send(
 @router.get("/customers/{customer_id}/timeline", **looks("show_timeline"))
 def show_timeline(
     desk: Desk, customer_id: Customer, asked: Annotated[PageAsked, Query()]
-) -> views.Timeline:
+) -> Timeline:
     """What is known of one customer, in order of time; empty where nothing is.
 
     Problems, contacts, decisions, sends, surveys, feedback, consents, and what people of ours said.

@@ -27,7 +27,7 @@ from services.outreach.api import entries
 from services.outreach.api.actions import SETTLING
 from services.outreach.api.asked import PageAsked
 from services.outreach.api.cursors import TimelineCursor
-from services.outreach.api.views import Entry, Timeline
+from services.outreach.api.timeline_views import Entry, Timeline
 from services.outreach.tables import (
     ACTIONS,
     CONSENTS,

@@ -80,7 +80,7 @@ class Caller:
         """Return the items of every page, asked for one after the other."""
         found, cursor = [], None
         while True:
-            more = {} if cursor is None else {"cursor": cursor}
+            more: dict[str, str] = {} if cursor is None else {"cursor": cursor}
             page = self.get(path, limit=limit, **query, **more)
             found.append(page["items"])
             cursor = page["next_cursor"]

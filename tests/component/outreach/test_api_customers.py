@@ -76,7 +76,7 @@ def test_pages_of_a_timeline_hold_everything_once(troubled: Desk, caller: Caller
 
 
 def test_of_a_stranger_nothing_is_known(caller: Caller) -> None:
-    nobody = {"customer_id": "c-nobody", "items": [], "next_cursor": None}
+    nobody: dict[str, object] = {"customer_id": "c-nobody", "items": [], "next_cursor": None}
 
     assert caller.get("/customers/c-nobody/timeline") == nobody
     assert caller.get("/customers/c-nobody/why") == nobody
