@@ -8,11 +8,12 @@ import pytest
 from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator, FormatChecker
 
+from services.kit.settings import load
 from services.outreach.api import openapi, operations
 from services.outreach.api.app import create_app
 from services.outreach.api.examples import EXAMPLES
 from services.outreach.api.faults import DETAILS, PROBLEM, STATUS, TITLES, Kind
-from services.outreach.api.settings import ApiSettings
+from services.outreach.api.settings import ApiSettings, wanted
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.COMMITTED.read_bytes())
 JSON = "application/json"
@@ -111,3 +112,17 @@ def test_no_field_could_hold_what_is_personal() -> None:
 
 def test_every_setting_is_explained() -> None:
     assert all(field.description for field in ApiSettings.model_fields.values())
+
+
+def test_an_api_without_a_file_of_keys_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not wanted({})
+    assert wanted({"CARE_OUTREACH_API_PORT": "8090"})
+    monkeypatch.setenv("CARE_OUTREACH_API_PORT", "8090")
+
+    with pytest.raises(SystemExit) as ended:
+        load(ApiSettings)
+
+    assert ended.value.code == 2
+    assert "CARE_OUTREACH_API_KEYS_FILE" in capsys.readouterr().err
