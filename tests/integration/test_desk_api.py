@@ -7,8 +7,8 @@ import pytest
 
 from services.kit import key_file
 from tests.component.outreach.caller import KEY, TEXT
-from tests.support.mail import Sink, free_port
-from tests.support.outreach import Company, here, live, now_ish, opened, states
+from tests.support.mail import Sink
+from tests.support.outreach import Company, here, live, log_lines, now_ish, opened, states
 from tests.support.service import running
 from tests.support.topics import wait_for
 
@@ -18,19 +18,21 @@ pytestmark = pytest.mark.connected
 def test_a_person_stops_what_is_sent_and_sees_why_it_was(
     company: Company, sink: Sink, database: str, tmp_path: Path
 ) -> None:
-    d, port, keys = company.deployment, free_port(), tmp_path / "keys.json"
+    d, keys, log = company.deployment, tmp_path / "keys.json", tmp_path / "log"
     key_file.write(keys, [KEY])
     settings = live(
         d,
         database,
         sink.port,
-        CARE_OUTREACH_API_PORT=str(port),
+        CARE_OUTREACH_API_PORT="0",
         CARE_OUTREACH_API_KEYS_FILE=str(keys),
     )
-    desk = httpx.Client(
-        base_url=f"http://127.0.0.1:{port}/v1", headers={"x-api-key": TEXT}, timeout=30
-    )
-    with running("outreach", settings, tmp_path / "log"), desk:
+    with running("outreach", settings, log):
+        desk = httpx.Client(
+            base_url=f"{wait_for(lambda: address_in(log), 'the API')}/v1",
+            headers={"x-api-key": TEXT},
+            timeout=60,
+        )
         paused = desk.post("/pauses", json={"by": "ada", "scope": "all", "because": "a test"})
         assert paused.status_code == 201
         d.publish(here("c-0"), opened("c-0", now_ish()))
@@ -44,4 +46,13 @@ def test_a_person_stops_what_is_sent_and_sees_why_it_was(
         assert (decision["outcome"], decision["send"]["state"]) == ("contact", "sent")
 
     assert len(sink.mails) == 1
-    assert TEXT not in (tmp_path / "log").read_text()
+    desk.close()
+    assert TEXT not in log.read_text()
+
+
+def address_in(log: Path) -> str | None:
+    """Return where the API listens, once it is said."""
+    lines = log_lines(log)
+    return next(
+        (line["address"] for line in lines if line["event"] == "outreach_api_started"), None
+    )
