@@ -62,9 +62,10 @@ format: $(STAMP) ## Rewrite the code in the house's format.
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix $(CODE)
 
-schemas: $(STAMP) ## Make the committed schemas from the contracts and the playbooks' model.
+schemas: $(STAMP) ## Make the committed schemas from the contracts, the playbooks' model and the desk's API.
 	@$(BIN)/python -m services.contracts write
 	@mkdir -p build && $(BIN)/care playbook schema > build/playbook.json && mv build/playbook.json services/outreach/playbooks/schema.json
+	@$(BIN)/python -m services.outreach.api > build/openapi.json && mv build/openapi.json services/outreach/api/openapi.json
 
 lock: $(STAMP) ## Make the locks under requirements/ and of the jars anew; needs uv.  UV=<path> names it.
 	@UV="$(UV)" sh deploy/setup/lock.sh

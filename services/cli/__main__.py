@@ -31,6 +31,7 @@ COMMANDS = {
         "After a restore: bring the database up to what was said.",
         "outreach",
     ),
+    "keys": Entry("services.cli.keys:keys", "Make, list and revoke API keys.", "outreach"),
     "run": Entry("services.cli.run:run", "Start one service in the foreground."),
     "playbook": Entry(
         "services.cli.playbook:playbook", "Check, list and show playbooks.", "outreach"

@@ -187,6 +187,18 @@ OUTREACH_PAGES = Metric(
     "Requests to the customers' pages, by page (none: no page of ours) and outcome.",
     ("kind", "outcome"),
 )
+OUTREACH_API = Metric(
+    "care_outreach_api_requests_total",
+    Kind.COUNTER,
+    "Requests to the desk's API, by operation (none: no operation of ours, or not let in) and status.",
+    ("kind", "status"),
+)
+OUTREACH_API_DENIED = Metric(
+    "care_outreach_api_denied_total",
+    Kind.COUNTER,
+    "Requests to the desk's API that were not let in, by reason.",
+    ("reason",),
+)
 
 EVENTS = Metric(
     "care_events_total",

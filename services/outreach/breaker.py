@@ -128,14 +128,18 @@ def resolve(connection: Connection, playbook: str, contacts: int, by: str, now: 
     waiting = next((trip for trip in trips(connection) if trip.playbook == playbook), None)
     if waiting is None:
         raise NothingWaits(playbook)
-    connection.execute(
+    resolved = connection.execute(
         update(BREAKER_TRIPS)
         .where(
             BREAKER_TRIPS.c.playbook == playbook,
             BREAKER_TRIPS.c.tripped_at == waiting.tripped_at,
+            # Of two who say something at once, the first counts.
+            BREAKER_TRIPS.c.resolved_at.is_(None),
         )
         .values(resolved_at=now, resolved_by=by, approved=contacts)
     )
+    if resolved.rowcount == 0:
+        raise NothingWaits(playbook)
     return waiting
 
 

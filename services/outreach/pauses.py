@@ -142,6 +142,13 @@ def history(connection: Connection) -> list[Pause]:
     return _read(connection, select(PAUSES))
 
 
+def locked(connection: Connection, pause_id: UUID) -> Pause | None:
+    """Return this pause, which nobody else ends until the transaction does; None: there is none."""
+    query = select(PAUSES).where(PAUSES.c.pause_id == pause_id).with_for_update()
+    found = connection.execute(query).one_or_none()
+    return None if found is None else _pause_of(found)
+
+
 def pause(connection: Connection, new: Pause) -> None:
     """Pause something, as soon as the caller's transaction commits.
 

@@ -96,6 +96,7 @@ PROBLEMS = Table(
     Column("clearing", Text),
     Column("destination_zone", Text),
     Column("destination_stated_at", _Moment),
+    Index("problems_open", "problem_id", postgresql_where=text("ended_at IS NULL")),
 )
 
 INBOUND_CONTACTS = Table(
@@ -193,6 +194,11 @@ SENDS = Table(
     Column("message_id", Text),
     Index("sends_pending", "next_attempt_at", postgresql_where=text("state = 'pending'")),
     Index("sends_started", "partition", postgresql_where=text("state = 'started'")),
+    Index(
+        "sends_for_a_person",
+        "problem_id",
+        postgresql_where=text("state IN ('unknown', 'failed') OR channel = 'human'"),
+    ),
     comment="The contact ledger: at most one row per playbook step of a problem, so one send",
 )
 
@@ -317,4 +323,30 @@ FEEDBACK = Table(
     Column("partition", Integer, nullable=False),
     Column("said_at", _Moment, nullable=False),
     comment="What customers say of the message of a step; the first of each verdict is kept",
+)
+
+ACTIONS = Table(
+    "actions",
+    METADATA,
+    Column("seq", BigInteger, Identity(), primary_key=True),
+    Column("at", _Moment, nullable=False),
+    Column("key_id", Text, nullable=False, comment="Of the API key it was done with"),
+    Column("client", Text, nullable=False, comment="Whose key that is"),
+    Column("by", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column(
+        "target",
+        Text,
+        nullable=False,
+        comment="The step or the pause by its id, or the playbook by its name",
+    ),
+    Column("detail", JSONB, nullable=False),
+    Index(
+        "actions_settling",
+        "what",
+        "target",
+        unique=True,
+        postgresql_where=text("what IN ('task_done', 'send_resolved')"),
+    ),
+    comment="Append-only: what a person did through the API",
 )

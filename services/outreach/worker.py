@@ -28,6 +28,10 @@ from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
 from services.outreach import agenda, ledger, migrate, positions, telemetry
 from services.outreach.allow_list import AllowList
+from services.outreach.api.app import create_api
+from services.outreach.api.backend import Backend
+from services.outreach.api.settings import PREFIX as API_PREFIX
+from services.outreach.api.settings import ApiSettings
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
 from services.outreach.channels.breaker import Phase
@@ -43,13 +47,14 @@ from services.outreach.outbox import NotPublished, Publisher
 from services.outreach.pages.api import create_pages
 from services.outreach.pages.links import Links
 from services.outreach.pages.secret_file import SecretFile
-from services.outreach.pages.serving import PagesServer
+from services.outreach.pages.settings import PREFIX as PAGES_PREFIX
 from services.outreach.pages.settings import PagesSettings
 from services.outreach.playbook import Catalogue, WrongPlaybook, catalogue_of, parse
 from services.outreach.review import uses_of
 from services.outreach.routes import Route
 from services.outreach.routing import routes_of
 from services.outreach.sender import Outbound
+from services.outreach.serving import WebServer
 from services.outreach.settings import Settings
 from services.outreach.signals import Signal
 from services.outreach.ticked import TickedLoop
@@ -84,9 +89,11 @@ class Worker:
         owner: UUID,
         log: structlog.typing.FilteringBoundLogger,
         pages: PagesSettings | None = None,
+        api: ApiSettings | None = None,
     ) -> None:
         self._settings = settings
         self._pages = pages
+        self._api = api
         self._owner = owner
         self._log = log
         self._stop = threading.Event()
@@ -95,6 +102,7 @@ class Worker:
         self._loop: LiveLoop | TickedLoop | None = None
         self._registry = CollectorRegistry()
         self._on_not_helped: tuple[StepName, ...] = ()
+        self._rules: Rules | None = None
 
     def stop(self, *_: object) -> None:
         """Ask `run` to return; also a signal handler."""
@@ -153,6 +161,7 @@ class Worker:
             stack.callback(route.close)
         if self._pages is None:
             refuse_surveys(outbound.rules)
+        self._rules = outbound.rules
         self._tell_of_unknown_steps(engine, outbound.rules)
         playbooks = outbound.rules.catalogue.values()
         self._on_not_helped = waiting_for(Signal.NOT_HELPED, playbooks)
@@ -218,6 +227,8 @@ class Worker:
         try:
             if self._pages is not None:
                 self._open_pages(self._pages, registry, stack)
+            if self._api is not None and self._rules is not None:
+                self._open_api(self._api, self._rules, registry, stack)
         except BaseException:
             stack.close()
             raise
@@ -237,25 +248,43 @@ class Worker:
         self, pages: PagesSettings, registry: CollectorRegistry, stack: ExitStack
     ) -> None:
         """Serve the customers' pages, on connections of their own: who looks delays nobody who sends."""
-        settings = self._settings
-        engine = open_engine(settings.database_url, "care-pages")
-        stack.callback(engine.dispose)
-        clock: Clock = SystemClock()
-        if settings.clock is ClockSource.TICKS:
-            ticks = TickClock(
-                settings.kafka_bootstrap_servers,
-                partitions=settings.partitions,
-                prefix=settings.topic_prefix,
-            ).start()
-            stack.callback(ticks.close)
-            clock = ticks
-        app = create_pages(
-            engine, pages, settings.partitions, clock.now, registry, self._on_not_helped
-        )
-        server = PagesServer(app, pages.host, pages.port).start()
+        engine = self._open_engine("care-pages", stack)
+        clock = self._open_clock(stack)
+        partitions = self._settings.partitions
+        app = create_pages(engine, pages, partitions, clock.now, registry, self._on_not_helped)
+        server = WebServer(app, pages.host, pages.port, PAGES_PREFIX).start()
         stack.callback(server.close)
         host, port = server.address
         self._log.info("outreach_pages_started", address=f"http://{host}:{port}")
+
+    def _open_api(
+        self, api: ApiSettings, rules: Rules, registry: CollectorRegistry, stack: ExitStack
+    ) -> None:
+        """Serve the desk's API, on connections of its own too."""
+        engine = self._open_engine("care-api", stack)
+        backend = Backend(engine, rules, self._open_clock(stack).now)
+        app = create_api(backend, api, registry)
+        server = WebServer(app, api.host, api.port, API_PREFIX).start()
+        stack.callback(server.close)
+        host, port = server.address
+        self._log.info("outreach_api_started", address=f"http://{host}:{port}")
+
+    def _open_engine(self, application: str, stack: ExitStack) -> Engine:
+        engine = open_engine(self._settings.database_url, application)
+        stack.callback(engine.dispose)
+        return engine
+
+    def _open_clock(self, stack: ExitStack) -> Clock:
+        settings = self._settings
+        if settings.clock is not ClockSource.TICKS:
+            return SystemClock()
+        ticks = TickClock(
+            settings.kafka_bootstrap_servers,
+            partitions=settings.partitions,
+            prefix=settings.topic_prefix,
+        ).start()
+        stack.callback(ticks.close)
+        return ticks
 
     def _is_live(self) -> Verdict:
         age = monotonic() - self._turned_at

@@ -8,7 +8,9 @@ import pytest
 
 from services.outreach import migrate, positions, said
 from services.outreach.database import open_engine
+from tests.component.outreach.caller import Caller, calling
 from tests.component.outreach.desk import FOUND, ME, SAID, Desk, claim, execute
+from tests.component.outreach.trouble import prepared
 from tests.component.outreach.visitor import Visitor, visiting
 
 
@@ -49,4 +51,16 @@ def desk(url: str) -> Iterator[Desk]:
 @pytest.fixture
 def visitor(url: str, tmp_path: Path) -> Iterator[Visitor]:
     with visiting(url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def troubled(desk: Desk) -> Desk:
+    """A desk whose playbook gives up to a person, and whose provider behaves as the recipient says."""
+    return prepared(desk)
+
+
+@pytest.fixture
+def caller(troubled: Desk, tmp_path: Path) -> Iterator[Caller]:
+    with calling(troubled.url, tmp_path, troubled.out.rules) as made:
         yield made
