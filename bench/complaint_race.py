@@ -6,6 +6,11 @@ never be started after the complaint was committed.  Both hold the customer's lo
 what a trigger notes under that lock, in numbers that only grow, is the order in which they committed.
 
     python -m bench.complaint_race --rounds 1000
+
+With `--published` the complaints are published on Kafka instead, and two real replicas send: what is
+published and not yet committed is the window that remains (`bench.published_race`).
+
+    python -m bench.complaint_race --published --rounds 200
 """
 
 import json
@@ -20,6 +25,7 @@ from functools import partial
 import click
 import psycopg
 
+from bench.published_race import NOTES, race_published
 from services.kit import logs
 from services.local import parts
 from services.outreach import ledger, migrate, positions
@@ -30,18 +36,6 @@ from tests.component.outreach.desk import FOUND, ME, NOON, Desk, claim, record, 
 from tests.factories import wrote
 from tests.support.outreach import opened, profile
 
-_NOTES = """
-CREATE TABLE noted (seq bigint GENERATED ALWAYS AS IDENTITY, customer text, what text);
-CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO noted (customer, what) VALUES (NEW.customer_id, TG_ARGV[0]);
-  RETURN NEW;
-END $$;
-CREATE TRIGGER started AFTER UPDATE ON sends FOR EACH ROW
-  WHEN (NEW.state = 'started') EXECUTE FUNCTION note('started');
-CREATE TRIGGER complained AFTER INSERT ON inbound_contacts FOR EACH ROW
-  EXECUTE FUNCTION note('complained');
-"""
 _LATEST_SECONDS = (0.005, 0.04)
 """How late at most each side begins: to start a send takes more looks than to take a word in."""
 
@@ -62,7 +56,7 @@ class Raced:
 def race(url: str, rounds: int, seed: int) -> Raced:
     """Return how so many rounds ended, on this empty database, whose positions are ours."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(_NOTES)
+        connection.execute(NOTES)
     chance, desk = random.Random(seed), Desk(url)
     customers = [f"c-{n}" for n in range(rounds)]
     for name in customers:
@@ -137,9 +131,16 @@ def _prepare(url: str) -> None:
 @click.command()
 @click.option("--rounds", default=1_000, show_default=True, type=click.IntRange(min=1))
 @click.option("--seed", default=1, show_default=True)
-def main(rounds: int, seed: int) -> None:
-    """Race, and print how it ended."""
+@click.option(
+    "--published", is_flag=True, help="Publish on Kafka; so many rounds in each way to run."
+)
+def main(*, rounds: int, seed: int, published: bool) -> None:
+    """Race, and print how it ended; exit code 1 where a notice left after a complaint was committed."""
     with parts.running(environment={}) as found:
+        if published:
+            outcomes = race_published(found, rounds, seed, partial(click.echo, err=True))
+            click.echo(json.dumps({name: vars(each) for name, each in outcomes.items()}, indent=2))
+            raise SystemExit(any(each.started_after_it_was_committed for each in outcomes.values()))
         _prepare(found.database_url)
         raced = race(found.database_url, rounds, seed)
     click.echo(json.dumps(vars(raced), indent=2))

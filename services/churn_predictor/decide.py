@@ -242,10 +242,17 @@ def _common(episode: Episode, watch: Watch | None) -> dict[str, Any]:
         "tier": episode.tier,
         "deadline": episode.deadline,
         "promised_by": episode.promised_by,
+        "destination_time_zone": _destination_zone(watch),
         "actor": Actor.NOBODY if watch is None else watch.actor,
         "feed": episode.feed,
         "complaint_risk": episode.complaint_risk,
     }
+
+
+def _destination_zone(watch: Watch | None) -> str | None:
+    """Return the zone that the latest promise of the watched parcel to name one named."""
+    told = None if watch is None or watch.parcel is None else watch.parcel.shipment.last_zone
+    return None if told is None else told.name
 
 
 def _grounds(change: Change, watch: Watch | None) -> tuple[Stamp | None, ...]:

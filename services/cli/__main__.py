@@ -10,6 +10,11 @@ COMMANDS = {
     "local": Entry("services.cli.local:local", "Kafka and PostgreSQL on this machine.", "demo"),
     "topics": Entry("services.cli.topics:topics", "Make and list the topics."),
     "db": Entry("services.cli.db:db", "Bring the database to this version's schema.", "outreach"),
+    "bounces": Entry(
+        "services.cli.bounces:bounces",
+        "Take in mails that came back.",
+        "outreach",
+    ),
     "breaker": Entry(
         "services.cli.breaker:breaker",
         "See what the volume breaker holds, and let it out or not.",
@@ -21,6 +26,12 @@ COMMANDS = {
         "outreach",
     ),
     "resume": Entry("services.cli.pause:resume", "Let go on what was paused.", "outreach"),
+    "reconcile": Entry(
+        "services.cli.reconcile:reconcile",
+        "After a restore: bring the database up to what was said.",
+        "outreach",
+    ),
+    "keys": Entry("services.cli.keys:keys", "Make, list and revoke API keys.", "outreach"),
     "run": Entry("services.cli.run:run", "Start one service in the foreground."),
     "playbook": Entry(
         "services.cli.playbook:playbook", "Check, list and show playbooks.", "outreach"

@@ -41,7 +41,7 @@ class Place:
         self._check(wanted)
         with closing(self._reader()) as reader:
             for topic in wanted:
-                yield from reader.records([topic], progress=_telling(topic, tell))
+                yield from reader.records([topic], progress=telling_of(topic, tell))
 
     def latest_tick(self) -> datetime | None:
         """Return the deployment's time; None: it has had no tick lately.
@@ -80,6 +80,7 @@ def _time_in(value: bytes | None) -> datetime | None:
         return None
 
 
-def _telling(topic: Topic, tell: Tell) -> Callable[[int, int], None]:
+def telling_of(topic: Topic, tell: Tell) -> Callable[[int, int], None]:
+    """Return who tells now and then how far a topic is read."""
     told = seldom(tell)
     return lambda done, total: told(f"reading {topic.name}: {done:,} of {total:,}")

@@ -1,7 +1,9 @@
 """`care playbook`: what playbooks there are, what they would write, and what is wrong with them."""
 
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -11,9 +13,11 @@ import click
 from jinja2 import FileSystemLoader
 
 from services.cli import options
+from services.contracts.outreach import Mode
 from services.contracts.problems import Actor, Clearing, Tier
 from services.kit.exits import EXIT_USAGE, leave
 from services.outreach.messages import LANGUAGES, Templates, Text, WrongTemplate, samples
+from services.outreach.pages.settings import wanted as pages_wanted
 from services.outreach.playbook import Catalogue, Playbook, WrongPlaybook, catalogue_of, parse
 from services.outreach.playbook_schema import schema_text
 from services.outreach.review import Fault, review
@@ -80,6 +84,10 @@ def check(ctx: click.Context, folder: Path, templates: Path, as_json: bool) -> N
         for fault in faults:
             click.echo(_in_words(fault, templates if fault.is_template else folder))
         click.echo(_counted(len(files), "playbook") + f", {_counted(len(faults), 'fault')}")
+        for name in _asking_nobody(files):
+            click.echo(
+                f"note: {name} asks a survey, which needs CARE_OUTREACH_PAGES_BASE_URL to be sent"
+            )
     ctx.exit(EXIT_FOUND if faults else 0)
 
 
@@ -173,6 +181,17 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
+def _asking_nobody(files: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the sound playbooks that would send a survey nobody could answer with these settings."""
+    if pages_wanted(os.environ):
+        return
+    for name, raw in files.items():
+        with suppress(WrongPlaybook, ValueError):
+            found = parse(raw.decode(), name)
+            if found.mode is not Mode.SHADOW and any(step.survey for step in found.steps):
+                yield found.name
+
+
 def _catalogue(folder: Path) -> Catalogue:
     try:
         texts = ((path.name, path.read_text(encoding="utf-8")) for path in _files(folder))
@@ -190,10 +209,12 @@ def _named(name: str, catalogue: Catalogue) -> Playbook:
 def _rendered(wanted: Playbook, language: str, folder: Path, *, least: bool) -> Mapping[str, Text]:
     """Return step → message."""
     templates = Templates(FileSystemLoader(folder))
-    letter = samples(wanted.trigger.kind, language)[least]
+    kind = wanted.trigger.kind
     try:
         return {
-            step.name: templates.render(step.template, letter)
+            step.name: templates.render(
+                step.template, samples(kind, language, asks=step.survey is not None)[least]
+            )
             for step in wanted.steps
             if step.template is not None
         }

@@ -46,6 +46,8 @@ TOPIC_OF: Mapping[type[Fact], t.Topic] = {
     outreach.OutreachUnknown: t.OUTREACH,
     outreach.OutreachWithdrawn: t.OUTREACH,
     outreach.OutreachCorrected: t.OUTREACH,
+    outreach.OutreachJudged: t.OUTREACH,
+    outreach.OutreachBounced: t.OUTREACH,
 }
 """Which topic each type lives on.  Risk is also on `customer-risks`, the latest only."""
 

@@ -137,6 +137,12 @@ OUTREACH_TICK = Metric(
 OUTREACH_OUTBOX = Metric(
     "care_outreach_outbox_records", Kind.GAUGE, "Records committed and not yet published."
 )
+OUTREACH_RECONCILIATIONS = Metric(
+    "care_outreach_reconciliations_open",
+    Kind.GAUGE,
+    "1: the database is older than what was said on `outreach`, so nothing is decided and nothing sent "
+    "until `care reconcile`; 0: it is not.",
+)
 OUTREACH_PAUSES = Metric(
     "care_outreach_pauses_open",
     Kind.GAUGE,
@@ -156,11 +162,49 @@ OUTREACH_CIRCUITS = Metric(
     "0 while messages go out, by channel.",
     ("channel",),
 )
+OUTREACH_START_WINDOW = Metric(
+    "care_outreach_start_window_seconds",
+    Kind.HISTOGRAM,
+    "From the instant before which everything published on `contacts` and `problems` was known to the commit "
+    "of a start: what a customer said in between was not looked at.",
+    (),
+    (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60, 300),
+)
+OUTREACH_CONTACT_INTAKE = Metric(
+    "care_outreach_contact_intake_seconds",
+    Kind.HISTOGRAM,
+    "From the timestamp of a record of `contacts` to its commit in the database.",
+    (),
+    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, _HOUR),
+)
+OUTREACH_STARTED_UNHEARD = Metric(
+    "care_outreach_started_unheard_total",
+    Kind.COUNTER,
+    "Sends started although their partition was behind, because it had been for longer than the patience.",
+)
+OUTREACH_LAGGING = Metric(
+    "care_outreach_lagging_partitions",
+    Kind.GAUGE,
+    "Partitions of which a second ago something may have been published on `contacts` or `problems` that is "
+    "still not in the database; their sends wait.",
+)
 OUTREACH_PAGES = Metric(
     "care_outreach_page_requests_total",
     Kind.COUNTER,
     "Requests to the customers' pages, by page (none: no page of ours) and outcome.",
     ("kind", "outcome"),
+)
+OUTREACH_API = Metric(
+    "care_outreach_api_requests_total",
+    Kind.COUNTER,
+    "Requests to the desk's API, by operation (none: no operation of ours, or not let in) and status.",
+    ("kind", "status"),
+)
+OUTREACH_API_DENIED = Metric(
+    "care_outreach_api_denied_total",
+    Kind.COUNTER,
+    "Requests to the desk's API that were not let in, by reason.",
+    ("reason",),
 )
 
 EVENTS = Metric(

@@ -24,6 +24,8 @@ class Suppression(StrEnum):
 
     SOLVED = "solved"
     ALREADY_KNOWN = "already_known"
+    NOT_HELPED = "not_helped"
+    AWAITED = "awaited"
     MESSAGE_CLASS = "message_class"
     CONSENT = "consent"
     USE_BY = "use_by"
@@ -39,6 +41,7 @@ class Mode(StrEnum):
 
     SHADOW = "shadow"
     LIMITED = "limited"
+    """Sent to listed customers.  A decision about anybody else is said to be in shadow."""
     LIVE = "live"
 
 
@@ -113,6 +116,8 @@ class Withdrawal(StrEnum):
 
     PROBLEM_CLEARED = "problem_cleared"
     CUSTOMER_WROTE = "customer_wrote"
+    NOT_HELPED = "not_helped"
+    """The customer said that a message of the same playbook about the same problem did not help."""
 
 
 class OutreachWithdrawn(_StepFact):
@@ -130,3 +135,35 @@ class OutreachCorrected(_AttemptFact):
     """
 
     TYPE: ClassVar[str] = "care.outreach.corrected.v1"
+
+
+class Verdict(StrEnum):
+    """What the customer says of a message."""
+
+    HELPED = "helped"
+    NOT_HELPED = "not_helped"
+
+
+class OutreachJudged(_StepFact):
+    """The customer said whether the message of this step helped; the first of each verdict is told."""
+
+    TYPE: ClassVar[str] = "care.outreach.judged.v1"
+    verdict: Verdict
+    order_id: Identifier | None = None
+
+
+class BounceKind(StrEnum):
+    """Whether a mail can ever be delivered there."""
+
+    HARD = "hard"
+    SOFT = "soft"
+
+
+class OutreachBounced(_StepFact):
+    """A mail that the mail server took came back undelivered; each kind is told once."""
+
+    TYPE: ClassVar[str] = "care.outreach.bounced.v1"
+    kind: BounceKind
+    status: Annotated[str, Field(pattern=r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}$")]
+    """RFC 3463, as the other side's mail server put it."""
+    order_id: Identifier | None = None

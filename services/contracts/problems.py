@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.contracts.envelope import Contract, Fact, Identifier, Instant
+from services.contracts.envelope import Contract, Fact, Identifier, Instant, TimeZone
 
 
 class ProblemKind(StrEnum):
@@ -113,6 +113,8 @@ class _ProblemFact(Fact):
     """The instant whose passing brought this tier."""
     promised_by: Instant | None = None
     """The first date that was promised; None: the customer was told none."""
+    destination_time_zone: TimeZone | None = None
+    """Where the parcel goes, as its latest promise that says so told; None: about no parcel, or not told."""
     actor: Actor
     evidence: tuple[EventRef, ...] = ()
     feed: FeedEvidence | None = None

@@ -36,6 +36,7 @@ class TopicReader:
         wanted: Iterable[Topic],
         *,
         last: int | None = None,
+        since: Mapping[int, int] | None = None,
         progress: Progress = lambda *_: None,
     ) -> Iterator[tuple[Topic, Any]]:
         """Yield every record that lies on these topics now, with its topic.
@@ -45,6 +46,7 @@ class TopicReader:
         Args:
             wanted: The topics.
             last: Only what lies at so many last offsets of each partition; None: all.
+            since: Partition → the first offset wanted, of each of these topics; others are read whole.
             progress: Told now and then.
 
         Raises:
@@ -52,7 +54,7 @@ class TopicReader:
         """
         by_name = physical_names(wanted, self._prefix)
         with reaching(self._bootstrap):
-            spans = self._spans(by_name, last)
+            spans = self._spans(by_name, last, since or {})
             self._consumer.assign(list(spans))
             for place, (begin, _) in spans.items():
                 self._consumer.seek(place, begin)
@@ -66,13 +68,23 @@ class TopicReader:
         ends = end_offsets(self._consumer, by_name, self._partitions)
         return {topic.name: sum(ends[n]) - sum(begins[n]) for n, topic in by_name.items()}
 
+    def bounds(self, topic: Topic) -> dict[int, tuple[int, int]]:
+        """Return partition → the first offset it still has, and the one its next record gets."""
+        name = topic.physical(self._prefix)
+        with reaching(self._bootstrap):
+            spans = self._spans([name], None, {})
+        return {place.partition: span for place, span in spans.items()}
+
     def _spans(
-        self, names: Collection[str], last: int | None
+        self, names: Collection[str], last: int | None, since: Mapping[int, int]
     ) -> dict[TopicPartition, tuple[int, int]]:
         begins = begin_offsets(self._consumer, names, self._partitions)
         ends = end_offsets(self._consumer, names, self._partitions)
         return {
-            TopicPartition(name, number): (begin if last is None else max(begin, end - last), end)
+            TopicPartition(name, number): (
+                max(begin, since.get(number, 0), 0 if last is None else end - last),
+                end,
+            )
             for name in names
             for number, (begin, end) in enumerate(zip(begins[name], ends[name], strict=True))
         }

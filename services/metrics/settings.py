@@ -33,6 +33,7 @@ class Settings(CommonSettings):
             "payment_failed",
             "pickup_waiting",
             "refund_overdue",
+            "survey_after_answer",
             "thanks_after_refund",
         ),
         description="JSON list of playbooks whose series exist before their first decision.",

@@ -6,6 +6,7 @@ from uuid import uuid4  # noqa: TID251 - two runs must not be taken for each oth
 
 from services.kit import exits, logs
 from services.kit.settings import load
+from services.outreach.api import settings as api_settings
 from services.outreach.pages.settings import PagesSettings, wanted
 from services.outreach.settings import Settings
 from services.outreach.worker import Worker
@@ -16,7 +17,8 @@ def main() -> None:
     settings = load(Settings)
     logs.set_up("outreach", settings.log_format, settings.log_level)
     pages = load(PagesSettings) if wanted(os.environ) else None
-    worker = Worker(settings, uuid4(), logs.get("outreach"), pages)
+    api = load(api_settings.ApiSettings) if api_settings.wanted(os.environ) else None
+    worker = Worker(settings, uuid4(), logs.get("outreach"), pages, api)
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     worker.run()

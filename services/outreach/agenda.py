@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
 
 from services.contracts.outreach import Outcome
-from services.outreach import announce, breaker, ledger, outbox, rows
+from services.outreach import announce, breaker, ledger, outbox, reconciliation, rows
 from services.outreach.decide import (
     Decision,
     DueStep,
@@ -60,11 +60,13 @@ def decide_due(
 ) -> tuple[Decision, ...]:
     """Decide what is due at `now`, record it, queue what is to be sent; return the decisions.
 
+    Nothing is decided while the database has to be reconciled.
+
     Two callers at once decide nothing twice: the second waits for the customers' locks and then
     finds the rows settled.
     """
     due = _due(connection, scope, now, limit)
-    if not due:
+    if not due or reconciliation.is_needed_until_commit(connection):
         return ()
     knowledge = knowledge_of(
         connection,

@@ -8,13 +8,17 @@ from uuid import UUID
 from services.contracts import ids
 from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import (
+    BounceKind,
+    OutreachBounced,
     OutreachCorrected,
     OutreachDecided,
     OutreachFailed,
+    OutreachJudged,
     OutreachSent,
     OutreachStarted,
     OutreachUnknown,
     OutreachWithdrawn,
+    Verdict,
     Withdrawal,
 )
 from services.contracts.people import Channel
@@ -110,6 +114,20 @@ def unknown(send: Send, at: datetime) -> Event[OutreachUnknown]:
 def withdrawn(send: Send, at: datetime, reason: Withdrawal) -> Event[OutreachWithdrawn]:
     """Return the event that it was taken back before it was sent."""
     return _about(send, OutreachWithdrawn(**send.named, reason=reason), at)
+
+
+def judged(send: Send, verdict: Verdict, at: datetime) -> Event[OutreachJudged]:
+    """Return the event of what the customer said of the message; one for each verdict."""
+    fact = OutreachJudged(**send.named, verdict=verdict)
+    event_id = ids.derive("outreach", fact.TYPE, str(send.step_id), verdict)
+    return _event(fact, event_id, send.customer_id, at)
+
+
+def bounced(send: Send, kind: BounceKind, status: str, at: datetime) -> Event[OutreachBounced]:
+    """Return the event that the mail came back; one for each kind."""
+    fact = OutreachBounced(**send.named, kind=kind, status=status)
+    event_id = ids.derive("outreach", fact.TYPE, str(send.step_id), kind)
+    return _event(fact, event_id, send.customer_id, at)
 
 
 def _about(send: Send, fact: Any, at: datetime) -> Event[Any]:

@@ -16,6 +16,8 @@ class Backoff:
     longest: timedelta
     attempts: int | None
     """None: as often as fits before the use-by."""
+    room: timedelta = timedelta(0)
+    """Left before the use-by: for whoever is busy just then, and for another channel after it."""
 
     def next_attempt(
         self, now: datetime, attempt: int, use_by: datetime, step_id: UUID
@@ -25,10 +27,15 @@ class Backoff:
             return None
         wait = min(self.first * 2 ** min(attempt - 1, 30), self.longest)
         at = now + wait + wait * _JITTER * _share(step_id, attempt)
-        return at if at <= use_by else None
+        return at if at + self.room <= use_by else None
 
 
-PATIENT = Backoff(first=timedelta(seconds=30), longest=timedelta(hours=1), attempts=None)
+PATIENT = Backoff(
+    first=timedelta(seconds=30),
+    longest=timedelta(hours=1),
+    attempts=None,
+    room=timedelta(seconds=10),
+)
 """For real time: a server may be away for hours."""
 
 AT_ONCE = Backoff(first=timedelta(0), longest=timedelta(0), attempts=3)

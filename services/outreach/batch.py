@@ -27,6 +27,7 @@ from services.kit.records import read_event
 from services.outreach import memory, outbox
 from services.outreach.decide import DueStep, Rules
 from services.outreach.facts import Profile
+from services.outreach.haste import hasten_worsened
 from services.outreach.intake import Additions, consent_of, profile_of
 from services.outreach.positions import Counts, Move, Source, advance
 from services.outreach.withdrawal import withdraw_overtaken
@@ -77,6 +78,13 @@ class Batch:
         """Move a position past a record that is no event; after `write`."""
         self._move(source, expected, offset + 1).applied += 1
 
+    def reach(self, source: Source, expected: int, offset: int) -> None:
+        """Move a position up to an offset before which no record is left; nothing is counted.
+
+        There lie markers of transactions, aborted records, and what retention took away.
+        """
+        self._move(source, expected, offset)
+
     def write(self, connection: Connection) -> list[DueStep]:
         """Write what the records say in the caller's transaction; return the steps that became due.
 
@@ -96,6 +104,9 @@ class Batch:
     def _write(self, connection: Connection) -> list[DueStep]:
         customers = self.additions.customers
         due = memory.remember(connection, self.additions)
+        due += hasten_worsened(
+            connection, self.additions.problems.values(), self.rules.catalogue, self.now
+        )
         self._commit_consents(connection)
         self._commit_profiles(connection)
         if customers:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, text, tuple_, update
 
-from services.contracts.outreach import Outcome
+from services.contracts.outreach import Mode, Outcome
 from services.outreach import gates
 from services.outreach.decide import Decision, Rules
 from services.outreach.situation import Volume
@@ -22,6 +22,14 @@ _CURRENT = 0
 """How many windows ago the one is that ends now."""
 _LOCK = 0x6361_7265_6272_6B72
 """Everybody who decides takes it, so that nobody counts what another one is about to add."""
+
+
+_COUNTED_IN: Mapping[Mode, tuple[Mode, ...]] = {
+    Mode.SHADOW: (Mode.SHADOW,),
+    # All that would be written: those who are not listed are decided about in shadow.
+    Mode.LIMITED: (Mode.SHADOW, Mode.LIMITED),
+    Mode.LIVE: (Mode.LIMITED, Mode.LIVE),
+}
 
 
 class NothingWaits(Exception):
@@ -120,21 +128,25 @@ def resolve(connection: Connection, playbook: str, contacts: int, by: str, now: 
     waiting = next((trip for trip in trips(connection) if trip.playbook == playbook), None)
     if waiting is None:
         raise NothingWaits(playbook)
-    connection.execute(
+    resolved = connection.execute(
         update(BREAKER_TRIPS)
         .where(
             BREAKER_TRIPS.c.playbook == playbook,
             BREAKER_TRIPS.c.tripped_at == waiting.tripped_at,
+            # Of two who say something at once, the first counts.
+            BREAKER_TRIPS.c.resolved_at.is_(None),
         )
         .values(resolved_at=now, resolved_by=by, approved=contacts)
     )
+    if resolved.rowcount == 0:
+        raise NothingWaits(playbook)
     return waiting
 
 
 def _writing(rules: Rules, playbooks: Collection[str]) -> list[tuple[str, str]]:
-    """Return each playbook with its mode: what was decided in another one reached nobody, or somebody."""
-    known = ((name, rules.catalogue[name]) for name in sorted(playbooks))
-    return [(name, playbook.mode_in(rules.mode).value) for name, playbook in known]
+    """Return each playbook with the modes that count for its own: what reached nobody, or somebody."""
+    modes = ((name, rules.catalogue[name].mode_in(rules.mode)) for name in sorted(playbooks))
+    return [(name, counted.value) for name, mode in modes for counted in _COUNTED_IN[mode]]
 
 
 def _allowance(rules: Rules, playbook: str, written: Mapping[int, int]) -> int:

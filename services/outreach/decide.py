@@ -1,6 +1,6 @@
 """From what is known to a decision per due step.  Same inputs, same decisions; the core of outreach."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -28,7 +28,9 @@ from services.outreach.playbook import (
     Step,
     triggered_by,
 )
+from services.outreach.signals import Signal
 from services.outreach.situation import Message, Policy, Ruling, Situation, Volume
+from services.outreach.waiting import come
 
 StepName = tuple[str, str]
 """A playbook and one of its steps, by name."""
@@ -77,6 +79,8 @@ class Knowledge:
     """Of the problems that are over: those about which a message left, or may have."""
     being_told: frozenset[UUID] = frozenset()
     """Of the problems that are over: those about which a message is leaving just now."""
+    unhelpful: frozenset[tuple[UUID, str]] = frozenset()
+    """The problems and playbooks of messages that were said not to have helped."""
 
 
 Volumes = Mapping[str, Volume]
@@ -92,6 +96,8 @@ class Rules:
     mode: Mode
     channels: frozenset[Channel] = frozenset({Channel.EMAIL})
     """Those by which anything can go here."""
+    listed: Collection[str] = frozenset()
+    """The customers who are written to where a mode is limited."""
 
     @property
     def known_steps(self) -> tuple[StepName, ...]:
@@ -100,14 +106,27 @@ class Rules:
             sorted((p.name, step.name) for p in self.catalogue.values() for step in p.steps)
         )
 
-    @property
-    def live_steps(self) -> tuple[StepName, ...]:
-        """The steps that are really sent, sorted."""
+    def steps_in(self, mode: Mode) -> tuple[StepName, ...]:
+        """Return the steps that are decided in this mode, sorted."""
         return tuple(
             (playbook, step)
             for playbook, step in self.known_steps
-            if self.catalogue[playbook].mode_in(self.mode) is Mode.LIVE
+            if self.catalogue[playbook].mode_in(self.mode) is mode
         )
+
+    def steps_beyond(self, by: Channel) -> tuple[StepName, ...]:
+        """Return those of the steps that are sent that may go by another channel where this one fails."""
+        return tuple(
+            (playbook, name)
+            for playbook, name in (*self.steps_in(Mode.LIVE), *self.steps_in(Mode.LIMITED))
+            if (step := self.catalogue[playbook].step(name)) is not None and by in step.ways[:-1]
+        )
+
+    def mode_for(self, customer_id: str, playbook: str) -> Mode:
+        """Return the mode in which this is decided about this customer: who is not listed is in shadow."""
+        mode = self.catalogue[playbook].mode_in(self.mode)
+        is_left_out = mode is Mode.LIMITED and customer_id not in self.listed
+        return Mode.SHADOW if is_left_out else mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +149,8 @@ class Decision:
     gates: tuple[GateVerdict, ...]
     volume: Volume | None = None
     """What its playbook had written by then; None: nobody counted."""
+    signals: frozenset[Signal] = frozenset()
+    """What had come by then of what a step may wait for."""
 
     @property
     def message_class(self) -> MessageClass:
@@ -139,7 +160,7 @@ class Decision:
     @property
     def is_to_be_sent(self) -> bool:
         """Whether a message leaves because of it."""
-        return self.outcome is Outcome.CONTACT and self.mode is Mode.LIVE
+        return self.outcome is Outcome.CONTACT and self.mode is not Mode.SHADOW
 
 
 def steps_due(
@@ -167,15 +188,33 @@ def step_following(decision: Decision) -> DueStep | None:
 
     What solved the problem, or told that the customer knows, ends the playbook.
     """
-    due = decision.due
-    step = decision.playbook.step_after(due.step)
-    if step is None or step.after is None or decision.outcome is Outcome.DEFERRED:
+    return step_after(
+        decision.due,
+        decision.playbook,
+        decision.outcome,
+        decision.suppression,
+        decision.decided_at,
+        decision.signals,
+    )
+
+
+def step_after(
+    due: DueStep,
+    playbook: Playbook,
+    outcome: Outcome,
+    suppression: Suppression | None,
+    decided_at: datetime,
+    signals: frozenset[Signal] = frozenset(),
+) -> DueStep | None:
+    """Return what `step_following` does, from what is on record of a decision."""
+    step = playbook.step_after(due.step)
+    if step is None or step.after is None or outcome is Outcome.DEFERRED:
         return None
-    is_contacted = decision.outcome is Outcome.CONTACT
-    course = Course.CONTACTED if is_contacted else Course.NOT_CONTACTED
-    if decision.suppression in _OVER or step.after.when not in (course, Course.EITHER):
+    course = Course.CONTACTED if outcome is Outcome.CONTACT else Course.NOT_CONTACTED
+    if suppression in _OVER or step.after.when not in (course, Course.EITHER):
         return None
-    at = decision.decided_at + timedelta(hours=step.after.hours)
+    has_come = step.after.once in signals
+    at = decided_at + timedelta(hours=0 if has_come else step.after.hours)
     return replace(
         due,
         step_id=ids.step_id(due.problem_id, due.playbook, step.name),
@@ -231,7 +270,7 @@ def decide(
     """
     playbook = rules.catalogue[due.playbook]
     step = step_of(due, rules.catalogue)
-    mode = playbook.mode_in(rules.mode)
+    mode = rules.mode_for(due.customer_id, due.playbook)
     situation = situation_of(due, knowledge, rules, now, volume)
     rulings = judge(situation, rules.policy, GATES)
     outcome, suppression, until = _outcome(first_no(rulings))
@@ -250,6 +289,7 @@ def decide(
         use_by=situation.use_by,
         gates=tuple(ruling.verdict for ruling in rulings),
         volume=volume,
+        signals=situation.signals,
     )
 
 
@@ -300,12 +340,15 @@ def situation_of(
     """Return what the gates may look at for this step."""
     playbook = rules.catalogue[due.playbook]
     step = step_of(due, rules.catalogue)
-    mode = playbook.mode_in(rules.mode)
+    mode, problem = (
+        rules.mode_for(due.customer_id, due.playbook),
+        knowledge.problems[due.problem_id],
+    )
     return Situation(
         now=now,
         triggered_at=due.triggered_at,
         use_by=due.triggered_at + step.use_by,
-        problem=knowledge.problems[due.problem_id],
+        problem=problem,
         message=_message_of(playbook, step),
         contacts=knowledge.contacts,
         answers=knowledge.answers,
@@ -317,6 +360,7 @@ def situation_of(
         closed=frozenset(step.ways) - rules.channels,
         told=due.problem_id in knowledge.told,
         being_told=due.problem_id in knowledge.being_told,
+        signals=come(problem, playbook, knowledge.unhelpful),
     )
 
 
@@ -332,6 +376,8 @@ def _message_of(playbook: Playbook, step: Step) -> Message:
         after=playbook.trigger.cleared,
         told=playbook.trigger.told,
         reaches_customer=step.action is Action.SEND,
+        once=None if step.after is None else step.after.once,
+        unless=None if step.after is None else step.after.unless,
     )
 
 
@@ -353,7 +399,7 @@ def _outcome(no: Ruling | None) -> tuple[Outcome, Suppression | None, datetime |
 
 def _counting_for(mode: Mode, contacted: tuple[Contacted, ...]) -> tuple[Spent, ...]:
     # A contact in shadow reached nobody, so it takes no room from a real one.
-    counting = (past for past in contacted if mode is Mode.SHADOW or past.mode is Mode.LIVE)
+    counting = (past for past in contacted if mode is Mode.SHADOW or past.mode is not Mode.SHADOW)
     return tuple(Spent(past.at, past.message_class) for past in counting)
 
 

@@ -48,6 +48,14 @@ class Ending:
         return (self.at, self.clearing.value)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Destination:
+    """In which zone the parcel of a problem is awaited, as one event stated it; the latest counts."""
+
+    stated_at: datetime
+    time_zone: str
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One episode of something going wrong."""
@@ -61,6 +69,8 @@ class Problem:
     opened_at: datetime
     stage: Stage
     ending: Ending | None = None
+    destination: Destination | None = None
+    """None: it is about no parcel, or nobody said where that goes."""
 
     def merge(self, other: "Problem") -> "Problem":
         """Return what both say together."""
@@ -73,6 +83,7 @@ class Problem:
             opened_at=min(self.opened_at, other.opened_at),
             stage=max(self.stage, other.stage, key=lambda stage: stage.order),
             ending=_first_ending(self.ending, other.ending),
+            destination=max(filter(None, (self.destination, other.destination)), default=None),
         )
 
 

@@ -20,6 +20,7 @@ from services.outreach.facts import (
 )
 from services.outreach.patience import Spent
 from services.outreach.situation import Policy, Ruling, Situation, no, not_before, yes
+from services.outreach.waiting import awaited, not_helped, was_not_helped
 from services.outreach.worth import net_value as value_of
 
 ALLOWED_WITHOUT_RECORD: Mapping[MessageClass, bool] = {
@@ -117,17 +118,17 @@ def use_by(situation: Situation, policy: Policy) -> Ruling:
 def quiet_hours(situation: Situation, policy: Policy) -> Ruling:
     """Nobody is disturbed in their own night; what cannot wait until its end is not sent at all."""
     if not situation.message.reaches_customer:
-        return yes("quiet_hours", 1, NOBODY_IS_TOLD)
+        return yes("quiet_hours", 2, NOBODY_IS_TOLD)
     if situation.message.message_class in MAY_DISTURB_AT_NIGHT:
-        return yes("quiet_hours", 1, "this class may not wait")
+        return yes("quiet_hours", 2, "this class may not wait")
     found = situation.zone(policy)
     free_from = policy.quiet_hours.free_from(situation.now, found.zone)
     if free_from == situation.now:
-        return yes("quiet_hours", 1, f"free time; zone from {found.found_in}")
+        return yes("quiet_hours", 2, f"free time; zone from {found.found_in}")
     if free_from > situation.use_by:
         because = f"quiet until after its use-by; zone from {found.found_in}"
-        return no("quiet_hours", 1, because, Suppression.USE_BY)
-    return not_before("quiet_hours", 1, f"quiet time; zone from {found.found_in}", free_from)
+        return no("quiet_hours", 2, because, Suppression.USE_BY)
+    return not_before("quiet_hours", 2, f"quiet time; zone from {found.found_in}", free_from)
 
 
 def budget(situation: Situation, policy: Policy) -> Ruling:
@@ -166,10 +167,12 @@ def reserved(situation: Situation, policy: Policy) -> Ruling:
 def net_value(situation: Situation, policy: Policy) -> Ruling:
     """It must be expected to do more good than it costs, the customer's patience included."""
     if is_correction(situation):
-        return yes("net_value", 2, NOT_WITHHELD)
+        return yes("net_value", 3, NOT_WITHHELD)
+    if was_not_helped(situation) and not situation.message.reaches_customer:
+        return yes("net_value", 3, "the customer said that a message did not help")
     asked, worth = situation.message.message_class, policy.worth
     if asked is MessageClass.SAFETY:
-        return yes("net_value", 2, "this class is sent whatever it costs")
+        return yes("net_value", 3, "this class is sent whatever it costs")
     since = situation.now - worth.fatigue_window
     recent = sum(1 for contact in situation.spent if contact.at > since)
     by = chosen_channel(situation) or situation.message.channels[0]
@@ -179,8 +182,8 @@ def net_value(situation: Situation, policy: Policy) -> Ruling:
         f"costs {value.cost:.3f}, tires {value.fatigue:.3f}"
     )
     if value.total > 0:
-        return yes("net_value", 2, because)
-    return no("net_value", 2, because, Suppression.NET_VALUE)
+        return yes("net_value", 3, because)
+    return no("net_value", 3, because, Suppression.NET_VALUE)
 
 
 def breaker(situation: Situation, policy: Policy) -> Ruling:
@@ -220,6 +223,8 @@ Gate = Callable[[Situation, Policy], Ruling]
 GATES: tuple[Gate, ...] = (
     problem_open,
     not_already_known,
+    not_helped,
+    awaited,
     message_class,
     consent,
     use_by,
@@ -236,6 +241,7 @@ GATES: tuple[Gate, ...] = (
 GATES_BEFORE_SENDING: tuple[Gate, ...] = (
     problem_open,
     not_already_known,
+    not_helped,
     message_class,
     consent,
     use_by,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from sqlalchemy import Engine
 
@@ -72,6 +73,24 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
     def position(self, source: Source) -> int:
         """Return the offset up to which this source was polled, gaps without records included."""
         return int(self._consumer.position(self._topic_partition(source)) or 0)
+
+    def passed(self, topics: Iterable[str]) -> dict[Source, int]:
+        """Return how far these topics were polled, where that is beyond what is committed; asks nobody.
+
+        After a poll whose records are in the same batch.  The last of what was polled may be no record: a
+        transaction ends with a marker, and aborted records are not given.
+        """
+        sources = [(topic, p) for topic in topics for p in self.partitions]
+        found = {source: self._known_position(source) for source in sources}
+        return {source: at for source, at in found.items() if at > self.positions[source]}
+
+    def _known_position(self, source: Source) -> int:
+        try:
+            place = self._topic_partition(source)
+            return int(self._consumer.position(place, timeout_ms=0) or 0)
+        except KafkaError:
+            # It was out of range, and the broker has not said yet where the partition begins.
+            return 0
 
     def moved(self, moves: Iterable[Move]) -> None:
         """Note what was committed; tell Kafka now and then, for tools that show the lag."""

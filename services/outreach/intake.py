@@ -19,6 +19,7 @@ from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemO
 from services.outreach.decide import DueStep, steps_due
 from services.outreach.facts import (
     ConsentStatement,
+    Destination,
     Ending,
     InboundContact,
     Problem,
@@ -87,6 +88,7 @@ class Additions:
 def problem_of(event: Event[Any]) -> Problem:
     """Return what one event says about a problem."""
     fact = event.data
+    zone = fact.destination_time_zone
     is_end = isinstance(fact, ProblemCleared)
     return Problem(
         problem_id=fact.problem_id,
@@ -97,6 +99,7 @@ def problem_of(event: Event[Any]) -> Problem:
         opened_at=event.time,
         stage=Stage(fact.tier, event.time, fact.promised_by, fact.actor, fact.complaint_risk),
         ending=Ending(event.time, fact.clearing) if is_end else None,
+        destination=None if zone is None else Destination(event.time, zone),
     )
 
 

@@ -7,32 +7,35 @@ and is never sent again by itself: at most one message per step, and every doubt
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    any_,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.contracts.envelope import Event
-from services.contracts.outreach import Withdrawal
+from services.contracts.outreach import Mode, Withdrawal
 from services.contracts.people import Channel
 from services.outreach import announce, outbox, pauses, rows
 from services.outreach.announce import Send
 from services.outreach.decide import Decision, Rules, StepName
+from services.outreach.standing import State
 from services.outreach.tables import SENDS
 
 _STEP = tuple_(SENDS.c.playbook, SENDS.c.step)
-
-
-class State(StrEnum):
-    """Where a send stands."""
-
-    PENDING = "pending"
-    STARTED = "started"
-    SENT = "sent"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,33 @@ def waiting(
     return [Waiting(row.step_id, row.customer_id) for row in connection.execute(query)]
 
 
+def without_time(
+    connection: Connection,
+    steps: Collection[StepName],
+    partitions: Sequence[int] | None,
+    by: Channel,
+    until: datetime,
+) -> list[Waiting]:
+    """Return what waits for this channel and has its use-by before `until`, the most urgent first.
+
+    Of these steps alone, and nothing that is paused.
+    """
+    query = (
+        select(SENDS.c.step_id, SENDS.c.customer_id)
+        .where(
+            SENDS.c.state == State.PENDING,
+            SENDS.c.channel == by.value,
+            SENDS.c.use_by < until,
+            _STEP.in_(steps),
+            ~pauses.is_held(),
+        )
+        .order_by(SENDS.c.use_by, SENDS.c.step_id)
+    )
+    if partitions is not None:
+        query = query.where(SENDS.c.partition.in_(partitions))
+    return [Waiting(row.step_id, row.customer_id) for row in connection.execute(query)]
+
+
 def next_attempt(
     connection: Connection, rules: Rules, partitions: Sequence[int]
 ) -> datetime | None:
@@ -122,6 +152,14 @@ def take(connection: Connection, step_id: UUID) -> Send | None:
         select(SENDS)
         .where(SENDS.c.step_id == step_id, SENDS.c.state == State.PENDING)
         .with_for_update(skip_locked=True)
+    ).one_or_none()
+    return None if row is None else rows.send_of(row)
+
+
+def send_of_customer(connection: Connection, step_id: UUID, customer_id: str) -> Send | None:
+    """Return the send of this step where it went to this customer; None: there is none."""
+    row = connection.execute(
+        select(SENDS).where(SENDS.c.step_id == step_id, SENDS.c.customer_id == customer_id)
     ).one_or_none()
     return None if row is None else rows.send_of(row)
 
@@ -222,13 +260,17 @@ def presence_key(owner: UUID) -> int:
 
 
 def _turn(rules: Rules) -> ColumnElement[datetime]:
-    """When a pending send is looked at next; null: not while its playbook is in shadow.
+    """When a pending send is looked at next; null: not while its playbook is in shadow for its customer.
 
     What is paused is looked at no sooner than at its use-by, when it can only fail.
     """
+    listed = literal(sorted(rules.listed), ARRAY(Text))
+    is_open = _STEP.in_(rules.steps_in(Mode.LIVE)) | (
+        _STEP.in_(rules.steps_in(Mode.LIMITED)) & (SENDS.c.customer_id == any_(listed))
+    )
     return case(
-        (_STEP.in_(rules.live_steps) & pauses.is_held(), SENDS.c.use_by),
-        (_STEP.in_(rules.live_steps), SENDS.c.next_attempt_at),
+        (is_open & pauses.is_held(), SENDS.c.use_by),
+        (is_open, SENDS.c.next_attempt_at),
         (_STEP.not_in(rules.known_steps), SENDS.c.use_by),
     )
 

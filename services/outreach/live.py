@@ -10,14 +10,18 @@ from sqlalchemy import Engine
 
 from services.contracts.people import Channel
 from services.kit.clock import Clock, monotonic
-from services.outreach import agenda, ledger
+from services.kit.exits import Unavailable
+from services.outreach import agenda, ledger, reconciliation
 from services.outreach.agenda import Scope
 from services.outreach.batch import Batch
 from services.outreach.channels.breaker import Breaker, Phase
 from services.outreach.group import Membership
-from services.outreach.outbox import Publisher
+from services.outreach.heard import HEARD
+from services.outreach.hearing import LOOK_EVERY_SECONDS, Hearing
+from services.outreach.outbox import NotPublished, Publisher
 from services.outreach.positions import Superseded
 from services.outreach.presence import Presence
+from services.outreach.said import Gap
 from services.outreach.sender import Outbound, Sender
 
 _POLL_MS = 200
@@ -82,7 +86,9 @@ class LiveLoop:
         outbound: Outbound,
         clock: Clock,
         log: structlog.typing.FilteringBoundLogger,
+        hearing: Hearing | None = None,
     ) -> None:
+        """Start every thread; `hearing` is what `outbound` asks, and is kept up to date here."""
         self._engine = engine
         self._membership = membership
         self._publisher = publisher
@@ -95,7 +101,9 @@ class LiveLoop:
         """Whether the last attempt to publish failed: then leaving does not wait for another."""
         self._dispatching = Repeating("dispatch", self._dispatch, _LOOK_EVERY_SECONDS)
         self._senders = {
-            by: Sender(engine, outbound, log, (by,), Breaker(outbound.patience(by)))
+            by: Sender(
+                engine, outbound, log, (by,), Breaker(outbound.patience(by)), publisher.publish_now
+            )
             for by in outbound.routes
         }
         self._sending = {
@@ -104,6 +112,12 @@ class LiveLoop:
         }
         """A thread for each channel, so that one that is slow delays no other."""
         self._publishing = Repeating("publish", self._publish, _LOOK_EVERY_SECONDS)
+        self._hearing = hearing
+        self._listening = (
+            []
+            if hearing is None
+            else [Repeating("hear", self._listening_to(hearing), LOOK_EVERY_SECONDS)]
+        )
         self.decided_until: datetime | None = None
         # Each wakes others: none begins before all are there.
         for thread in self._threads:
@@ -115,11 +129,14 @@ class LiveLoop:
             if thread.failure is not None:
                 raise thread.failure
         polled = self._membership.poll(_POLL_MS)
-        if not polled:
+        passed = self._membership.passed(HEARD)
+        if not polled and not passed:
             return
         batch = Batch(self._clock.now(), self._out.rules)
         for source, records in polled.items():
             batch.read(source, self._membership.positions[source], records)
+        for source, offset in passed.items():
+            batch.reach(source, self._membership.positions[source], offset)
         try:
             with self._engine.begin() as connection:
                 batch.write(connection)
@@ -128,12 +145,14 @@ class LiveLoop:
             self._membership.rejoin()
             return
         self._membership.moved(batch.moves.values())
+        if self._hearing is not None:
+            self._hearing.taken_in(polled)
         self._dispatching.wake()
         self._publishing.wake()
 
     @property
     def _threads(self) -> tuple[Repeating, ...]:
-        return (self._dispatching, self._publishing, *self._sending.values())
+        return (self._dispatching, self._publishing, *self._sending.values(), *self._listening)
 
     def circuits(self) -> Mapping[Channel, Phase]:
         """Return where each channel's provider stands; for any thread."""
@@ -145,6 +164,8 @@ class LiveLoop:
         self._dispatching.close(timeout_seconds=60)
         for thread in self._sending.values():
             thread.close(timeout_seconds=60)
+        for thread in self._listening:
+            thread.close(timeout_seconds=10)
         self._publishing.close(timeout_seconds=30)
         if self._publishing.failure is None and not self._is_broker_away:
             self._publish()
@@ -171,15 +192,30 @@ class LiveLoop:
 
     def _sending_with(self, sender: Sender) -> Callable[[], float | None]:
         def send() -> float | None:
-            while not self._dispatching.is_stopping:
-                if not sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE):
+            # Without the broker no start can be published: one that fails is enough.
+            while not self._dispatching.is_stopping and not self._is_broker_away:
+                try:
+                    sent = sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE)
+                except NotPublished:
+                    self._is_broker_away = True
                     break
-                self._publishing.wake()
+                finally:
+                    self._publishing.wake()
+                if not sent:
+                    break
             now = self._clock.now()
             held_until = sender.held_until(now)
             return None if held_until is None else (held_until - now).total_seconds()
 
         return send
+
+    def _listening_to(self, hearing: Hearing) -> Callable[[], None]:
+        def hear() -> None:
+            if hearing.look():
+                for thread in self._sending.values():
+                    thread.wake()
+
+        return hear
 
     def _doubt(self) -> None:
         if self._doubted_at is not None and monotonic() - self._doubted_at < _DOUBT_EVERY_SECONDS:
@@ -188,6 +224,8 @@ class LiveLoop:
         # Without our own lock others would take our sends for abandoned: then it is time to end.
         self._presence.check()
         with self._engine.begin() as connection:
+            if reconciliation.is_needed_until_commit(connection):
+                return
             doubted = ledger.doubt_ownerless(connection, self._out.owner, self._clock.now())
         if doubted:
             self._log.warning("outreach_unknown", sends=doubted)
@@ -196,7 +234,7 @@ class LiveLoop:
         try:
             self._publisher.publish_all()
             self._is_broker_away = False
-        except KafkaError as error:
+        except (KafkaError, Unavailable, Gap) as error:
             self._is_broker_away = True
             # Nothing was deleted: the same records go out when the broker is back.
             self._log.warning("outreach_not_published", error=type(error).__name__)

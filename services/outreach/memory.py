@@ -1,12 +1,13 @@
 """Facts in PostgreSQL: what a batch adds is merged with what is known, in the caller's transaction."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, select, text, tuple_
+from sqlalchemy import Connection, Table, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.outreach import Mode, Outcome
@@ -15,10 +16,14 @@ from services.outreach import rows
 from services.outreach.decide import Contacted, DueStep, Knowledge
 from services.outreach.facts import ConsentStatement, Profile
 from services.outreach.intake import Additions
+from services.outreach.pages.facts import Verdict
+from services.outreach.returned_mail import Kind
 from services.outreach.tables import (
     AGENDA,
+    BOUNCES,
     CONSENTS,
     DECISIONS,
+    FEEDBACK,
     INBOUND_CONTACTS,
     PROBLEMS,
     PROFILES,
@@ -135,16 +140,19 @@ def knowledge_of(
     contacted = _contacted(connection, wanted, since, leaving_out)
     over = [id_ for id_, problem in found.items() if problem.ending is not None]
     told = _told(connection, over, leaving_out)
+    unhelpful = _unhelpful(connection, wanted)
+    bounced = _bounced(connection, wanted)
     return {
         customer: Knowledge(
             problems={id_: p for id_, p in found.items() if p.customer_id == customer},
             contacts=tuple(contacts.get(customer, ())),
             answers=tuple(answers.get(customer, ())),
             consents=tuple(consents.get(customer, ())),
-            profile=profiles.get(customer),
+            profile=_reachable(profiles.get(customer), bounced.get(customer)),
             contacted=tuple(contacted.get(customer, ())),
             told=frozenset(told.get((customer, True), ())),
             being_told=frozenset(told.get((customer, False), ())),
+            unhelpful=frozenset(unhelpful.get(customer, ())),
         )
         for customer in wanted
     }
@@ -264,6 +272,40 @@ def _told(
     for row in connection.execute(query):
         found.setdefault((row.customer_id, row.state in _TOLD), set()).add(row.problem_id)
     return found
+
+
+def _unhelpful(
+    connection: Connection, customers: Sequence[str]
+) -> dict[str, set[tuple[UUID, str]]]:
+    """Return, by customer, of which problem and playbook a message was said not to have helped."""
+    query = (
+        select(SENDS.c.customer_id, SENDS.c.problem_id, SENDS.c.playbook)
+        .join(FEEDBACK, FEEDBACK.c.step_id == SENDS.c.step_id)
+        .where(FEEDBACK.c.customer_id.in_(customers))
+        .where(FEEDBACK.c.customer_id == SENDS.c.customer_id)
+        .where(FEEDBACK.c.verdict == Verdict.DID_NOT_HELP.value)
+    )
+    found: dict[str, set[tuple[UUID, str]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.customer_id, set()).add((row.problem_id, row.playbook))
+    return found
+
+
+def _bounced(connection: Connection, customers: Sequence[str]) -> dict[str, datetime]:
+    """Return, by customer, when the last mail left that came back for good."""
+    found = connection.execute(
+        select(BOUNCES.c.customer_id, func.max(BOUNCES.c.sent_at))
+        .where(BOUNCES.c.customer_id.in_(customers), BOUNCES.c.kind == Kind.HARD.value)
+        .group_by(BOUNCES.c.customer_id)
+    )
+    return {row[0]: row[1] for row in found}
+
+
+def _reachable(profile: Profile | None, bounced: datetime | None) -> Profile | None:
+    """Return the profile without an address at which nobody is reached, until a newer profile comes."""
+    if profile is None or bounced is None or profile.as_of > bounced:
+        return profile
+    return replace(profile, email=None)
 
 
 def _lock_key(customer: str) -> int:

@@ -28,6 +28,7 @@ from services.outreach.wording import class_of_text, is_allowed, offers_in, visi
 
 FALLBACK_LANGUAGE = "en"
 PARTS = ("subject", "txt", "html")
+_BODIES = PARTS[1:]
 
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
@@ -46,6 +47,13 @@ STOP_WORDS = {
     "pt": "Não quero mais mensagens",
 }
 """What the way to stop is called, below every message that has one."""
+
+UNHELPFUL_WORDS = {
+    "en": "This did not help me",
+    "de": "Das hat mir nicht geholfen",
+    "pt": "Isto não me ajudou",
+}
+"""What the way to say so is called, in every mail of a deployment that has pages."""
 
 LANGUAGES = tuple(_MONTHS)
 """Languages every shipped template has."""
@@ -85,6 +93,8 @@ class Use:
     template: str
     kind: ProblemKind
     message_class: MessageClass
+    asks: bool = False
+    """Whether it has to hold the link of a survey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,10 @@ class Letter:
     language: str | None
     stop_url: str | None = None
     """Where the customer stops such messages; None: this deployment has no pages."""
+    unhelpful_url: str | None = None
+    """Where the customer says that this did not help; None: nowhere."""
+    survey_url: str | None = None
+    """Where the customer answers the survey that this asks; None: it asks none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +165,7 @@ class Templates:
         """
         found: dict[str, WrongTemplate] = {}
         for language in LANGUAGES:
-            for letter in samples(use.kind, language):
+            for letter in samples(use.kind, language, asks=use.asks):
                 for fault in self._faults(use, letter, language):
                     found.setdefault(str(fault), fault)
         return tuple(found.values())
@@ -167,8 +181,8 @@ class Templates:
         subject = one_line(self._part(f"{template}/{language}.subject", values))
         values["subject"] = subject
         plain, html = (self._part(f"{template}/{language}.{part}", values) for part in PARTS[1:])
-        if letter.stop_url:
-            plain = f"{plain.rstrip()}\n\n{STOP_WORDS[language]}: {letter.stop_url}\n"
+        if below := tuple(_ways_out(letter, language)):
+            plain = "\n\n".join((plain.rstrip(), *below)) + "\n"
         return Text(subject, plain, html)
 
     def _faults(self, use: Use, letter: Letter, language: str) -> Iterator[WrongTemplate]:
@@ -181,6 +195,9 @@ class Templates:
                 yield error
                 text = ""
             values.setdefault("subject", one_line(text))
+            if text and part in _BODIES and letter.survey_url and letter.survey_url not in text:
+                what = "asks a survey, so it has to write `{{ survey_url }}`"
+                yield WrongTemplate(file, what, f"for {use.kind}")
             seen = visible_text(text) if part == "html" else text
             if not is_allowed(use.message_class, class_of_text([seen], language)):
                 yield _offering(file, offers_in(seen, language), use)
@@ -253,6 +270,14 @@ def _address(spec: str) -> Address:
         raise ValueError(f"not an address: {type(error).__name__}") from None
 
 
+def _ways_out(letter: Letter, language: str) -> Iterator[str]:
+    """Yield the lines below a text by which the customer answers with a link."""
+    if letter.unhelpful_url:
+        yield f"{UNHELPFUL_WORDS[language]}: {letter.unhelpful_url}"
+    if letter.stop_url:
+        yield f"{STOP_WORDS[language]}: {letter.stop_url}"
+
+
 def _offering(file: str, offers: tuple[str, ...], use: Use) -> WrongTemplate:
     words = ", ".join(f"`{words}`" for words in offers)
     what = (
@@ -272,6 +297,9 @@ def _line_of(error: Exception, template: Template | None) -> int | None:
     return lines[-1] if lines else None
 
 
+_SAMPLE_SURVEY = "https://care.example.com/survey/..."
+
+
 class _Absent(StrictUndefined):
     """What a letter does not hold: a template may ask for it, and fails where it writes it."""
 
@@ -287,10 +315,16 @@ def _absent(name: str) -> _Absent:
     )
 
 
-def samples(kind: ProblemKind, language: str) -> tuple[Letter, Letter]:
+_NO_SURVEY = _Absent(
+    "survey_url is only there where the playbook's step says `survey`", name="survey_url"
+)
+
+
+def samples(kind: ProblemKind, language: str, *, asks: bool = False) -> tuple[Letter, Letter]:
     """Return the letter that holds most and the one that holds least of what this kind tells."""
     date = datetime.fromisoformat("2026-01-31T12:00:00+00:00") if kind in TELLS_A_DATE else None
     full = Letter("Ada", "A-1042", date, ZoneInfo("UTC"), language)
+    full = replace(full, survey_url=_SAMPLE_SURVEY if asks else None)
     order_id = full.order_id if kind in NAMES_AN_ORDER else None
     return full, replace(full, name=None, order_id=order_id)
 
@@ -301,6 +335,9 @@ def _values(letter: Letter, language: str) -> dict[str, object]:
         "language": language,
         "stop_url": letter.stop_url,
         "stop_words": STOP_WORDS[language],
+        "survey_url": letter.survey_url or _NO_SURVEY,
+        "unhelpful_url": letter.unhelpful_url,
+        "unhelpful_words": UNHELPFUL_WORDS[language],
         "name": one_line(letter.name) if letter.name else None,
         "order_id": one_line(order_id) if order_id else _absent("order_id"),
         "promised_on": day_in_words(promised_by, letter.zone, language)

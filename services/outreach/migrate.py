@@ -1,5 +1,6 @@
 """Brings the database to this version's schema, one at a time however many try."""
 
+import time
 from pathlib import Path
 
 from alembic import command
@@ -12,6 +13,7 @@ from services.kit.exits import Unavailable
 from services.outreach.database import open_engine, reaching
 
 _LOCK = 0x6F757472  # any number, as long as every version of this service uses the same
+_TURN_SECONDS = 0.1
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -24,8 +26,7 @@ def upgrade(database_url: str) -> list[str]:
     engine = open_engine(database_url, "care-migrate")
     try:
         with reaching(engine), engine.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-            connection.commit()
+            _wait_for_turn(connection)
             try:
                 return _upgrade(connection)
             finally:
@@ -50,6 +51,19 @@ def check(engine: Engine) -> None:
             f"the database schema is at {current or 'nothing'} and this service needs {head}: "
             "run `care db upgrade`"
         )
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Return once nobody else migrates.
+
+    Asks again and again: whoever waits inside a statement holds up an index that is made concurrently by
+    the one who is waited for.
+    """
+    query = text("SELECT pg_try_advisory_lock(:key)")
+    while not connection.execute(query, {"key": _LOCK}).scalar_one():
+        connection.commit()
+        time.sleep(_TURN_SECONDS)
+    connection.commit()
 
 
 def _upgrade(connection: Connection) -> list[str]:

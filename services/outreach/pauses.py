@@ -118,8 +118,18 @@ def pauses_in_force(connection: Connection) -> Pauses:
     To be asked in the transaction that writes the start, with READ COMMITTED, which `open_engine` sees
     to: a snapshot taken before the lock would not show what was paused while waiting for it.
     """
-    connection.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+    hold_against_pauses(connection)
     return Pauses(frozenset(pause.target for pause in open_pauses(connection)))
+
+
+def hold_against_pauses(connection: Connection) -> None:
+    """Let nobody stop what is sent until the transaction ends: what is read afterwards holds so long."""
+    connection.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+
+
+def let_no_start_begin(connection: Connection) -> None:
+    """Wait for the starts that are being written, and let none begin until the transaction ends."""
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def open_pauses(connection: Connection) -> list[Pause]:
@@ -132,6 +142,13 @@ def history(connection: Connection) -> list[Pause]:
     return _read(connection, select(PAUSES))
 
 
+def locked(connection: Connection, pause_id: UUID) -> Pause | None:
+    """Return this pause, which nobody else ends until the transaction does; None: there is none."""
+    query = select(PAUSES).where(PAUSES.c.pause_id == pause_id).with_for_update()
+    found = connection.execute(query).one_or_none()
+    return None if found is None else _pause_of(found)
+
+
 def pause(connection: Connection, new: Pause) -> None:
     """Pause something, as soon as the caller's transaction commits.
 
@@ -141,7 +158,7 @@ def pause(connection: Connection, new: Pause) -> None:
     Raises:
         AlreadyPaused: the same is paused already.
     """
-    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    let_no_start_begin(connection)
     found = next((one for one in open_pauses(connection) if one.target == new.target), None)
     if found is not None:
         raise AlreadyPaused(found)

@@ -13,10 +13,12 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.contracts.contacts import SurveyKind
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import TIERS_OF, Actor, Clearing, ProblemKind, Tier
 from services.outreach.correction import takes_back
+from services.outreach.signals import Signal
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """Lower-case words joined by `_`: it becomes part of ids, file names and labels."""
@@ -88,6 +90,16 @@ class After(_Part):
     hours: Annotated[int, Field(ge=1, le=30 * 24)]
     """How long after that was decided."""
     when: Course = Course.CONTACTED
+    once: Signal | None = None
+    """Due as soon as this comes, within `hours`; where it does not come, not at all."""
+    unless: Signal | None = None
+    """Due after `hours`, and not at all where this has come by then."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.once is not None and self.unless is not None:
+            raise ValueError("say `once` or `unless`, not both: put them into two steps")
+        return self
 
 
 class Step(_Part):
@@ -98,6 +110,8 @@ class Step(_Part):
     channels: tuple[Channel, ...] = ()
     """By which a message may go, the best one first: the next is tried where one has not taken it."""
     template: Name | None = None
+    survey: Literal[SurveyKind.CSAT] | None = None
+    """Only with `send`: the message asks this of the customer, behind the link `survey_url`."""
     use_by_hours: Annotated[int, Field(ge=1, le=30 * 24)]
     """Counted from when the step became due; later it would help nobody."""
     after: After | None = None
@@ -107,6 +121,8 @@ class Step(_Part):
     def _fits_its_action(self) -> Self:
         if self.action is Action.ESCALATE and (self.template is not None or self.channels):
             raise ValueError("escalate takes neither a template nor channels")
+        if self.action is Action.ESCALATE and self.survey is not None:
+            raise ValueError("escalate asks the customer nothing: leave `survey` out")
         is_whole = self.template is not None and self.channels
         if self.action is Action.SEND and (not is_whole or Channel.HUMAN in self.channels):
             raise ValueError("send takes a template, and channels other than human")
@@ -125,13 +141,25 @@ class Step(_Part):
         return timedelta(hours=self.use_by_hours)
 
 
+def _fits_not_helped(step: Step, after: After) -> None:
+    if after.once is not None and step.action is not Action.ESCALATE:
+        raise ValueError(f"{step.name}: who was not helped gets no more messages: escalate")
+    if after.unless is not None and step.action is Action.SEND:
+        raise ValueError(f"{step.name}: leave `unless: not_helped` out: it holds for every message")
+
+
+_BY_CARE = (Mode.SHADOW, Mode.LIMITED, Mode.LIVE)
+"""The most careful one first."""
+
+
 class Playbook(_Part):
     """One named procedure.  A change that matters raises the version."""
 
     name: Name
     version: Annotated[int, Field(ge=1)]
-    mode: Literal[Mode.SHADOW, Mode.LIVE] = Mode.SHADOW
-    """What the playbook is ready for; the deployment's mode may hold it back, never push it."""
+    mode: Mode = Mode.SHADOW
+    """What the playbook is ready for; the deployment's mode may hold it back, never push it.
+    `limited`: sent to the customers on the deployment's list, and as in `shadow` for everybody else."""
     message_class: MessageClass
     trigger: Trigger
     contacts_per_day: Annotated[int, Field(ge=1)] | None = None
@@ -148,6 +176,17 @@ class Playbook(_Part):
         lost = [step.name for step in self.steps[1:] if step.after is None]
         if lost:
             raise ValueError(f"{lost[0]}: say `after` how many hours it follows the step before it")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_awaited_may_come(self) -> Self:
+        last = TIERS_OF[self.trigger.kind][-1]
+        for step in self.steps:
+            awaited = {step.after.once, step.after.unless} if step.after is not None else set()
+            if Signal.WORSENED in awaited and last in self.trigger.tiers:
+                raise ValueError(f"{step.name}: worsened never comes: nothing is worse than {last}")
+            if Signal.NOT_HELPED in awaited and step.after is not None:
+                _fits_not_helped(step, step.after)
         return self
 
     @model_validator(mode="after")
@@ -170,7 +209,7 @@ class Playbook(_Part):
 
     def mode_in(self, deployment: Mode) -> Mode:
         """Return the more careful of the playbook's mode and the deployment's."""
-        return Mode.LIVE if {self.mode, deployment} == {Mode.LIVE} else Mode.SHADOW
+        return min(self.mode, deployment, key=_BY_CARE.index)
 
 
 @dataclass(frozen=True, slots=True)

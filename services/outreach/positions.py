@@ -116,6 +116,21 @@ def claim(connection: Connection, owner: UUID, sources: Iterable[Source]) -> dic
     return {(row.topic, row.partition): int(row.next_offset) for row in rows}
 
 
+def standing(
+    connection: Connection, topics: Iterable[str], partition: int | None = None
+) -> dict[int, dict[str, int]]:
+    """Return partition → topic → the offset before which all is applied, of one partition or all."""
+    columns = SOURCE_POSITIONS.c
+    query = select(columns.topic, columns.partition, columns.next_offset)
+    query = query.where(columns.topic.in_(list(topics)))
+    if partition is not None:
+        query = query.where(columns.partition == partition)
+    found: dict[int, dict[str, int]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.partition, {})[row.topic] = row.next_offset
+    return found
+
+
 def check_topic_ids(engine: Engine, found: Mapping[str, FoundTopic]) -> None:
     """Make a position for every partition not seen before, and refuse topics that were made anew.
 

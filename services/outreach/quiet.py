@@ -54,7 +54,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class ZoneFound:
-    """A zone and where it was found: `profile`, `country`, `language` or `default`."""
+    """A zone and where it was found: `profile`, `shipment`, `country`, `language` or `default`."""
 
     zone: ZoneInfo
     found_in: str
@@ -66,8 +66,10 @@ def zone_for(
     language: str | None,
     zone_of_country: Mapping[str, str],
     default: ZoneInfo,
+    destination: str | None = None,
 ) -> ZoneFound:
-    """Return the customer's zone: the profile's, else their country's, else their language's region's.
+    """Return the customer's zone: the profile's, else where their parcel goes, else their country's, else
+    their language's region's.
 
     Args:
         time_zone: IANA name from the profile.
@@ -75,9 +77,11 @@ def zone_for(
         language: BCP 47 tag; only its region says something about time.
         zone_of_country: Country code → the zone most of its people live in.
         default: The deployment's zone, used where nothing else is known.
+        destination: IANA name of the zone of the address that the parcel in question goes to.
     """
-    if time_zone is not None:
-        return ZoneFound(ZoneInfo(time_zone), "profile")
+    for name, told_by in ((time_zone, "profile"), (destination, "shipment")):
+        if name is not None:
+            return ZoneFound(ZoneInfo(name), told_by)
     for code, found_in in ((country, "country"), (_region(language), "language")):
         if code is not None and code in zone_of_country:
             return ZoneFound(ZoneInfo(zone_of_country[code]), found_in)

@@ -32,7 +32,8 @@ def uses_of(playbooks: Iterable[Playbook]) -> Iterator[Use]:
     for playbook in playbooks:
         for step in playbook.steps:
             if step.template is not None:
-                yield Use(step.template, playbook.trigger.kind, playbook.message_class)
+                asks = step.survey is not None
+                yield Use(step.template, playbook.trigger.kind, playbook.message_class, asks)
 
 
 def review(files: Mapping[str, bytes], templates: Templates) -> tuple[Fault, ...]:

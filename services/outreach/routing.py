@@ -1,6 +1,5 @@
 """Which ways messages leave by with these settings: mail and people always, others where told how."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from re import Pattern
@@ -11,6 +10,7 @@ import httpx
 from services.contracts.people import Channel
 from services.kit.exits import EXIT_USAGE, leave
 from services.kit.settings import environment_names
+from services.kit.watched_file import UnreadableFile, read_lines
 from services.outreach.channels.apprise_channel import AppriseChannel, Provider
 from services.outreach.channels.apprise_url import (
     CHAT,
@@ -72,7 +72,7 @@ def _webhook(url: httpx.URL, secrets: Path, settings: Settings) -> WebhookChanne
         plain_http=settings.webhook_plain_http,
     )
     receiver = Receiver(
-        tuple(_lines_of(secrets, field)), receiver_is_idempotent=settings.webhook_idempotent
+        _lines_of(secrets, field), receiver_is_idempotent=settings.webhook_idempotent
     )
     try:
         return WebhookChannel(receiver, SafeTransport(limits))
@@ -93,16 +93,11 @@ def _provider(by: Channel, file: Path, field: str) -> AppriseChannel:
     return AppriseChannel(Provider(url, with_subject=by is Channel.PUSH))
 
 
-def _lines_of(file: Path, field: str) -> list[str]:
-    """Return the lines that are not empty."""
+def _lines_of(file: Path, field: str) -> tuple[str, ...]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        _refuse(field, f"the file cannot be read ({reason})")
-    except UnicodeDecodeError:
-        _refuse(field, "the file is no text")
-    return [line.strip() for line in lines if line.strip()]
+        return read_lines(file)
+    except UnreadableFile as error:
+        _refuse(field, f"the file {error.reason}")
 
 
 def _refuse(field: str, because: str) -> NoReturn:

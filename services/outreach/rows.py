@@ -12,6 +12,7 @@ from services.outreach.announce import Send
 from services.outreach.decide import Decision, DueStep
 from services.outreach.facts import (
     ConsentStatement,
+    Destination,
     Ending,
     InboundContact,
     Problem,
@@ -39,6 +40,8 @@ def problem_row(problem: Problem) -> Values:
         "complaint_risk": problem.stage.complaint_risk,
         "ended_at": problem.ending.at if problem.ending else None,
         "clearing": problem.ending.clearing.value if problem.ending else None,
+        "destination_zone": problem.destination.time_zone if problem.destination else None,
+        "destination_stated_at": problem.destination.stated_at if problem.destination else None,
     }
 
 
@@ -48,6 +51,7 @@ def problem_of(row: Row[Any]) -> Problem:
         Tier(row.tier), row.stated_at, row.promised_by, Actor(row.actor), row.complaint_risk
     )
     ending = None if row.clearing is None else Ending(row.ended_at, Clearing(row.clearing))
+    is_told = row.destination_zone is not None
     return Problem(
         problem_id=row.problem_id,
         customer_id=row.customer_id,
@@ -57,6 +61,9 @@ def problem_of(row: Row[Any]) -> Problem:
         opened_at=row.opened_at,
         stage=stage,
         ending=ending,
+        destination=Destination(row.destination_stated_at, row.destination_zone)
+        if is_told
+        else None,
     )
 
 

@@ -1,7 +1,7 @@
 """Takes pending sends out of the ledger and through a channel: judged once more, started, sent, recorded."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 from uuid import UUID
@@ -10,26 +10,32 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from services.contracts.people import Channel
-from services.outreach import ledger
+from services.outreach import ledger, reconciliation
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
 from services.outreach.channels.breaker import Breaker, Patience, Phase
 from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
 from services.outreach.decide import Rules, channel_from, reconsider, step_of
 from services.outreach.gates import GATES_BEFORE_SENDING, use_by
+from services.outreach.hearing import AllHeard, Ears
 from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.messages import Templates, message_id
+from services.outreach.outbox import NotPublished
 from services.outreach.pages.links import Links
+from services.outreach.pages.storage import note_sent
 from services.outreach.pauses import pauses_in_force
 from services.outreach.routes import Attempt, Route
 from services.outreach.situation import Ruling
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
-from services.outreach.writing import outgoing
+from services.outreach.writing import outgoing, survey_asked
 
 Now = Callable[[], datetime]
 
 PLAYBOOK_GONE = "playbook_gone"
 """Why a send fails that waited until its use-by for somebody who knows its step."""
+
+NO_TIME_TO_WAIT = "over before the former channel's provider may be asked again"
+"""Why a send goes another way that its channel was never asked to take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Outbound:
     """Of each channel's provider; heeded where time is real."""
     links: Callable[[], Links] | None = None
     """To the customers' pages, signed by what signs now; None: there are none."""
+    ears: Ears = field(default_factory=AllHeard)
+    """Know whether what customers said is read, so far that a send may start."""
 
 
 class Sender:
@@ -59,16 +67,22 @@ class Sender:
         log: structlog.typing.FilteringBoundLogger,
         channels: Collection[Channel] | None = None,
         provider: Breaker | None = None,
+        publish: Callable[[], None] = lambda: None,
     ) -> None:
         """Work for these channels alone, or for all (None): one that is slow then delays no other.
 
-        Where `provider` is given, it is the state of these channels' one provider, and heeded.
+        Where `provider` is given, it is the state of these channels' one provider, and heeded.  No
+        channel is called before `publish` has returned: by then a start is on `outreach`, and known
+        whatever becomes of the database.
         """
         self._engine = engine
         self._out = outbound
         self._log = log
         self._channels = tuple(outbound.routes) if channels is None else tuple(channels)
         self._provider = provider
+        self._publish = publish
+        self._without_way: set[UUID] = set()
+        """Of what cannot wait for the provider: sends that no other channel can take."""
 
     def phase(self, now: datetime) -> Phase:
         """Return where the provider's circuit stands; closed where there is none.  For any thread."""
@@ -81,27 +95,70 @@ class Sender:
     def send_due(self, partitions: Sequence[int] | None, now: Now, limit: int | None = None) -> int:
         """Attempt what may be sent now; return how many sends changed their state.
 
-        While the provider is to be left alone nothing is looked at: what is pending stays pending.  What
-        is over by then, the senders of other channels find.
+        While the provider is to be left alone nothing is attempted: what is pending stays so, unless it
+        would be over by then and may go by another channel.  What is over, the senders of other channels
+        find.
 
         Args:
             partitions: Those of whose customers; None for all.
             now: The deployment's clock, asked again for each step of each send.
             limit: At most so many.
+
+        Raises:
+            NotPublished: the start of one could not be published, so it is pending again.
         """
-        if self.held_until(now()) is not None:
-            return 0
+        held_until = self.held_until(now())
+        if held_until is not None:
+            return self._pass_on(partitions, now, held_until)
+        self._without_way.clear()
         with self._engine.begin() as connection:
+            partitions = self._out.ears.open_partitions(connection, partitions)
             waiting = ledger.waiting(
                 connection, self._out.rules, partitions, self._channels, now(), limit
             )
         free = takewhile(lambda _: self.held_until(now()) is None, waiting)
         return sum(self.attempt(send, now) for send in free)
 
+    def _pass_on(self, partitions: Sequence[int] | None, now: Now, held_until: datetime) -> int:
+        """Let go by their next channel what cannot wait for the provider; return how many sends."""
+        until = held_until
+        if self._provider is not None and self.phase(now()) is not Phase.CLOSED:
+            # One of them is attempted then, and all others wait for its end.
+            until += self._provider.patience.cool_down
+        late: list[ledger.Waiting] = []
+        with self._engine.begin() as connection:
+            for by in self._channels:
+                steps = self._out.rules.steps_beyond(by)
+                late += ledger.without_time(connection, steps, partitions, by, until)
+        new = [waiting for waiting in late if waiting.step_id not in self._without_way]
+        return sum(self._pass_one_on(waiting, now) for waiting in new)
+
+    def _pass_one_on(self, waiting: ledger.Waiting, now: Now) -> bool:
+        with self._engine.begin() as connection:
+            lock_customers(connection, [waiting.customer_id])
+            send = ledger.take(connection, waiting.step_id)
+            if send is None or send.channel not in self._channels:
+                return False
+            if reconciliation.is_needed_until_commit(connection):
+                return False
+            if pauses_in_force(connection).holds(send.playbook, send.channel):
+                return False
+            by = self._next_channel(connection, send, now())
+            if by is None:
+                self._without_way.add(send.step_id)
+                return False
+            ledger.reroute(connection, send, by, now(), NO_TIME_TO_WAIT)
+        self._log.info("outreach_rerouted", step_id=str(send.step_id), channel=by.value)
+        return True
+
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
         """Carry one pending send as far as it goes now; False where it stays as it is.
 
-        Somebody else has it, or it is paused.
+        Somebody else has it, it is paused, something that its customer may have said is unread, or the
+        database has to be reconciled.
+
+        Raises:
+            NotPublished: as `send_due`.
         """
         with self._engine.begin() as connection:
             # The customer first, the row second, as everywhere: nobody waits in a circle.
@@ -109,13 +166,30 @@ class Sender:
             send = ledger.take(connection, waiting.step_id)
             if send is None:
                 return False
-            # Holds until the start is committed: whoever pauses waits for us, or we see the pause.
+            # Both hold until the start is committed: whoever pauses waits for us, or we see the pause.
+            if reconciliation.is_needed_until_commit(connection):
+                return False
             if pauses_in_force(connection).holds(send.playbook, send.channel):
                 return self._fail_too_late(connection, send, now())
+            clearance = self._out.ears.clearance(connection, send.partition)
+            if not clearance.may_start:
+                return False
             begun = self._begin(connection, send, now())
         if begun is not None:
+            self._out.ears.started(send, clearance)
+            self._publish_start(begun[0], now)
             self._carry(*begun, now)
         return True
+
+    def _publish_start(self, send: Send, now: Now) -> None:
+        """Return once the start is on `outreach`; else put back what has surely not left, and raise."""
+        try:
+            self._publish()
+        except NotPublished as error:
+            with self._engine.begin() as connection:
+                ledger.retry(connection, send, now(), "its start could not be published")
+            self._log.error("outreach_not_started", step_id=str(send.step_id), because=str(error))
+            raise
 
     def _begin(
         self, connection: Connection, send: Send, now: datetime
@@ -205,8 +279,7 @@ class Sender:
     ) -> None:
         match delivery.ending:
             case Ending.TAKEN:
-                is_correction = self._out.rules.catalogue[send.playbook].trigger.corrects
-                (ledger.correct if is_correction else ledger.succeed)(connection, send, now)
+                self._succeed(connection, send, now)
             case Ending.REFUSED:
                 if delivery.gone:
                     by = send.channel.value
@@ -218,6 +291,19 @@ class Sender:
                 ledger.doubt(connection, send, delivery.reason, now)
             case Ending.DEFERRED:
                 self._defer(connection, send, delivery, now)
+
+    def _succeed(self, connection: Connection, send: Send, now: datetime) -> None:
+        rules = self._out.rules
+        if rules.catalogue[send.playbook].trigger.corrects:
+            ledger.correct(connection, send, now)
+            return
+        if step_of(due_of(send), rules.catalogue).survey is None:
+            ledger.succeed(connection, send, now)
+            return
+        # The customer first, the row second, as everywhere.
+        lock_customers(connection, [send.customer_id])
+        if ledger.succeed(connection, send, now):
+            note_sent(connection, survey_asked(send), send.partition, now)
 
     def _defer(self, connection: Connection, send: Send, delivery: Delivery, now: datetime) -> None:
         again = self._out.backoff.next_attempt(now, send.attempt, send.use_by, send.step_id)

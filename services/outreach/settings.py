@@ -2,7 +2,7 @@
 
 from datetime import time
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, model_validator
@@ -36,9 +36,22 @@ class Settings(ChannelSettings):
         le=300,
         description="A replica not heard of for so long loses its partitions to the others.",
     )
-    mode: Literal[Mode.SHADOW, Mode.LIVE] = Field(
+    mode: Mode = Field(
         default=Mode.SHADOW,
-        description="`shadow`: decide and record, send nothing; `live`: send what live playbooks say.",
+        description="`shadow`: decide and record, send nothing; `limited`: send to listed customers alone; "
+        "`live`: send what live playbooks say.",
+    )
+    limited_to_file: Path | None = Field(
+        default=None,
+        description="File with the ids of the customers who are written to where a mode is `limited`, one a "
+        "line; read again when it changes.",
+    )
+    contacts_patience_seconds: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="Sends of a partition wait while something that customers said is unread, until that "
+        "has been so for longer than this; 0: they never wait.",
     )
     smtp_host: str = Field(default="127.0.0.1", description="Mail server.")
     smtp_port: int = Field(default=25, ge=1, le=65535, description="Its port.")

@@ -17,6 +17,7 @@ from services.outreach.facts import (
 )
 from services.outreach.patience import Patience, Spent
 from services.outreach.quiet import QuietHours, ZoneFound, zone_for
+from services.outreach.signals import Signal
 from services.outreach.worth import Worth
 from services.outreach.zones import ZONE_OF_COUNTRY
 
@@ -62,14 +63,16 @@ class Policy:
         """How far back contacts must be known."""
         return max(self.patience.longest, self.worth.fatigue_window)
 
-    def zone_of(self, profile: Profile | None) -> ZoneFound:
-        """Return the zone of whoever has this profile, and where it was found."""
+    def zone_of(self, profile: Profile | None, problem: Problem) -> ZoneFound:
+        """Return the zone of whoever has this profile and this problem, and where it was found."""
         known = (
             (profile.time_zone, profile.country, profile.language)
             if profile
             else (None, None, None)
         )
-        return zone_for(*known, self.zone_of_country, self.default_zone)
+        told = problem.destination
+        destination = None if told is None else told.time_zone
+        return zone_for(*known, self.zone_of_country, self.default_zone, destination)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,10 @@ class Message:
     """It is only for who was told of the problem before it ended."""
     reaches_customer: bool = True
     """Whether the customer hears it; else it goes to a person of ours."""
+    once: Signal | None = None
+    """What must have come."""
+    unless: Signal | None = None
+    """What must not have come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +145,12 @@ class Situation:
     """Of a problem that is over: whether a message about it left, or may have."""
     being_told: bool = False
     """Of a problem that is over: whether a message about it is leaving just now."""
+    signals: frozenset[Signal] = frozenset()
+    """What has come of what a step may wait for."""
 
     def zone(self, policy: Policy) -> ZoneFound:
         """Return the customer's zone, and where it was found."""
-        return policy.zone_of(self.profile)
+        return policy.zone_of(self.profile, self.problem)
 
 
 @dataclass(frozen=True, slots=True)

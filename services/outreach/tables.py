@@ -94,6 +94,9 @@ PROBLEMS = Table(
     Column("complaint_risk", Float),
     Column("ended_at", _Moment),
     Column("clearing", Text),
+    Column("destination_zone", Text),
+    Column("destination_stated_at", _Moment),
+    Index("problems_open", "problem_id", postgresql_where=text("ended_at IS NULL")),
 )
 
 INBOUND_CONTACTS = Table(
@@ -191,6 +194,11 @@ SENDS = Table(
     Column("message_id", Text),
     Index("sends_pending", "next_attempt_at", postgresql_where=text("state = 'pending'")),
     Index("sends_started", "partition", postgresql_where=text("state = 'started'")),
+    Index(
+        "sends_for_a_person",
+        "problem_id",
+        postgresql_where=text("state IN ('unknown', 'failed') OR channel = 'human'"),
+    ),
     comment="The contact ledger: at most one row per playbook step of a problem, so one send",
 )
 
@@ -247,6 +255,36 @@ OUTBOX = Table(
     comment="Committed with what it tells of, published afterwards, then deleted",
 )
 
+SAID_POSITIONS = Table(
+    "said_positions",
+    METADATA,
+    Column("partition", Integer, primary_key=True),
+    Column("topic_id", Uuid, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    comment="Up to where this database knows what lies on the topic outreach, by partition",
+)
+
+RECONCILIATIONS = Table(
+    "reconciliations",
+    METADATA,
+    Column("reconciliation_id", Uuid, primary_key=True),
+    Column("needed_since", _Moment, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("reconciled_at", _Moment, comment="Null: nothing is decided and nothing is sent"),
+    Column("reconciled_by", Text),
+    Column("found", JSONB, comment="What the topic knew and this database did not"),
+    CheckConstraint(
+        "(reconciled_at IS NULL) = (reconciled_by IS NULL)", name="reconciliations_by_somebody"
+    ),
+    Index(
+        "reconciliations_open",
+        text("(true)"),
+        unique=True,
+        postgresql_where=text("reconciled_at IS NULL"),
+    ),
+    comment="Append-only: when this database was older than what was said, and who brought it up",
+)
+
 SURVEYS = Table(
     "surveys",
     METADATA,
@@ -264,6 +302,18 @@ SURVEYS = Table(
     comment="Our own surveys, and what was answered on their page",
 )
 
+BOUNCES = Table(
+    "bounces",
+    METADATA,
+    Column("step_id", Uuid, ForeignKey("sends.step_id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False, index=True),
+    Column("status", Text, nullable=False),
+    Column("sent_at", _Moment, nullable=False, comment="When the mail was begun that came back"),
+    Column("noted_at", _Moment, nullable=False),
+    comment="Mails that came back undelivered; the first of each kind is kept",
+)
+
 FEEDBACK = Table(
     "feedback",
     METADATA,
@@ -273,4 +323,30 @@ FEEDBACK = Table(
     Column("partition", Integer, nullable=False),
     Column("said_at", _Moment, nullable=False),
     comment="What customers say of the message of a step; the first of each verdict is kept",
+)
+
+ACTIONS = Table(
+    "actions",
+    METADATA,
+    Column("seq", BigInteger, Identity(), primary_key=True),
+    Column("at", _Moment, nullable=False),
+    Column("key_id", Text, nullable=False, comment="Of the API key it was done with"),
+    Column("client", Text, nullable=False, comment="Whose key that is"),
+    Column("by", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column(
+        "target",
+        Text,
+        nullable=False,
+        comment="The step or the pause by its id, or the playbook by its name",
+    ),
+    Column("detail", JSONB, nullable=False),
+    Index(
+        "actions_settling",
+        "what",
+        "target",
+        unique=True,
+        postgresql_where=text("what IN ('task_done', 'send_resolved')"),
+    ),
+    comment="Append-only: what a person did through the API",
 )

@@ -11,17 +11,50 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.contracts.metric_names import (
     OUTREACH_CIRCUITS,
+    OUTREACH_CONTACT_INTAKE,
+    OUTREACH_LAGGING,
     OUTREACH_OUTBOX,
     OUTREACH_PAUSES,
     OUTREACH_PROFILE_RECORDS,
+    OUTREACH_RECONCILIATIONS,
+    OUTREACH_START_WINDOW,
+    OUTREACH_STARTED_UNHEARD,
     OUTREACH_TICK,
     Metric,
 )
 from services.contracts.people import Channel
 from services.contracts.topics import PERSONAL
-from services.outreach import outbox, pauses, positions
+from services.kit import telemetry
+from services.outreach import outbox, pauses, positions, reconciliation
 from services.outreach.channels.breaker import Phase
 from services.outreach.pauses import Scope
+
+
+class StartMeter:
+    """Measures how much could be said unheard before a send was started, and how soon words are heard."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._window = telemetry.histogram(OUTREACH_START_WINDOW, registry)
+        self._intake = telemetry.histogram(OUTREACH_CONTACT_INTAKE, registry)
+        self._unheard = telemetry.counter(OUTREACH_STARTED_UNHEARD, registry)
+        self._lagging = telemetry.gauge(OUTREACH_LAGGING, registry)
+
+    def started(self, seconds: float) -> None:
+        """Note a start that was committed so long after the instant until which all was known."""
+        self._window.observe(seconds)
+
+    def started_unheard(self) -> None:
+        """Note a start that did not wait any longer."""
+        self._unheard.inc()
+
+    def taken_in(self, timestamp_ms: int, now: float) -> None:
+        """Note a contact committed at `now` (seconds since 1970); one without a timestamp tells nothing."""
+        if timestamp_ms >= 0:
+            self._intake.observe(max(0.0, now - timestamp_ms / 1000))
+
+    def watch(self, lagging: Callable[[], int]) -> None:
+        """Ask at each scrape how many partitions lag."""
+        self._lagging.set_function(lagging)
 
 
 class DatabaseCollector(Collector):
@@ -45,6 +78,7 @@ class DatabaseCollector(Collector):
             with self._engine.connect() as connection:
                 waiting = outbox.waiting(connection)
                 paused = pauses.count_by_scope(pauses.open_pauses(connection))
+                is_behind = reconciliation.is_needed(connection)
                 accounts = positions.profile_accounts(connection, [t.name for t in PERSONAL])
         except SQLAlchemyError:
             return
@@ -52,6 +86,9 @@ class DatabaseCollector(Collector):
         gauge.add_metric([], waiting)
         yield gauge
         yield _paused(paused)
+        behind = _family(OUTREACH_RECONCILIATIONS)
+        behind.add_metric([], is_behind)
+        yield behind
         records = _family(OUTREACH_PROFILE_RECORDS)
         for labels, count in sorted(accounts.items()):
             records.add_metric(list(labels), count)
@@ -78,9 +115,10 @@ def registry_of(
     engine: Engine,
     decided_until: Callable[[], datetime | None],
     circuits: Callable[[], Mapping[Channel, Phase]] = dict,
+    registry: CollectorRegistry | None = None,
 ) -> CollectorRegistry:
-    """Return a registry with outreach's own gauges."""
-    registry = CollectorRegistry()
+    """Return this registry, or a new one, with outreach's own gauges."""
+    registry = CollectorRegistry() if registry is None else registry
     registry.register(DatabaseCollector(engine, decided_until, circuits))
     return registry
 

@@ -7,6 +7,7 @@ goes on: decided steps are settled, sent ones are in the ledger.
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,13 +18,14 @@ from services.contracts.envelope import Instant
 from services.contracts.people import Channel
 from services.contracts.stream import Barrier
 from services.contracts.topics import PROBLEMS
-from services.outreach import agenda, ledger, outbox
+from services.outreach import agenda, ledger, outbox, reconciliation
 from services.outreach.agenda import Scope
 from services.outreach.batch import SOURCES, Batch, KafkaRecord, is_barrier
 from services.outreach.channels.breaker import Phase
 from services.outreach.group import Membership
-from services.outreach.outbox import Publisher
+from services.outreach.outbox import NotPublished, Publisher
 from services.outreach.positions import Superseded
+from services.outreach.said import Gap
 from services.outreach.sender import Outbound, Sender
 
 _POLL_MS = 100
@@ -79,7 +81,9 @@ class TickedLoop:
         self._membership = membership
         self._publisher = publisher
         self._out = outbound
-        self._sender = Sender(engine, outbound, log)
+        self._sender = Sender(
+            engine, outbound, log, publish=lambda: publisher.publish_of(membership.partitions)
+        )
         self._log = log
         self._generation = -1
         self._desks: dict[int, _Desk] = {}
@@ -88,14 +92,31 @@ class TickedLoop:
     def turn(self) -> None:
         """Poll once, and finish every barrier that is complete."""
         polled = self._membership.poll(_POLL_MS)
-        self._follow_assignment()
-        for (topic, partition), records in polled.items():
-            self._desks[partition].shelf.records[topic].extend(records)
         try:
-            while rounds := [p for p in self._membership.partitions if self._finish_barrier(p)]:
-                self._publish(rounds)
+            self._follow_assignment()
+            for (topic, partition), records in polled.items():
+                self._desks[partition].shelf.records[topic].extend(records)
+            # While the database has to be reconciled time stands still: no barrier is echoed.
+            if not self._is_behind():
+                self._finish_barriers()
         except Superseded:
             self._membership.rejoin()
+        except Gap:
+            # Read again what was rolled back; what lies on the topic is looked at first.
+            self._publisher.reset()
+            self._membership.rejoin()
+        except NotPublished:
+            if not self._is_behind():
+                raise
+            self._membership.rejoin()
+
+    def _finish_barriers(self) -> None:
+        while rounds := [p for p in self._membership.partitions if self._finish_barrier(p)]:
+            self._publish(rounds)
+
+    def _is_behind(self) -> bool:
+        with self._engine.connect() as connection:
+            return reconciliation.is_needed(connection)
 
     def _follow_assignment(self) -> None:
         if self._generation == self._membership.generation:
@@ -103,7 +124,8 @@ class TickedLoop:
         self._generation = self._membership.generation
         self._desks = {p: _Desk() for p in self._membership.partitions}
         # A former owner may have committed what it did not live to publish.
-        self._publish(self._membership.partitions)
+        if self._membership.partitions and not self._is_behind():
+            self._publisher.publish_of(self._membership.partitions)
 
     def _publish(self, partitions: list[int] | tuple[int, ...]) -> None:
         if partitions:
@@ -212,7 +234,8 @@ class TickedLoop:
 
     def close(self) -> None:
         """Delete what was published, so that the next start does not say it again."""
-        with self._engine.begin() as connection:
+        # Behind a gap nothing is deleted: the next start looks at what lies there.
+        with suppress(Gap), self._engine.begin() as connection:
             self._publisher.forget(connection)
 
     def _scope(self, partition: int) -> Scope:

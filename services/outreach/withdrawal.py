@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from services.contracts.outreach import Suppression, Withdrawal
-from services.outreach import ledger
+from services.outreach import ledger, reconciliation
 from services.outreach.announce import Send
 from services.outreach.decide import DueStep, Rules, reconsider
 from services.outreach.gates import not_already_known, problem_open
@@ -15,6 +15,7 @@ from services.outreach.memory import knowledge_of
 WITHDRAWN_BECAUSE = {
     Suppression.SOLVED: Withdrawal.PROBLEM_CLEARED,
     Suppression.ALREADY_KNOWN: Withdrawal.CUSTOMER_WROTE,
+    Suppression.NOT_HELPED: Withdrawal.NOT_HELPED,
 }
 """Every other no before a send is a failure, with the gate's name as its reason."""
 
@@ -33,7 +34,8 @@ def withdraw_overtaken(
         for send in ledger.pending_of(connection, customers)
         if (send.playbook, send.step) in known
     ]
-    if not pending:
+    # An old database would take back what has long left; who sends asks the same again.
+    if not pending or reconciliation.is_needed_until_commit(connection):
         return 0
     knowledge = knowledge_of(
         connection, (s.customer_id for s in pending), (s.problem_id for s in pending), since=now

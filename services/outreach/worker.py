@@ -1,7 +1,7 @@
 """Puts the parts together and turns the loop until it is told to stop.  No decision is made here."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
+from services.contracts.outreach import Mode
 from services.contracts.people import Channel
 from services.contracts.topics import OUTREACH, TOPICS, dead_letter
 from services.kit import address_file
@@ -26,27 +27,38 @@ from services.kit.kafka_clients import CLOSE_SECONDS, close_producer, open_consu
 from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
 from services.outreach import agenda, ledger, migrate, positions, telemetry
+from services.outreach.allow_list import AllowList
+from services.outreach.api.app import create_api
+from services.outreach.api.backend import Backend
+from services.outreach.api.settings import PREFIX as API_PREFIX
+from services.outreach.api.settings import ApiSettings
 from services.outreach.backoff import AT_ONCE, PATIENT
 from services.outreach.batch import SOURCES
 from services.outreach.channels.breaker import Phase
+from services.outreach.comparison import Comparison, SaidTopic
 from services.outreach.database import open_engine, reaching
-from services.outreach.decide import Rules
+from services.outreach.decide import Rules, StepName
 from services.outreach.group import Membership
+from services.outreach.heard import Bounds, Watch
+from services.outreach.hearing import Hearing
 from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
-from services.outreach.outbox import Publisher
+from services.outreach.outbox import NotPublished, Publisher
 from services.outreach.pages.api import create_pages
 from services.outreach.pages.links import Links
 from services.outreach.pages.secret_file import SecretFile
-from services.outreach.pages.serving import PagesServer
+from services.outreach.pages.settings import PREFIX as PAGES_PREFIX
 from services.outreach.pages.settings import PagesSettings
 from services.outreach.playbook import Catalogue, WrongPlaybook, catalogue_of, parse
 from services.outreach.review import uses_of
 from services.outreach.routes import Route
 from services.outreach.routing import routes_of
 from services.outreach.sender import Outbound
+from services.outreach.serving import WebServer
 from services.outreach.settings import Settings
+from services.outreach.signals import Signal
 from services.outreach.ticked import TickedLoop
+from services.outreach.waiting import waiting_for
 
 GROUP = "outreach"
 _STUCK_AFTER_SECONDS = 300.0
@@ -77,15 +89,20 @@ class Worker:
         owner: UUID,
         log: structlog.typing.FilteringBoundLogger,
         pages: PagesSettings | None = None,
+        api: ApiSettings | None = None,
     ) -> None:
         self._settings = settings
         self._pages = pages
+        self._api = api
         self._owner = owner
         self._log = log
         self._stop = threading.Event()
         self._turned_at = monotonic()
         self._membership: Membership | None = None
         self._loop: LiveLoop | TickedLoop | None = None
+        self._registry = CollectorRegistry()
+        self._on_not_helped: tuple[StepName, ...] = ()
+        self._rules: Rules | None = None
 
     def stop(self, *_: object) -> None:
         """Ask `run` to return; also a signal handler."""
@@ -107,7 +124,7 @@ class Worker:
                 while not self._stop.is_set():
                     loop.turn()
                     self._turned_at = monotonic()
-        except KafkaError as error:
+        except (KafkaError, NotPublished) as error:
             raise Unavailable(
                 f"Kafka at {bootstrap} stopped answering ({type(error).__name__}): start it again, "
                 "then this service"
@@ -127,6 +144,12 @@ class Worker:
         )
         migrate.check(engine)
         positions.check_topic_ids(engine, {name: found[name] for name in SOURCES})
+        self._comparison(engine).run()
+
+    def _comparison(self, engine: Engine) -> Comparison:
+        settings = self._settings
+        at = SaidTopic(settings.kafka_bootstrap_servers, settings.topic_prefix, settings.partitions)
+        return Comparison(engine, at, self._log)
 
     def _open(self, engine: Engine, stack: ExitStack) -> Loop:
         """Open what the loop works with, so that leaving `stack` closes it in the right order."""
@@ -136,7 +159,12 @@ class Worker:
         )
         for route in outbound.routes.values():
             stack.callback(route.close)
+        if self._pages is None:
+            refuse_surveys(outbound.rules)
+        self._rules = outbound.rules
         self._tell_of_unknown_steps(engine, outbound.rules)
+        playbooks = outbound.rules.catalogue.values()
+        self._on_not_helped = waiting_for(Signal.NOT_HELPED, playbooks)
         bootstrap, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
         producer = open_producer(bootstrap)
         stack.callback(close_producer, producer, _FLUSH_SECONDS)
@@ -151,15 +179,29 @@ class Worker:
         )
         membership = Membership(consumer, engine, self._owner, prefix, self._log)
         stack.callback(consumer.close, autocommit=False, timeout_ms=CLOSE_SECONDS * 1000)
-        publisher = Publisher(engine, producer, prefix)
+        publisher = Publisher(engine, producer, prefix, self._comparison(engine).run)
         self._membership = membership
         if is_ticked:
             self._loop = TickedLoop(engine, membership, publisher, outbound, self._log)
         else:
-            self._loop = LiveLoop(engine, membership, publisher, outbound, SystemClock(), self._log)
+            hearing = self._open_hearing(engine, stack)
+            outbound = replace(outbound, ears=hearing)
+            self._loop = LiveLoop(
+                engine, membership, publisher, outbound, SystemClock(), self._log, hearing
+            )
         stack.callback(self._loop.close)
         membership.join()
         return self._loop
+
+    def _open_hearing(self, engine: Engine, stack: ExitStack) -> Hearing:
+        """Listen with a consumer of its own: another thread asks it."""
+        settings = self._settings
+        consumer = open_consumer(settings.kafka_bootstrap_servers)
+        stack.callback(consumer.close, autocommit=False, timeout_ms=CLOSE_SECONDS * 1000)
+        bounds = Bounds(patience_seconds=settings.contacts_patience_seconds)
+        watch = Watch(monotonic(), tuple(range(settings.partitions)), bounds)
+        meter = telemetry.StartMeter(self._registry)
+        return Hearing(consumer, engine, watch, settings.topic_prefix, meter, self._log)
 
     def _tell_of_unknown_steps(self, engine: Engine, rules: Rules) -> None:
         with engine.connect() as connection:
@@ -176,6 +218,7 @@ class Worker:
             engine,
             lambda: self._loop.decided_until if self._loop else None,
             lambda: self._loop.circuits() if self._loop else {},
+            self._registry,
         )
         health = HealthServer(registry, self._is_live, self._is_ready, settings.host, settings.port)
         health.start()
@@ -184,6 +227,8 @@ class Worker:
         try:
             if self._pages is not None:
                 self._open_pages(self._pages, registry, stack)
+            if self._api is not None and self._rules is not None:
+                self._open_api(self._api, self._rules, registry, stack)
         except BaseException:
             stack.close()
             raise
@@ -203,23 +248,43 @@ class Worker:
         self, pages: PagesSettings, registry: CollectorRegistry, stack: ExitStack
     ) -> None:
         """Serve the customers' pages, on connections of their own: who looks delays nobody who sends."""
-        settings = self._settings
-        engine = open_engine(settings.database_url, "care-pages")
-        stack.callback(engine.dispose)
-        clock: Clock = SystemClock()
-        if settings.clock is ClockSource.TICKS:
-            ticks = TickClock(
-                settings.kafka_bootstrap_servers,
-                partitions=settings.partitions,
-                prefix=settings.topic_prefix,
-            ).start()
-            stack.callback(ticks.close)
-            clock = ticks
-        app = create_pages(engine, pages, settings.partitions, clock.now, registry)
-        server = PagesServer(app, pages.host, pages.port).start()
+        engine = self._open_engine("care-pages", stack)
+        clock = self._open_clock(stack)
+        partitions = self._settings.partitions
+        app = create_pages(engine, pages, partitions, clock.now, registry, self._on_not_helped)
+        server = WebServer(app, pages.host, pages.port, PAGES_PREFIX).start()
         stack.callback(server.close)
         host, port = server.address
         self._log.info("outreach_pages_started", address=f"http://{host}:{port}")
+
+    def _open_api(
+        self, api: ApiSettings, rules: Rules, registry: CollectorRegistry, stack: ExitStack
+    ) -> None:
+        """Serve the desk's API, on connections of its own too."""
+        engine = self._open_engine("care-api", stack)
+        backend = Backend(engine, rules, self._open_clock(stack).now)
+        app = create_api(backend, api, registry)
+        server = WebServer(app, api.host, api.port, API_PREFIX).start()
+        stack.callback(server.close)
+        host, port = server.address
+        self._log.info("outreach_api_started", address=f"http://{host}:{port}")
+
+    def _open_engine(self, application: str, stack: ExitStack) -> Engine:
+        engine = open_engine(self._settings.database_url, application)
+        stack.callback(engine.dispose)
+        return engine
+
+    def _open_clock(self, stack: ExitStack) -> Clock:
+        settings = self._settings
+        if settings.clock is not ClockSource.TICKS:
+            return SystemClock()
+        ticks = TickClock(
+            settings.kafka_bootstrap_servers,
+            partitions=settings.partitions,
+            prefix=settings.topic_prefix,
+        ).start()
+        stack.callback(ticks.close)
+        return ticks
 
     def _is_live(self) -> Verdict:
         age = monotonic() - self._turned_at
@@ -238,8 +303,9 @@ def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]
         templates.check(uses_of(catalogue.values()))
     except (WrongPlaybook, WrongTemplate) as error:
         leave(str(error), EXIT_USAGE)
+    rules = Rules(catalogue, settings.policy(), settings.mode, frozenset(routes))
     return Outbound(
-        rules=Rules(catalogue, settings.policy(), settings.mode, frozenset(routes)),
+        rules=replace(rules, listed=_listed(settings, rules)),
         templates=templates,
         routes=routes,
         backoff=AT_ONCE if settings.clock is ClockSource.TICKS else PATIENT,
@@ -247,6 +313,32 @@ def outbound_of(settings: Settings, owner: UUID, routes: Mapping[Channel, Route]
         owner=owner,
         patience=settings.patience,
     )
+
+
+def refuse_surveys(rules: Rules) -> None:
+    """End the process, code 2, where a survey would be sent that nobody could answer."""
+    for name, step in (*rules.steps_in(Mode.LIMITED), *rules.steps_in(Mode.LIVE)):
+        found = rules.catalogue[name].step(step)
+        if found is not None and found.survey is not None:
+            leave(
+                f"{name}: its step {step} asks a survey and there are no pages to answer it on: set "
+                "CARE_OUTREACH_PAGES_BASE_URL, or its mode to shadow",
+                EXIT_USAGE,
+            )
+
+
+def _listed(settings: Settings, rules: Rules) -> Collection[str]:
+    """Return who is written to where a mode is limited."""
+    if settings.limited_to_file is not None:
+        return AllowList(settings.limited_to_file)
+    limited = rules.steps_in(Mode.LIMITED)
+    if limited:
+        leave(
+            f"{limited[0][0]} is limited and nobody is listed: name a file with customers' ids in "
+            "CARE_OUTREACH_LIMITED_TO_FILE",
+            EXIT_USAGE,
+        )
+    return frozenset()
 
 
 def load_playbooks(folder: Path) -> Catalogue:

@@ -10,7 +10,12 @@ from services.outreach.decide import Knowledge, Rules
 from services.outreach.facts import Profile, address_of
 from services.outreach.messages import Letter, Templates, Text, language_of
 from services.outreach.pages.links import Links
-from services.outreach.pages.tokens import PreferencesLink
+from services.outreach.pages.tokens import (
+    HelpfulLink,
+    PreferencesLink,
+    SurveyLink,
+    survey_of_step,
+)
 from services.outreach.playbook import Step
 
 _UNTOLD = Text("", "", "")
@@ -38,7 +43,7 @@ def outgoing(
         links: To the customers' pages; None: there are none.
 
     Raises:
-        ValueError: no address is known.
+        ValueError: no address is known, or there are no pages for the survey it asks.
         WrongTemplate: the template speaks of something this problem does not tell.
     """
     profile = knowledge.profile
@@ -46,6 +51,7 @@ def outgoing(
     text, headers = _UNTOLD, dict[str, str]()
     if step.template is not None:
         letter, headers = _letter(send, knowledge, rules, links, now)
+        letter = replace(letter, survey_url=_survey(send, step, letter, links, now))
         text = templates.render(step.template, letter)
     return Outgoing(
         step_id=send.step_id,
@@ -70,11 +76,12 @@ def _letter(
 ) -> tuple[Letter, dict[str, str]]:
     """Return what the template may speak of, and the headers of a mail that stop such messages."""
     profile = knowledge.profile
+    problem = knowledge.problems[send.problem_id]
     letter = Letter(
         name=None if profile is None else profile.name,
         order_id=send.order_id,
-        promised_by=knowledge.problems[send.problem_id].stage.promised_by,
-        zone=rules.policy.zone_of(profile).zone,
+        promised_by=problem.stage.promised_by,
+        zone=rules.policy.zone_of(profile, problem).zone,
         language=None if profile is None else profile.language,
     )
     if links is None:
@@ -82,7 +89,26 @@ def _letter(
     way_out = _way_out(send, rules, letter.language)
     is_mail = send.channel is Channel.EMAIL
     headers = dict(links.unsubscribe_headers(way_out, now)) if is_mail else {}
-    return replace(letter, stop_url=links.preferences(way_out, now)), headers
+    answer = HelpfulLink(send.customer_id, send.step_id, way_out.language)
+    # Another link in a short message would cost more than it helps.
+    unhelpful_url = links.helpful(answer, now) if is_mail else None
+    stop_url = links.preferences(way_out, now)
+    return replace(letter, stop_url=stop_url, unhelpful_url=unhelpful_url), headers
+
+
+def _survey(
+    send: Send, step: Step, letter: Letter, links: Links | None, now: datetime
+) -> str | None:
+    if step.survey is None:
+        return None
+    if links is None:
+        raise ValueError("no pages to answer a survey on")
+    return links.survey(survey_asked(send, language_of(letter.language)), now)
+
+
+def survey_asked(send: Send, language: str | None = None) -> SurveyLink:
+    """Return the link of the survey that goes out with this send."""
+    return survey_of_step(send.step_id, send.customer_id, send.order_id, language)
 
 
 def _way_out(send: Send, rules: Rules, language: str | None) -> PreferencesLink:

@@ -114,6 +114,7 @@ class Parcel:
             actor,
             order_id=self.slots["order_id"],
             promised_by=None if self.promise is None else self.promise["promised_by"],
+            destination_zone=self.slots.get("last_zone", {}).get("name"),
             rests_on=rests_on,
         )
 

@@ -345,6 +345,7 @@ class Teller:
             tier=problem.tier,
             deadline=problem.deadline,
             promised_by=problem.promised_by,
+            destination_time_zone=None if self._watch is None else self._watch.destination_zone,
             actor=self._actor,
             evidence=tuple(EventRef(source=source, id=event_id) for source, event_id in named),
             feed=problem.feed,

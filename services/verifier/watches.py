@@ -41,6 +41,8 @@ class Watch:
     """What renewed it where its anchor became a later one; None: the anchor itself."""
     order_id: str | None = None
     promised_by: datetime | None = None
+    destination_zone: str | None = None
+    """Of a parcel: what its latest promise that names a zone named."""
     rests_on: tuple[Stamp, ...] = ()
     """The evidence; empty: the anchor."""
 

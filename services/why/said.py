@@ -10,7 +10,7 @@ from services.churn_predictor.scoring import Link
 from services.churn_predictor.words import in_words
 from services.contracts import outreach
 from services.contracts.envelope import Fact
-from services.contracts.outreach import GateVerdict, Mode, Withdrawal
+from services.contracts.outreach import GateVerdict, Mode, Verdict, Withdrawal
 from services.contracts.problems import (
     Actor,
     Clearing,
@@ -245,12 +245,13 @@ _ACTORS = {
 }
 _MODES = {
     Mode.SHADOW: "in shadow, so that nothing is sent",
-    Mode.LIMITED: "limited, so that only listed customers are written to",
+    Mode.LIMITED: "limited, and this customer is on the list",
     Mode.LIVE: "live",
 }
 _WITHDRAWALS = {
     Withdrawal.PROBLEM_CLEARED: "the problem was cleared first",
     Withdrawal.CUSTOMER_WROTE: "the customer wrote first",
+    Withdrawal.NOT_HELPED: "the customer said that an earlier message did not help",
 }
 _OUTCOMES: Mapping[type[Fact], Callable[[Any], str]] = {
     outreach.OutreachStarted: lambda f: f"Sending began, attempt {f.attempt}",
@@ -261,4 +262,8 @@ _OUTCOMES: Mapping[type[Fact], Callable[[Any], str]] = {
     ),
     outreach.OutreachWithdrawn: lambda f: f"Taken back unsent, {_WITHDRAWALS[f.reason]}",
     outreach.OutreachCorrected: lambda f: "Sent a correction of what had been wrong",
+    outreach.OutreachBounced: lambda f: f"Came back undelivered, {f.kind} ({f.status})",
+    outreach.OutreachJudged: lambda f: (
+        f"The customer said that it {'helped' if f.verdict is Verdict.HELPED else 'did not help'}"
+    ),
 }

@@ -96,10 +96,13 @@ class Breaker:
         return replace(self, full_at=full_at, probed_until=now + self.patience.cool_down)
 
     def ended(self, delivery: Delivery, now: datetime) -> "Breaker":
-        """Return the state once an attempt ended: a refusal is an answer, and no trouble."""
+        """Return the state once an attempt ended.
+
+        A refusal is an answer, and no trouble; nor is what concerns one recipient, as a greylisted one.
+        """
         asked = _LONG_AGO if delivery.retry_after is None else now + delivery.retry_after
         held = max(self.held_until, asked)
-        if delivery.ending not in _TROUBLED:
+        if delivery.ending not in _TROUBLED or delivery.about_recipient:
             return Breaker(self.patience, held_until=held, full_at=self.full_at)
         if self.phase(now) is Phase.OPEN:
             # It was begun before the circuit opened: that is known already.

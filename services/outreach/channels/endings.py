@@ -34,6 +34,8 @@ class Delivery:
     """How long the other side asks to wait, if it was not taken and does."""
     gone: bool = False
     """Whether there is nobody at this address any more."""
+    about_recipient: bool = False
+    """Whether it says something of this recipient alone: then the other side itself is well."""
 
 
 class Channel(Protocol[MessageT_contra]):

@@ -2,10 +2,13 @@
 
 import smtplib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 
 from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
+
+_ABOUT_RECIPIENT = frozenset({".1", ".2", ".7"})
+"""Subjects of enhanced codes: the address, the mailbox, and policy; not the system or the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +115,40 @@ def _written(message: EmailMessage) -> _Written:
 def _offer(client: smtplib.SMTP, letter: _Written) -> Delivery | None:
     """Go as far as the server's 354; return None there, or how it ended before."""
     wants_utf8 = not letter.recipient.isascii() and client.has_extn("smtputf8")
-    for code, text in (
-        client.mail(letter.sender, ["SMTPUTF8"] if wants_utf8 else []),
-        client.rcpt(letter.recipient),
-    ):
-        if code // 100 != 2:
-            return _verdict(code, text)
+    code, text = client.mail(letter.sender, ["SMTPUTF8"] if wants_utf8 else [])
+    if code // 100 != 2:
+        return _verdict(code, text)
+    code, text = client.rcpt(letter.recipient)
+    if code // 100 != 2:
+        return replace(_verdict(code, text), about_recipient=_is_about_recipient(code, text))
     code, text = client.docmd("DATA")
     return None if code == 354 else _verdict(code, text)
 
 
+def _is_about_recipient(code: int, text: bytes) -> bool:
+    """Return whether this answer to RCPT concerns this recipient and not the server (RFC 3463).
+
+    Many servers turn the first attempt for each recipient away (greylisting, 4.7.1): that must not
+    look like a server in trouble, or nobody new is written to for as long as there are new ones.
+    """
+    enhanced = _enhanced(text)
+    if code == 421:
+        return False
+    return enhanced[1:3] in _ABOUT_RECIPIENT if enhanced else code == 450
+
+
 def _verdict(code: int, text: bytes) -> Delivery:
     # Only the codes: the server's words may repeat the address.
-    enhanced = text.split(b" ", 1)[0].decode("ascii", "replace")
-    shown = f"{code} {enhanced}" if enhanced[:1].isdigit() and "." in enhanced else str(code)
+    enhanced = _enhanced(text)
+    shown = f"{code} {enhanced}" if enhanced else str(code)
     permanent = code // 100 == 5
     return Delivery(Ending.REFUSED if permanent else Ending.DEFERRED, shown)
+
+
+def _enhanced(text: bytes) -> str:
+    """Return the enhanced status code with which these words begin, or nothing."""
+    first = text.split(b" ", 1)[0].decode("ascii", "replace")
+    return first if first[:1].isdigit() and "." in first else ""
 
 
 def _on_the_wire(message: EmailMessage) -> bytes:

@@ -3,7 +3,7 @@
 A link holds all there is to know of who asks: there is no cookie, no login and no redirect.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from traceback import extract_tb
@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from services.kit import logs
 from services.kit.clock import NoTimeYet, monotonic
+from services.outreach.decide import StepName
 from services.outreach.pages import forms, tokens
 from services.outreach.pages.languages import language_for
 from services.outreach.pages.links import UNSUBSCRIBE_PATH
@@ -95,6 +96,7 @@ def create_pages(
     partitions: int,
     now: Callable[[], datetime],
     registry: CollectorRegistry | None = None,
+    on_not_helped: Collection[StepName] = (),
 ) -> FastAPI:
     """Return the app of the customers' pages.
 
@@ -104,11 +106,12 @@ def create_pages(
         partitions: Of every topic of this deployment.
         now: The deployment's clock; may raise `NoTimeYet`.
         registry: Where requests are counted; None: nowhere to be seen.
+        on_not_helped: Steps of playbooks that are due once a message is said not to have helped.
 
     Raises:
         Unavailable: the file of secrets cannot be used.
     """
-    storage = Storage(engine, partitions)
+    storage = Storage(engine, partitions, on_not_helped)
     counter = _Counter(
         settings,
         SecretFile(settings.secrets_file),

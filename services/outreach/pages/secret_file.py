@@ -1,16 +1,12 @@
 """The secrets that sign links, from a file that may be changed while the service runs."""
 
-import os
 from pathlib import Path
 
-from services.kit import logs
 from services.kit.exits import Unavailable
+from services.kit.watched_file import UnreadableFile, WatchedFile, read_lines
 
 MIN_LENGTH = 32
 """Characters of a secret; fewer are guessed."""
-
-_log = logs.get(__name__)
-_Stamp = tuple[int, int, int]
 
 
 class SecretFile:
@@ -21,48 +17,24 @@ class SecretFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp = _stamp(path)
-        self._secrets = _read(path)
+        self._file = WatchedFile(path, _read, "page_secrets")
 
     def current(self) -> tuple[str, ...]:
         """Return the secrets; those known before, where the file is wrong by now."""
-        try:
-            stamp = _stamp(self._path)
-            if stamp != self._stamp:
-                self._stamp = stamp
-                self._secrets = _read(self._path)
-                _log.info("page_secrets_read", secrets=len(self._secrets))
-        except Unavailable as error:
-            _log.error("page_secrets_unreadable", because=str(error))
-        return self._secrets
-
-
-def _stamp(path: Path) -> _Stamp:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        return self._file.current()
 
 
 def _read(path: Path) -> tuple[str, ...]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from None
-    secrets = tuple(line.strip() for line in lines if line.strip())
+        secrets = read_lines(path)
+    except UnreadableFile as error:
+        raise Unavailable(
+            f"{path} {error.reason}: put the secrets of the pages' links there, one a line, made "
+            "with `openssl rand -hex 32`"
+        ) from None
     if not secrets or any(len(secret) < MIN_LENGTH for secret in secrets):
         raise Unavailable(
             f"{path} must hold one secret a line, each of {MIN_LENGTH} characters or more: "
             "append one with `openssl rand -hex 32`"
         )
     return secrets
-
-
-def _unreadable(path: Path, error: Exception) -> Unavailable:
-    reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "no text"
-    return Unavailable(
-        f"{path} cannot be read ({reason}): put the secrets of the pages' links there, one a line, "
-        "made with `openssl rand -hex 32`"
-    )

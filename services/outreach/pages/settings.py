@@ -13,6 +13,7 @@ from services.contracts.people import Channel
 from services.kit.settings import environment_names
 from services.outreach.pages.tokens import HELPFUL, PREFERENCES, SURVEY, Purpose
 
+PREFIX = "CARE_OUTREACH_PAGES"
 _OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -20,7 +21,7 @@ class PagesSettings(BaseSettings):
     """Settings of the customers' pages."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, env_prefix="CARE_OUTREACH_PAGES_"
+        frozen=True, extra="ignore", populate_by_name=True, env_prefix=f"{PREFIX}_"
     )
 
     base_url: str = Field(

@@ -4,7 +4,7 @@ The customer is locked before anything is read to be changed, as everywhere in o
 shows something has a transaction in which PostgreSQL itself refuses to write.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -13,10 +13,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from services.contracts import outreach as contract
 from services.contracts.envelope import Event
 from services.kit.kafka_clients import partition_of
-from services.outreach import memory, outbox
+from services.outreach import announce, ledger, memory, outbox
 from services.outreach import rows as known_rows
+from services.outreach.announce import Send
+from services.outreach.decide import StepName
+from services.outreach.haste import bring_forward
 from services.outreach.intake import Additions
 from services.outreach.pages import facts, rows, say
 from services.outreach.pages.consents import Statements, denials
@@ -32,9 +36,13 @@ _LOCK_SECONDS = 5
 class Storage:
     """The database as the pages see it.  For many threads."""
 
-    def __init__(self, engine: Engine, partitions: int) -> None:
+    def __init__(
+        self, engine: Engine, partitions: int, on_not_helped: Collection[StepName] = ()
+    ) -> None:
+        """Use this database; `on_not_helped`: the steps due once a message is said not to have helped."""
         self._engine = engine
         self._partitions = partitions
+        self._on_not_helped = on_not_helped
 
     def survey(self, link: SurveyLink) -> Survey:
         """Return what is known of the survey that a link is about."""
@@ -72,18 +80,26 @@ class Storage:
         partition = self._partition(customer_id)
         with self._writing(customer_id) as connection:
             before = _consents(connection, customer_id)
-            new = denials(before, stops, customer_id, now)
-            memory.remember_consents(connection, new)
+            new = _deny(connection, before, stops, customer_id, now)
             _tell(connection, (say.consent_denied(statement) for statement in new), partition)
             if new and step_id is not None:
                 _judge(connection, Feedback(step_id, Verdict.STOPPED, customer_id, partition, now))
         return before + new, bool(new)
 
     def judge(self, customer_id: str, step_id: UUID, verdict: Verdict, now: datetime) -> bool:
-        """Keep a customer's verdict on the message of a step; return whether it is the first such."""
+        """Keep and tell a customer's verdict on the message of a step; return whether it is the first such.
+
+        It counts at once: the gates know it in this transaction, and what waits for it is due.
+        """
         feedback = Feedback(step_id, verdict, customer_id, self._partition(customer_id), now)
         with self._writing(customer_id) as connection:
-            return _judge(connection, feedback)
+            is_new = _judge(connection, feedback)
+            send = ledger.send_of_customer(connection, step_id, customer_id)
+            if is_new and send is not None and verdict is Verdict.DID_NOT_HELP:
+                told = announce.judged(send, contract.Verdict.NOT_HELPED, now)
+                _tell(connection, [told], send.partition)
+                bring_forward(connection, send.problem_id, self._on_not_helped, now)
+        return is_new
 
     def _partition(self, customer_id: str) -> int:
         return partition_of(customer_id.encode(), self._partitions)
@@ -113,6 +129,31 @@ def note_sent(connection: Connection, link: SurveyLink, partition: int, now: dat
     _keep(connection, after)
     _tell(connection, [say.survey_sent(after, now)], partition)
     return True
+
+
+def stop_writing(connection: Connection, send: Send, stops: Iterable[Stop], now: datetime) -> bool:
+    """Note and tell in the caller's transaction a no that a message brought; False where it was said before.
+
+    The caller has locked the customer.
+    """
+    customer_id, partition = send.customer_id, send.partition
+    new = _deny(connection, _consents(connection, customer_id), stops, customer_id, now)
+    _tell(connection, (say.consent_denied(statement) for statement in new), partition)
+    if new:
+        _judge(connection, Feedback(send.step_id, Verdict.STOPPED, customer_id, partition, now))
+    return bool(new)
+
+
+def _deny(
+    connection: Connection,
+    before: Statements,
+    stops: Iterable[Stop],
+    customer_id: str,
+    now: datetime,
+) -> Statements:
+    new = denials(before, stops, customer_id, now)
+    memory.remember_consents(connection, new)
+    return new
 
 
 def _survey(connection: Connection, link: SurveyLink, partition: int) -> Survey:

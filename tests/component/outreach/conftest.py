@@ -6,9 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from services.outreach import migrate, positions
+from services.outreach import migrate, positions, said
 from services.outreach.database import open_engine
-from tests.component.outreach.desk import FOUND, ME, Desk, claim, execute
+from tests.component.outreach.caller import Caller, calling
+from tests.component.outreach.desk import FOUND, ME, SAID, Desk, claim, execute
+from tests.component.outreach.trouble import prepared
 from tests.component.outreach.visitor import Visitor, visiting
 
 
@@ -21,6 +23,8 @@ def migrated(database_url: str) -> Iterator[str]:
     migrate.upgrade(url)
     engine = open_engine(url)
     positions.check_topic_ids(engine, FOUND)
+    with engine.begin() as connection:
+        said.begin(connection, 4, SAID)
     claim(engine, ME)
     engine.dispose()
     yield name
@@ -47,4 +51,16 @@ def desk(url: str) -> Iterator[Desk]:
 @pytest.fixture
 def visitor(url: str, tmp_path: Path) -> Iterator[Visitor]:
     with visiting(url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def troubled(desk: Desk) -> Desk:
+    """A desk whose playbook gives up to a person, and whose provider behaves as the recipient says."""
+    return prepared(desk)
+
+
+@pytest.fixture
+def caller(troubled: Desk, tmp_path: Path) -> Iterator[Caller]:
+    with calling(troubled.url, tmp_path, troubled.out.rules) as made:
         yield made

@@ -28,6 +28,11 @@ class FakeConsumer:
         self.sought: dict[TopicPartition, int] = {}
         self.waiting: dict[TopicPartition, list[object]] = {}
         self.subscribed = 0
+        self.positions: dict[TopicPartition, int] = {}
+        """None where the broker has not said yet."""
+
+    def position(self, tp: TopicPartition, timeout_ms: int | None = None) -> int | None:
+        return self.positions.get(tp)
 
     def seek(self, tp: TopicPartition, offset: int) -> None:
         self.sought[tp] = offset
@@ -113,3 +118,18 @@ def test_who_let_go_reads_nothing(engine: Engine) -> None:
     assert membership.generation > before
     membership.rejoin()
     assert consumer.subscribed == 1
+
+
+def test_what_was_polled_beyond_the_last_record_is_told_of_its_own_partitions(
+    engine: Engine,
+) -> None:
+    membership, consumer = member(engine)
+    membership.on_partitions_assigned([tp for tp in EVERYTHING if tp.partition == 1])
+    membership.moved([Move(("contacts", 1), 0, 3), Move(("problems", 1), 0, 3)])
+    consumer.positions = {
+        TopicPartition("x-contacts", 1): 5,
+        TopicPartition("x-problems", 1): 3,
+        TopicPartition("x-contacts", 0): 9,
+    }
+
+    assert membership.passed(["contacts", "problems"]) == {("contacts", 1): 5}

@@ -1,6 +1,7 @@
 """Outreach over a real PostgreSQL, with a channel and a broker that only pretend."""
 
 import threading
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -97,6 +98,20 @@ def test_a_problem_told_again_is_neither_decided_nor_sent_again(desk: Desk) -> N
 
     assert desk.decide(NOON + 2 * HOUR) == []
     assert desk.send(NOON + 2 * HOUR) == 1
+
+
+def test_at_night_where_the_parcel_goes_nobody_is_disturbed(desk: Desk) -> None:
+    """Also where what came last of the problem names no zone."""
+    desk.learn(
+        profile("c-1", time_zone=None), opened("c-1", NOON, destination_time_zone="Asia/Tokyo")
+    )
+    desk.learn(changed("c-1", NOON), now=NOON)
+
+    assert desk.decide() == ["deferred"]
+    (gates,) = query(desk.url, "SELECT gates FROM decisions")[0]
+    (quiet,) = (gate for gate in gates if gate["gate"] == "quiet_hours")
+    assert quiet["because"] == "quiet time; zone from shipment"
+    assert desk.decide(NOON + 11 * HOUR) == ["contact"]
 
 
 def test_in_shadow_everything_is_decided_and_nothing_is_sent(url: str) -> None:
@@ -455,19 +470,28 @@ def test_what_cannot_be_read_is_put_aside_and_the_next_is_read(
 
 
 class FakeProducer:
-    """Takes records until it is told to fail."""
+    """Takes records until it is told to fail, each partition's one behind the other."""
 
     def __init__(self, fail_after: int | None = None) -> None:
         self.sent: list[tuple[str, int, bytes | None]] = []
         self._fail_after = fail_after
 
-    def send(self, topic: str, *, partition: int, value: bytes | None, **_: Any) -> "FakeProducer":
+    def send(self, topic: str, *, partition: int, value: bytes | None, **_: Any) -> "Acknowledged":
+        offset = sum(each[1] == partition for each in self.sent)
         self.sent.append((topic, partition, value))
-        return self
+        fails = self._fail_after is not None and len(self.sent) > self._fail_after
+        return Acknowledged(offset, fails)
 
-    def get(self, timeout: float) -> None:
-        if self._fail_after is not None and len(self.sent) > self._fail_after:
+
+@dataclass
+class Acknowledged:
+    offset: int
+    fails: bool
+
+    def get(self, timeout: float) -> "Acknowledged":
+        if self.fails:
             raise ConnectionError("no acknowledgement")
+        return self
 
 
 def test_what_was_not_acknowledged_is_published_again_in_the_same_order(desk: Desk) -> None:

@@ -54,6 +54,16 @@ def everything(url: str) -> list[list[tuple[Any, ...]]]:
     return [query(url, f"SELECT * FROM {t}") for t in ("problems", "agenda", "decisions", "sends")]
 
 
+def as_wide_as(
+    found: list[list[tuple[Any, ...]]], later: list[list[tuple[Any, ...]]]
+) -> list[list[tuple[Any, ...]]]:
+    """Return the later rows without the columns that came since."""
+    return [
+        [row[: len(old)] for row, old in zip(rows, olds, strict=True)]
+        for rows, olds in zip(later, found, strict=True)
+    ]
+
+
 def test_what_is_there_stays_and_may_be_without_an_order_from_now_on(before: str) -> None:
     found = everything(before)
     with pytest.raises(psycopg.errors.NotNullViolation):
@@ -61,7 +71,7 @@ def test_what_is_there_stays_and_may_be_without_an_order_from_now_on(before: str
 
     assert migrate.upgrade(before) == REVISIONS[1:]
 
-    assert everything(before) == found
+    assert as_wide_as(found, everything(before)) == found
     for table, column in (name.split(".") for name in NAMELESS):
         execute(before, f"UPDATE {table} SET {column} = NULL")
         assert query(before, f"SELECT {column} FROM {table}") == [(None,)]

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from services.contracts.people import Channel
 from services.kit import logs
+from services.outreach import pauses
 from services.outreach.channels.breaker import Breaker, Patience, Phase
 from services.outreach.channels.endings import Delivery, Ending
 from services.outreach.channels.outgoing import Outgoing
@@ -144,6 +145,61 @@ def test_what_is_over_while_a_provider_is_left_alone_another_channels_sender_end
     assert sends(desk) == [("webhook", "failed", 0)]
 
 
+NEARLY_OVER = NOON + 48 * HOUR - 50 * SECOND
+"""So near to the use-by that a circuit which opens now is half open too late for most."""
+
+
+def test_what_would_be_over_by_then_goes_by_its_next_channel(url: str) -> None:
+    hook = Hook(Delivery(Ending.TAKEN))
+    desk = equipped(url, Manner.BUSY_AT_RECIPIENT, hook)
+    by_mail, by_hook = sender(desk, Channel.EMAIL), sender(desk, Channel.WEBHOOK)
+    due(desk, *(f"c-{n}" for n in range(9)))
+
+    send(by_mail, NEARLY_OVER)
+    assert {row[0] for row in sends(desk)} == {"webhook"}
+    assert send(by_hook, NEARLY_OVER) == 9
+
+    assert (desk.channel.attempts, hook.attempts) == (5, 9)
+    assert sends(desk) == [("webhook", "sent", 1)] * 4 + [("webhook", "sent", 2)] * 5
+
+
+def test_what_can_go_no_other_way_stays_and_is_looked_at_once(url: str) -> None:
+    hook = Hook(Delivery(Ending.TAKEN))
+    desk = equipped(url, Manner.TAKES, hook)
+    held = Breaker(failures=5, open_until=NEARLY_OVER + HOUR)
+    by_mail = Sender(desk.engine, desk.out, logs.get("test"), [Channel.EMAIL], held)
+    desk.learn(*(consent(c, "denied", channel="webhook") for c in ("c-1", "c-2")))
+    due(desk, "c-1", "c-2", "c-3")
+
+    assert send(by_mail, NEARLY_OVER) == 1
+    assert len(by_mail._without_way) == 2
+    assert sends(desk) == [("email", "pending", 0)] * 2 + [("webhook", "pending", 0)]
+    assert send(by_mail, NEARLY_OVER) == 0
+
+
+def test_what_has_the_time_waits_for_the_better_channel(url: str) -> None:
+    desk = equipped(url, Manner.TAKES, Hook(Delivery(Ending.TAKEN)))
+    held = Breaker(failures=5, open_until=NEARLY_OVER - HOUR)
+    by_mail = Sender(desk.engine, desk.out, logs.get("test"), [Channel.EMAIL], held)
+    due(desk, "c-1")
+
+    assert send(by_mail) == 0
+    assert sends(desk) == [("email", "pending", 0)]
+
+
+def test_what_a_person_has_paused_goes_no_other_way_either(url: str) -> None:
+    desk = equipped(url, Manner.TAKES, Hook(Delivery(Ending.TAKEN)))
+    held = Breaker(failures=5, open_until=NEARLY_OVER + HOUR)
+    by_mail = Sender(desk.engine, desk.out, logs.get("test"), [Channel.EMAIL], held)
+    due(desk, "c-1")
+    with desk.engine.begin() as connection:
+        mail = pauses.Target(pauses.Scope.CHANNEL, "email")
+        pauses.pause(connection, pauses.Pause(mail, NOON, "ada", "wrong sender"))
+
+    assert send(by_mail, NEARLY_OVER) == 0
+    assert sends(desk) == [("email", "pending", 0)]
+
+
 def test_no_faster_than_the_pace(url: str) -> None:
     desk = equipped(url, Manner.TAKES, Hook(Delivery(Ending.TAKEN)))
     by_mail = sender(desk, Channel.EMAIL, Patience(interval=2 * SECOND))
@@ -206,6 +262,9 @@ class Nothing:
     partitions = (0, 1, 2, 3)
 
     def publish_all(self) -> None:
+        pass
+
+    def publish_now(self) -> None:
         pass
 
 

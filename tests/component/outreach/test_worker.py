@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from uuid import UUID
 
 import pytest
+from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +23,9 @@ pytestmark = pytest.mark.connected
 class LeavingConsumer(FakeConsumer):
     def close(self, **_: object) -> None:
         return None
+
+    def end_offsets(self, places: list[TopicPartition], timeout_ms: int) -> dict[object, int]:
+        raise KafkaTimeoutError
 
 
 class LonelyProducer:

@@ -19,9 +19,9 @@ from services.kit.clock import NoTimeYet
 from services.outreach.database import open_engine
 from services.outreach.pages import links as page_links
 from services.outreach.pages.api import create_pages
-from services.outreach.pages.serving import PagesServer
 from services.outreach.pages.settings import PagesSettings
 from services.outreach.pages.tokens import HelpfulLink, PreferencesLink, SurveyLink
+from services.outreach.serving import WebServer
 from tests.component.outreach.desk import NOON
 from tests.support.outreach import query
 
@@ -42,7 +42,7 @@ class Visitor:
         self.registry = CollectorRegistry()
         self._level = logging.getLogger("uvicorn.error").level
         app = create_pages(engine, PagesSettings(**known), PARTITIONS, self._time, self.registry)
-        self.server = PagesServer(app, "127.0.0.1", 0).start()
+        self.server = WebServer(app, "127.0.0.1", 0, "CARE_OUTREACH_PAGES").start()
         host, port = self.server.address
         self.base = f"http://{host}:{port}"
         self.links = page_links.Links(self.base, (SECRET,))

@@ -51,6 +51,19 @@ def test_a_parcel_that_never_left_is_at_risk_then_overdue_then_late() -> None:
     assert stream.tick_said(PROMISE + 2 * DAY) == []
 
 
+def test_a_problem_of_a_parcel_names_the_zone_that_the_latest_promise_named() -> None:
+    def told(zone: str | None, at: datetime) -> Event[Any]:
+        event = promised(by=PROMISE, at=at)
+        return event.model_copy(update={"data": event.data.model_copy(update={"time_zone": zone})})
+
+    stream = started(placed(), told("Europe/Berlin", START), told("Europe/Rome", START + HOUR))
+    stream.give(told(None, START + 2 * HOUR))
+    (opening,) = stream.tick_said(PROMISE - 3 * DAY)
+    (change,) = stream.tick_said(PROMISE)
+
+    assert {e.data.destination_time_zone for e in (opening, change)} == {"Europe/Rome"}
+
+
 def test_a_parcel_on_its_way_is_not_at_risk_but_becomes_overdue() -> None:
     stream = started(placed(), promised(by=PROMISE), handed_over(at=START + HOUR))
 

@@ -50,6 +50,15 @@ def test_the_last_ones_are_read_from_where_they_begin(monkeypatch: pytest.Monkey
     assert few.polls == 1
 
 
+def test_each_partition_is_read_from_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer = Consumer([[7, 8]], begin=0, end=9)
+    assert offsets(monkeypatch, consumer, since={0: 7}) == [7, 8]
+
+    gone = Consumer([[8]], begin=8, end=9)
+    assert offsets(monkeypatch, gone, since={0: 3}) == [8]
+    assert TopicReader("kafka:9092", prefix="x-", partitions=1).bounds(t.PURCHASES) == {0: (8, 9)}
+
+
 def test_progress_is_told_from_where_the_topic_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int]] = []
     consumer = Consumer([[3, 4], [5]], begin=3, end=6)

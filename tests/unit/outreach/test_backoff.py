@@ -18,7 +18,15 @@ def test_an_attempt_never_falls_behind_the_use_by(attempt: int, seconds: int, st
 
     at = PATIENT.next_attempt(NOW, attempt, use_by, step)
 
-    assert at is None or NOW < at <= use_by
+    assert at is None or NOW < at <= use_by - PATIENT.room
+
+
+def test_an_attempt_at_the_last_moment_is_given_up_while_there_is_time_for_another_way() -> None:
+    at = PATIENT.next_attempt(NOW, 1, NOW + timedelta(days=1), STEP)
+    assert at is not None
+
+    assert PATIENT.next_attempt(NOW, 1, at + PATIENT.room, STEP) == at
+    assert PATIENT.next_attempt(NOW, 1, at + timedelta(seconds=9), STEP) is None
 
 
 def test_waits_grow_up_to_a_limit() -> None:

@@ -84,6 +84,25 @@ def test_a_contact_in_shadow_takes_no_room_from_a_real_one() -> None:
     assert decide(due(problem()), past, rules(Mode.SHADOW), NOON).outcome is Outcome.SUPPRESSED
 
 
+def test_where_the_mode_is_limited_only_who_is_listed_is_written_to() -> None:
+    listed = replace(rules(Mode.LIMITED), listed=frozenset({CUSTOMER}))
+
+    decision = decide(due(problem()), knowledge(), listed, NOON)
+    other = decide(due(problem()), knowledge(), rules(Mode.LIMITED), NOON)
+
+    assert (decision.mode, decision.is_to_be_sent) == (Mode.LIMITED, True)
+    assert (other.mode, other.is_to_be_sent) == (Mode.SHADOW, False)
+    assert other.outcome is Outcome.CONTACT
+
+
+@pytest.mark.parametrize("mode", [Mode.LIMITED, Mode.LIVE])
+def test_a_contact_in_limited_mode_takes_room_like_any_that_left(mode: Mode) -> None:
+    past = knowledge(contacted=(Contacted(NOON - HOUR, Mode.LIMITED, MessageClass.SERVICE),))
+    listed = replace(rules(mode), listed=frozenset({CUSTOMER}))
+
+    assert decide(due(problem()), past, listed, NOON).suppression is Suppression.BUDGET
+
+
 def test_a_step_that_was_overtaken_is_of_no_more_use() -> None:
     at_risk = due(problem(), "delivery_at_risk")
 

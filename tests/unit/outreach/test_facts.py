@@ -41,6 +41,7 @@ tiers = st.sampled_from(Tier)
 risks = st.none() | st.sampled_from([0.1, 0.5])
 orders = st.sampled_from([None, "o-1", "o-2"])
 promises = st.none() | st.just(START)
+zones = st.none() | st.sampled_from(["Europe/Berlin", "America/Manaus"])
 
 
 def added_by(told: Iterable[tuple[Event[Any], int]]) -> Additions:
@@ -53,7 +54,15 @@ def added_by(told: Iterable[tuple[Event[Any], int]]) -> Additions:
 
 def problem_events() -> st.SearchStrategy[Any]:
     named = st.builds(
-        lambda order, by: {**PROBLEM, "order_id": order, "promised_by": by}, orders, promises
+        lambda order, by, zone: {
+            **PROBLEM,
+            "order_id": order,
+            "promised_by": by,
+            "destination_time_zone": zone,
+        },
+        orders,
+        promises,
+        zones,
     )
     opened = st.builds(
         lambda n, t, r: ProblemOpened(**n, tier=t, complaint_risk=r), named, tiers, risks

@@ -15,6 +15,7 @@ from services.outreach import gates
 from services.outreach.facts import Ending, Problem, Stage, SurveyAnswer
 from services.outreach.gates import GATES, Gate, chosen_channel, first_no, judge
 from services.outreach.patience import Spent
+from services.outreach.signals import Signal
 from services.outreach.situation import Message, Situation, Volume
 from tests.unit.outreach.factories import (
     CUSTOMER,
@@ -602,7 +603,10 @@ def test_every_gate_speaks_and_the_first_no_decides() -> None:
         spent=(spent(NOON),) * 30,
         profile=None,
         volume=Volume(1, 1),
+        signals=frozenset({Signal.NOT_HELPED}),
     )
+    awaiting = replace(hopeless.message, once=Signal.WORSENED)
+    hopeless = replace(hopeless, message=awaiting)
 
     rulings = judge(hopeless, POLICY)
 
@@ -632,7 +636,7 @@ def test_a_verdict_names_its_rule_and_nothing_personal() -> None:
         for ruling in judge(situation(message=asked, profile=known, contacts=(contact(),)), POLICY)
     )
 
-    assert "quiet_hours/1" in said
+    assert "quiet_hours/2" in said
     assert "sms: an address is known" in said
     for secret in ("Ada", "canary", "Tokyo", "+49"):
         assert secret not in said

@@ -64,7 +64,7 @@ def shipped() -> Templates:
 def test_every_shipped_message_speaks_of_its_order_and_of_nothing_it_does_not_know(
     use: Use, language: str, is_least: bool
 ) -> None:
-    told = samples(use.kind, language)[is_least]
+    told = samples(use.kind, language, asks=use.asks)[is_least]
     text = shipped().render(use.template, told)
 
     for part in (text.subject, text.plain, visible_text(text.html)):
@@ -88,7 +88,7 @@ def test_every_folder_of_templates_is_used_and_shared_frames_are_files() -> None
 @pytest.mark.parametrize("use", USES, ids=lambda use: use.template)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_shipped_message_says_how_to_reach_a_person(use: Use, language: str) -> None:
-    text = shipped().render(use.template, samples(use.kind, language)[0]).plain
+    text = shipped().render(use.template, samples(use.kind, language, asks=use.asks)[0]).plain
 
     reply, person = {
         "en": ("repl", " person "),
@@ -101,7 +101,9 @@ def test_every_shipped_message_says_how_to_reach_a_person(use: Use, language: st
 
 @pytest.mark.parametrize("template", NAMES)
 def test_the_languages_differ(template: str) -> None:
-    texts = {shipped().render(template, letter(language)).plain for language in LANGUAGES}
+    url = "https://care.example.com/survey/x"
+    letters = (replace(letter(language), survey_url=url) for language in LANGUAGES)
+    texts = {shipped().render(template, each).plain for each in letters}
 
     assert len(texts) == len(LANGUAGES)
 

@@ -54,6 +54,7 @@ def test_what_nobody_needs_to_get_what_they_bought_asks_for_consent_first() -> N
         "help_not_found",
         "lapse_risk",
         "payment_failed",
+        "survey_after_answer",
         "thanks_after_refund",
     }
 
@@ -85,7 +86,7 @@ def test_what_nobody_needs_to_get_what_they_bought_asks_for_consent_first() -> N
         ("use_by_hours: 0", "use_by_hours: 48", "steps.0.use_by_hours"),
         ("cooldown: 3\nname: delivery_late", "name: delivery_late", "cooldown"),
         ("steps: []", LATE[LATE.index("steps:") :].strip(), "steps"),
-        ("mode: limited", "mode: live", "mode"),
+        ("mode: half", "mode: live", "mode"),
         ("tiers: [late], cleared: []", "tiers: [late]", "trigger.cleared"),
         ("tiers: [late], cleared: [mended]", "tiers: [late]", "trigger.cleared"),
         ("cleared: [solved]", "tiers: [late]", "trigger.tiers"),
@@ -260,6 +261,10 @@ def test_a_playbook_may_ask_who_can_act(actors: str, is_due: bool) -> None:
         ("live", Mode.LIVE, Mode.LIVE),
         ("live", Mode.SHADOW, Mode.SHADOW),
         ("shadow", Mode.LIVE, Mode.SHADOW),
+        ("shadow", Mode.LIMITED, Mode.SHADOW),
+        ("limited", Mode.LIVE, Mode.LIMITED),
+        ("limited", Mode.SHADOW, Mode.SHADOW),
+        ("live", Mode.LIMITED, Mode.LIMITED),
     ],
 )
 def test_the_more_careful_mode_holds(playbook: str, deployment: Mode, mode: Mode) -> None:

@@ -83,7 +83,7 @@ PLAYBOOKS = st.fixed_dictionaries(
         "trigger": TRIGGERS,
         "steps": st.lists(STEPS, max_size=2),
     },
-    optional={"mode": st.sampled_from(["live", "shadow", "limited"])},
+    optional={"mode": st.sampled_from(["live", "shadow", "limited", "half"])},
 )
 GOOD = read(FOLDER / "delivery_late.yaml")
 

@@ -91,9 +91,10 @@ def test_quiet_hours_that_end_when_they_start_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("time_zone", "country", "language", "zone", "found_in"),
+    ("told", "country", "language", "zone", "found_in"),
     [
-        ("Asia/Tokyo", "DE", "pt-BR", "Asia/Tokyo", "profile"),
+        (("Asia/Tokyo", "Europe/Rome"), "DE", "pt-BR", "Asia/Tokyo", "profile"),
+        ((None, "Europe/Rome"), "DE", "pt-BR", "Europe/Rome", "shipment"),
         (None, "DE", "pt-BR", "Europe/Berlin", "country"),
         (None, None, "pt-BR", "America/Sao_Paulo", "language"),
         (None, "US", "pt-BR", "America/Sao_Paulo", "language"),
@@ -103,10 +104,15 @@ def test_quiet_hours_that_end_when_they_start_are_refused() -> None:
         (None, None, None, "UTC", "default"),
     ],
 )
-def test_the_zone_is_the_profiles_the_countrys_the_languages_or_the_default(
-    time_zone: str | None, country: str | None, language: str | None, zone: str, found_in: str
+def test_the_zone_is_the_profiles_the_parcels_the_countrys_the_languages_or_the_default(
+    told: tuple[str | None, str | None] | None,
+    country: str | None,
+    language: str | None,
+    zone: str,
+    found_in: str,
 ) -> None:
-    found = zone_for(time_zone, country, language, ZONE_OF_COUNTRY, ZoneInfo("UTC"))
+    time_zone, destination = told or (None, None)
+    found = zone_for(time_zone, country, language, ZONE_OF_COUNTRY, ZoneInfo("UTC"), destination)
 
     assert (found.zone.key, found.found_in) == (zone, found_in)
 

@@ -48,7 +48,7 @@ def found(**files: str) -> list[tuple[str, int | None, str]]:
 def test_what_is_shipped_is_sound() -> None:
     files = {path.name: path.read_bytes() for path in PLAYBOOKS.glob("*.yaml")}
 
-    assert len(files) == 12
+    assert len(files) == 13
     assert review(files, Templates(FileSystemLoader(TEMPLATES))) == ()
 
 
@@ -158,3 +158,16 @@ def test_an_offer_in_a_service_message_ends_the_start_and_in_a_promotional_one_d
 
     (tmp_path / "one.yaml").write_text(GOOD.replace("service", "promotional"))
     outbound_of(settings, UUID(int=1), {})
+
+
+def test_a_survey_without_its_link_is_found_in_text_and_html() -> None:
+    text = (PLAYBOOKS / "delivery_late.yaml").read_text(encoding="utf-8")
+    asking = text.replace("template: delivery_late", "template: delivery_late\n    survey: csat")
+    assert asking != text
+
+    faults = review({"x.yaml": asking.encode()}, Templates(FileSystemLoader(TEMPLATES)))
+
+    assert {fault.file for fault in faults} == {
+        f"delivery_late/{language}.{part}" for language in LANGUAGES for part in ("txt", "html")
+    }
+    assert all("survey_url" in fault.what for fault in faults)

@@ -31,7 +31,7 @@ def test_the_shipped_quiet_hours_are_the_night() -> None:
     "wrong",
     [
         {"quiet_start": "08:00", "quiet_end": "08:00"},
-        {"mode": "limited"},
+        {"mode": "half"},
         {"default_time_zone": "Mars/Olympus"},
         {"from_address": "care@example.org\r\nBcc: all@example.org"},
         {"smtp_port": 0},

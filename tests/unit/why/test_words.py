@@ -254,9 +254,13 @@ def test_each_outcome_of_a_decision_is_told() -> None:
     shadow = shadow.model_copy(
         update={"data": shadow.data.model_copy(update={"mode": Mode.SHADOW})}
     )
+    limited = shadow.model_copy(
+        update={"data": shadow.data.model_copy(update={"mode": Mode.LIMITED})}
+    )
 
     assert told(wait).headline.endswith("decided again on 1 January 2026, 01:00")
     assert told(shadow).headline.endswith("in shadow, so that nothing is sent")
+    assert told(limited).headline.endswith("limited, and this customer is on the list")
     assert "held out" in told(decided(PROBLEM, Outcome.HELD_OUT)).headline
     assert f"About problem {PROBLEM}" in told(decided(PROBLEM)).headline
 

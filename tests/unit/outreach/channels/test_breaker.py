@@ -20,6 +20,7 @@ TAKEN = Delivery(Ending.TAKEN)
 DEFERRED = Delivery(Ending.DEFERRED)
 UNKNOWN = Delivery(Ending.UNKNOWN)
 REFUSED = Delivery(Ending.REFUSED)
+GREYLISTED = Delivery(Ending.DEFERRED, about_recipient=True)
 
 patiences = st.builds(
     Patience,
@@ -70,13 +71,22 @@ def test_so_many_failures_in_a_row_open_the_circuit_for_a_while(trouble: Deliver
     assert breaker.phase(NOW + 30 * SECOND) is Phase.HALF_OPEN
 
 
-@pytest.mark.parametrize("answer", [TAKEN, REFUSED])
+@pytest.mark.parametrize("answer", [TAKEN, REFUSED, GREYLISTED])
 def test_an_answer_in_between_begins_the_count_anew(answer: Delivery) -> None:
     breaker = Breaker(PATIENCE)
     for delivery in (DEFERRED, DEFERRED, answer, DEFERRED, DEFERRED):
         breaker = attempted(breaker, delivery, NOW)
 
     assert breaker.phase(NOW) is Phase.CLOSED
+
+
+def test_a_server_that_puts_off_each_new_recipient_is_not_left_alone() -> None:
+    breaker = Breaker()
+    for number in range(50):
+        breaker = attempted(breaker, GREYLISTED, NOW + number * SECOND)
+
+    assert breaker.phase(NOW + 50 * SECOND) is Phase.CLOSED
+    assert breaker.may_send(NOW + 50 * SECOND) is None
 
 
 def test_half_open_lets_one_through_and_the_next_waits_for_its_end() -> None:

@@ -131,3 +131,36 @@ def test_an_address_beyond_ascii_needs_a_server_that_can_write_it(
 
     assert delivery.ending is ending
     assert afterwards.ending is Ending.TAKEN
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_about_recipient"),
+    [
+        ("450 4.7.1 greylisted", True),
+        ("451 4.7.1 greylisted", True),
+        ("450 4.2.0 greylisted", True),
+        ("452 4.2.2 mailbox full", True),
+        ("450 try again", True),
+        ("451 4.3.0 no disk", False),
+        ("450 4.4.1 no route", False),
+        ("451 try again", False),
+        ("421 4.7.0 too many of you", False),
+    ],
+)
+def test_it_tells_a_recipient_who_is_put_off_from_a_server_in_trouble(
+    answer: str, is_about_recipient: bool
+) -> None:
+    class Answering(Sink):
+        async def handle_RCPT(self, *_: object) -> str:  # noqa: N802 - aiosmtpd names it
+            return answer
+
+    with listening(Answering()) as sink:
+        delivery = open_smtp(sink.port).send(mail())
+
+    assert delivery.ending is Ending.DEFERRED
+    assert delivery.about_recipient is is_about_recipient
+
+
+def test_who_is_put_off_before_anybody_is_named_is_a_server_in_trouble() -> None:
+    with over_smtp(Manner.BUSY_AT_SENDER) as (channel, _):
+        assert not channel.send(mail()).about_recipient

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from services.contracts.people import Channel
 from services.kit.exits import Unavailable
 from services.outreach.pages.secret_file import SecretFile
-from services.outreach.pages.serving import PagesServer
 from services.outreach.pages.settings import PagesSettings
 from services.outreach.pages.tokens import PURPOSES
+from services.outreach.serving import WebServer
 
 OLD, NEW = "o" * 32, "n" * 40
 
@@ -129,7 +129,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_taken_says_what_to_set() -> None:
-    first = PagesServer(FastAPI(), "127.0.0.1", 0)
+    first = WebServer(FastAPI(), "127.0.0.1", 0, "CARE_OUTREACH_PAGES")
     with pytest.raises(Unavailable, match="CARE_OUTREACH_PAGES_PORT"):
-        PagesServer(FastAPI(), *first.address)
+        WebServer(FastAPI(), *first.address, "CARE_OUTREACH_PAGES")
     first.close()

@@ -1,11 +1,11 @@
-"""The pages' own HTTP server in a thread, for the process that also decides and sends."""
+"""An HTTP server in a thread of its own, for the process that also decides and sends."""
 
 import logging
 import socket
 import threading
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from services.kit.exits import Unavailable
 
@@ -14,18 +14,24 @@ _MAX_CONNECTIONS = 500
 """Open at once, those of a proxy that wait for their next request too; beyond it callers get 503."""
 
 
-class PagesServer:
+class WebServer:
     """Serves the app until closed; `address` is where.  Port 0 picks a free one.
 
-    Nothing that uvicorn says of a request is logged: its address is the link.
+    Nothing that uvicorn says of a request is logged: its address may be a customer's link, or hold an id.
+
+    Args:
+        app: What answers.
+        host: Where to listen.
+        port: The same.
+        settings: What the names of the settings begin with that say so, as `CARE_OUTREACH_PAGES`.
 
     Raises:
         Unavailable: nobody can listen there.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, settings: str) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        self._socket = _bind(host, port)
+        self._socket = _bind(host, port, settings)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -39,7 +45,7 @@ class PagesServer:
             )
         )
         self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), name="pages", daemon=True
+            target=self._server.run, args=([self._socket],), name=settings.lower(), daemon=True
         )
 
     @property
@@ -48,7 +54,7 @@ class PagesServer:
         host, port = self._socket.getsockname()[:2]
         return str(host), int(port)
 
-    def start(self) -> "PagesServer":
+    def start(self) -> "WebServer":
         """Begin; return itself."""
         self._thread.start()
         return self
@@ -61,7 +67,7 @@ class PagesServer:
         self._socket.close()
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, settings: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -72,7 +78,7 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise Unavailable(
-            f"cannot listen on {host}:{port} ({error.strerror}): set CARE_OUTREACH_PAGES_HOST and "
-            "CARE_OUTREACH_PAGES_PORT to an address of this machine that is free"
+            f"cannot listen on {host}:{port} ({error.strerror}): set {settings}_HOST and "
+            f"{settings}_PORT to an address of this machine that is free"
         ) from None
     return listening

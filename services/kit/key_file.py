@@ -1,0 +1,131 @@
+"""The file of API keys, as a platform mounts it: JSON, changed as a whole, no secret in it."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from services.kit.api_keys import Key, Keys, TooManyKeys
+from services.kit.exits import Unavailable
+from services.kit.watched_file import UnreadableFile, WatchedFile, read_text
+
+MODE = 0o600
+ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+"""Lower-case letters, digits, `.`, `_` and `-`: it is written into logs and records."""
+Scope = Annotated[str, Field(pattern=r"^[A-Za-z0-9:._/@-]{1,199}[A-Za-z0-9*]$")]
+"""What a service asks for, or the beginning of it and a `*`."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]{8,32}$")]
+    client: ClientName
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1)]
+    not_after: AwareDatetime | None = None
+    revoked: bool = False
+
+    def key(self) -> Key:
+        return Key(
+            self.id, self.client, self.sha256, self.scopes, self.not_after, revoked=self.revoked
+        )
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keys: tuple[_Entry, ...]
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> "_Document":
+        ids = [entry.id for entry in self.keys]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two keys have the same id")
+        return self
+
+
+def read(path: Path) -> tuple[Key, ...]:
+    """Return the keys in this file, however many a client has.
+
+    Raises:
+        Unavailable: it cannot be read, or is no file of keys.
+    """
+    try:
+        document = _Document.model_validate_json(read_text(path))
+    except UnreadableFile as error:
+        raise Unavailable(f"{path} {error.reason}: make it with `care keys create`") from None
+    except ValidationError as error:
+        # Where, and what kind of fault; never what stands there.
+        faults = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise Unavailable(
+            f"{path} is no file of keys: {faults}: mend it, or make one with `care keys create`"
+        ) from None
+    return tuple(entry.key() for entry in document.keys)
+
+
+def usable(path: Path, now: datetime) -> Keys:
+    """Return the keys in this file, for a service to go by.
+
+    Raises:
+        Unavailable: it cannot be read, is no file of keys, or gives a client too many.
+    """
+    try:
+        return Keys(read(path), now)
+    except TooManyKeys as error:
+        raise Unavailable(f"{path}: {error} with `care keys revoke`") from None
+
+
+def watched(path: Path, now: Callable[[], datetime]) -> WatchedFile[Keys]:
+    """Return the keys in this file, whatever they are by then; see `usable`."""
+    return WatchedFile(path, lambda path: usable(path, now()), "api_keys")
+
+
+def write(path: Path, keys: Iterable[Key]) -> None:
+    """Put these keys there in one step, readable by the file's owner alone.
+
+    Raises:
+        Unavailable: nobody may write there.
+    """
+    entries = tuple(
+        _Entry(
+            id=key.key_id,
+            client=key.client,
+            sha256=key.sha256,
+            scopes=key.scopes,
+            not_after=key.not_after,
+            revoked=key.revoked,
+        )
+        for key in keys
+    )
+    text = _Document(keys=entries).model_dump_json(indent=2) + "\n"
+    # What a link names is replaced, not the link.
+    place = path.resolve()
+    try:
+        _replace(place, text)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise Unavailable(f"{path} cannot be written ({reason}): name another --file") from None
+
+
+def _replace(place: Path, text: str) -> None:
+    # mkstemp makes it for its owner alone (0600) from the first byte on.
+    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(MODE)
+        partial.replace(place)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""What the people who care see and do, over HTTP: outreach's API for their desk."""

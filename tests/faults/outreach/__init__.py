@@ -1,0 +1,1 @@
+"""The contact ledger under faults: real processes, real Kafka, PostgreSQL and SMTP, in real time."""

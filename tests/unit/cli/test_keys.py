@@ -1,0 +1,98 @@
+"""`care keys`: made once, listed without a secret, revoked for good."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from services.cli.__main__ import care
+from services.kit import key_file
+from services.kit.api_keys import Denial, Keys
+from services.kit.clock import SystemClock
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.json"
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(care, ["keys", *words])
+
+
+def create(path: Path, *words: str) -> Result:
+    known = ["--client", "desk", "--scope", "outreach:read", "--scope", "outreach:act"]
+    return run("create", "--file", str(path), *known, *words)
+
+
+def test_a_key_is_shown_once_and_opens(path: Path) -> None:
+    done = create(path)
+
+    text = done.stdout.strip()
+    assert done.exit_code == 0, done.output
+    now = SystemClock().now()
+    key = Keys(key_file.read(path), now).find(text, now)
+    assert not isinstance(key, Denial)
+    assert key.may("outreach:act")
+    assert text.split("_", 2)[2] not in path.read_text() + run("list", "--file", str(path)).output
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_client_has_two_keys_until_one_is_revoked(path: Path) -> None:
+    first, second = (
+        json.loads(create(path, "--json").stdout),
+        json.loads(create(path, "--json").stdout),
+    )
+    assert first["key"] != second["key"]
+    refused = create(path)
+    assert refused.exit_code == 2
+    assert "client desk has more than 2 keys in force" in refused.output
+
+    assert run("revoke", "--file", str(path), first["id"]).exit_code == 0
+
+    assert create(path).exit_code == 0
+    listed = json.loads(run("list", "--file", str(path), "--json").stdout)
+    assert [row["state"] for row in listed] == ["revoked", "active", "active"]
+    assert listed[0].keys() == {"id", "client", "scopes", "not_after", "state"}
+
+
+def test_a_day_counts_to_its_end(path: Path) -> None:
+    made = json.loads(create(path, "--json", "--not-after", "2099-01-31").stdout)
+
+    assert made["not_after"] == "2099-02-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--not-after", "2020-01-01"], "has passed already"),
+        (["--not-after", "soon"], "is no instant"),
+        (["--not-after", "2099-01-31T12:00"], "has no zone"),
+        (["--client", "Care Desk"], "lower-case letters"),
+        (["--scope", "with space"], "a scope such as"),
+    ],
+)
+def test_wrong_words_are_refused_before_anything_is_written(
+    path: Path, words: list[str], said: str
+) -> None:
+    done = create(path, *words)
+
+    assert done.exit_code == 2
+    assert said in done.output
+    assert not path.exists()
+
+
+def test_an_unknown_key_is_not_revoked(path: Path) -> None:
+    create(path)
+
+    done = run("revoke", "--file", str(path), "0000000000000000")
+
+    assert done.exit_code == 2
+    assert "there is no key" in done.output
+
+
+def test_an_empty_file_has_no_key(path: Path) -> None:
+    key_file.write(path, [])
+
+    assert run("list", "--file", str(path)).output == "no key\n"
