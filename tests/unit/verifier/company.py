@@ -167,7 +167,7 @@ class Company:
             place = number if output.partition is None else output.partition
             value = output.record_value
             record = self._append(output.topic, place, output.key, value, headers)
-            if output.topic is t.HISTORIES:
+            if output.topic in t.INTERNAL:
                 self._apply(output.topic, record)
             if output.topic is t.FEEDS:
                 self._heard.keep(output.key or b"", value)
