@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 
 from services.churn_predictor import state as st
+from services.churn_predictor.app import suppression
 from services.churn_predictor.facts import Facts
 from services.churn_predictor.learning import learn
+from services.churn_predictor.settings import Settings
 from services.contracts import topics as t
 from services.contracts.envelope import Event
 from services.contracts.people import CustomerErased, CustomerMerged
-from tests.factories import DAY, HOUR, START, delivered, event, handed_over, placed, promised
+from services.contracts.problems import ProblemKind
+from services.kit.exits import Unavailable
+from tests.factories import HOUR, START, delivered, event, handed_over, placed, promised
 from tests.support.service import run_to_end, running
 from tests.support.topics import Deployment, by_customer
 
@@ -85,78 +89,56 @@ def expected() -> dict[str, Facts]:
     return known
 
 
-def run(
-    bootstrap: str, prefix: str, folder: Path, store: str, kills: Mapping[int, int]
-) -> tuple[dict[str, st.CustomerState], dict[str, list[dict[str, Any]]]]:
-    """Return the states and the problems by customer after the story in a deployment of its own."""
-    deployment = Deployment(bootstrap, f"{prefix}{store}-")
-    (folder / store).mkdir()
+def environments(deployment: Deployment, folder: Path) -> list[dict[str, str]]:
+    """Return those of two workers, one with its store in memory and one with it on disk."""
     (folder / "key").write_text("a secret that is long enough")
-    environments = [
+    return [
         {
             **deployment.environment(),
             "CARE_CHURN_PREDICTOR_SESSION_SECONDS": "6",
             "CARE_CHURN_PREDICTOR_STORE": store,
-            "CARE_CHURN_PREDICTOR_FOLDER": str(folder / store / f"folder-{worker}"),
+            "CARE_CHURN_PREDICTOR_FOLDER": str(folder / store),
             "CARE_CHURN_PREDICTOR_SUPPRESSION_KEY_FILE": str(folder / "key"),
         }
-        for worker in range(2)
+        for store in ("memory", "rocksdb")
     ]
-    tell(deployment, environments, folder / store, kills)
-    assert deployment.records(t.dead_letter(t.MOVES)) == []
-    found = states(deployment), by_customer(deployment.values(t.PROBLEMS))
-    deployment.close()
-    return found
 
 
 def test_survivors_know_what_one_id_would_whoever_is_killed_in_either_store(
-    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
+    deployment: Deployment, tmp_path: Path
 ) -> None:
-    runs = [
-        # Killed while everybody moves, and while what came late and the erasure follow them.
-        run(kafka_bootstrap, topic_prefix, tmp_path, "memory", {MERGED_AT: 0, ERASED_AT + 1: 1}),
-        run(kafka_bootstrap, topic_prefix, tmp_path, "rocksdb", {MERGED_AT + 1: 1, ERASED_AT: 0}),
+    workers = environments(deployment, tmp_path)
+    # Killed while everybody moves, and while what came late and the erasure follow them.
+    tell(deployment, workers, tmp_path, {MERGED_AT: 0, ERASED_AT: 1})
+
+    known = states(deployment)
+    assert {who: known[who].facts for who in expected()} == expected()
+    assert all(known[f"p-{n}"].facts == Facts() for n in range(1, PEOPLE))
+    assert GONE not in known or known[GONE].facts == Facts()
+    opened = [
+        each["data"]
+        for told in by_customer(deployment.values(t.PROBLEMS)).values()
+        for each in told
+        if each["type"] == "care.problem.opened.v1"
     ]
-    for known, problems in runs:
-        assert {who: known[who].facts for who in expected()} == expected()
-        assert all(known[f"p-{n}"].facts == Facts() for n in range(1, PEOPLE))
-        opened: list[str] = [
-            each["data"]["problem_id"]
-            for told in problems.values()
-            for each in told
-            if each["type"] == "care.problem.opened.v1"
-        ]
-        assert len(opened) == len(set(opened)) > 4 * PEOPLE
-        # One parcel's lateness was told of once, under whichever id it was known then.
-        late = [
-            each["data"]["subject"]
-            for told in problems.values()
-            for each in told
-            if each["type"] == "care.problem.opened.v1" and each["data"]["kind"] == "delivery_delay"
-        ]
-        assert len(late) == len(set(late))
-    assert runs[0][1] == runs[1][1]
-    assert runs[0][0] == runs[1][0]
+    ids = [problem["problem_id"] for problem in opened]
+    assert len(ids) == len(set(ids)) > 4 * PEOPLE
+    # One parcel's lateness was told of once, under whichever id it was known then.
+    late = [p["subject"] for p in opened if p["kind"] == ProblemKind.DELIVERY_DELAY]
+    assert len(late) == len(set(late))
+    assert deployment.records(t.dead_letter(t.MOVES)) == []
 
-
-def test_another_key_than_that_of_before_is_refused(
-    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
-) -> None:
-    deployment = Deployment(kafka_bootstrap, topic_prefix)
-    key = tmp_path / "key"
-    environment = {
-        **deployment.environment(),
-        "CARE_CHURN_PREDICTOR_FOLDER": str(tmp_path / "folder"),
-        "CARE_CHURN_PREDICTOR_SUPPRESSION_KEY_FILE": str(key),
-    }
-    key.write_text("a secret that is long enough")
-    with running("churn_predictor", environment, tmp_path / "log"):
-        deployment.publish(event(CustomerErased(), at=START - DAY))
-        deployment.await_barrier(deployment.tick(START))
-    key.write_text("a secret of somebody else altogether")
-    ended = run_to_end("churn_predictor", environment)
+    (tmp_path / "key").write_text("a secret of somebody else altogether")
+    ended = run_to_end("churn_predictor", workers[0])
     assert ended.returncode == 75
     assert "SUPPRESSION_KEY_FILE as it was then" in ended.stderr
-    key.write_text("short")
-    assert "fewer than 16" in run_to_end("churn_predictor", environment).stderr
-    deployment.close()
+
+
+def test_a_key_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("short")
+    settings = Settings(
+        kafka_bootstrap_servers="127.0.0.1:1", suppression_key_file=tmp_path / "key"
+    )
+
+    with pytest.raises(Unavailable, match="holds 5 bytes, fewer than 16"):
+        suppression(settings)

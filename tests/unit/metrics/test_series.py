@@ -97,6 +97,19 @@ def test_a_problem_about_no_order_is_counted_until_it_ends(kind: ProblemKind) ->
     assert over.orders == {}
 
 
+def test_a_problem_of_a_merged_customer_ends_in_another_partition_and_is_counted_once() -> None:
+    opening, ending = opened("o-1", 1), cleared("o-1", 3)
+    elsewhere = replace(ending, partition=5)
+    open_now = "care_problems_open{kind=delivery_delay,tier=overdue}"
+
+    assert series(folded(opening))[open_now] == 1
+    for order in ((opening, elsewhere), (elsewhere, opening)):
+        figures = series(folded(*order))
+        assert figures[open_now] == 0
+        assert figures["care_problems_opened_total{kind=delivery_delay}"] == 1
+        assert figures["care_problems_cleared_total{kind=delivery_delay,clearing=solved}"] == 1
+
+
 def test_a_message_about_no_order_is_a_contact_and_judges_no_complaint() -> None:
     opening = trouble(ProblemKind.CART_ABANDONED, 1)
     told = sent("o-1", 2).record.data.model_copy(  # type: ignore[union-attr]
