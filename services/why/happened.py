@@ -97,7 +97,9 @@ SENTENCES: Mapping[type[Fact], Sentence] = {
     people.CustomerMerged: lambda f, _: (
         f"the customer turned out to be {f.into}, by which id they go on"
     ),
-    people.CustomerErased: lambda f, _: "the customer was to be forgotten, with everything told until then",
+    people.CustomerErased: lambda f, _: (
+        "the customer was to be forgotten, with everything told until then"
+    ),
     purchases.CartAbandoned: lambda f, _: f"cart {f.cart_id} was given up",
     purchases.PaymentFailed: _payment_failed,
     purchases.OrderPlaced: _placed,

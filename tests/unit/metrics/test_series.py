@@ -1,5 +1,7 @@
 """Every series exists from the start, is in the contract, and labels stay bounded."""
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client.core import Metric as Family
 
@@ -10,6 +12,7 @@ from services.metrics.facts import State
 from tests.unit.metrics.stories import (
     Read,
     barrier,
+    cleared,
     complained,
     counted,
     decided,
