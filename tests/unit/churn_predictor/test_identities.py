@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.churn_predictor.facts import Facts
+from services.churn_predictor.facts import Facts, stamps_in
 from services.churn_predictor.identities import Identities, Suppression
 from services.churn_predictor.moves import Move, read_move
 from services.churn_predictor.state import INTERNAL, CustomerState
@@ -416,6 +416,31 @@ def test_an_erasure_ends_in_a_circle_too() -> None:
 
     assert len(moves(found)) == sent
     assert facts(found, OLD) == facts(found, KEPT) == Facts()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(each_step, min_size=2, max_size=4), st.data())
+def test_whatever_comes_in_which_order_nothing_up_to_the_erasure_is_known_of_the_person(
+    told: list[list[tuple[Event[Any], str]]], data: st.DataObject
+) -> None:
+    story = [[one.model_copy(update={"partitionkey": who}) for one, who in step] for step in told]
+    until = START + data.draw(st.integers(0, 200)) * HOUR
+    targets = {OLD: KEPT, THIRD: data.draw(st.sampled_from([OLD, KEPT]))}
+    said = [merged(customer, into) for customer, into in targets.items()]
+    said.append(erased(data.draw(st.sampled_from([OLD, KEPT, THIRD])), until))
+    for each in said:
+        story[data.draw(st.integers(0, len(story) - 1))].append(each)
+    found = play(town(), story, overtakes=data.draw(st.booleans()), settle=5)
+    again = [merged(OLD, KEPT), *(e for step in story for e in step if e.time <= until)]
+    play(found, [again], settle=4)
+
+    who_is_erased = said[-1].partitionkey
+    known = facts(found, KEPT)
+    assert facts(found, OLD) == facts(found, THIRD) == Facts()
+    assert [stamp for stamp in stamps_in(known) if stamp.at <= until] == [], who_is_erased
+    for stream in found.streams:
+        for source in stream.partition.state.sources.values():
+            assert source.total == source.next_offset
 
 
 def test_numbers_of_accounts_balance_whatever_is_merged_and_erased() -> None:
