@@ -113,6 +113,7 @@ class Withdrawal(StrEnum):
 
     PROBLEM_CLEARED = "problem_cleared"
     CUSTOMER_WROTE = "customer_wrote"
+    CUSTOMER_ERASED = "customer_erased"
 
 
 class OutreachWithdrawn(_StepFact):

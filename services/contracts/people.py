@@ -1,4 +1,4 @@
-"""Facts on `customers` and `consents`, the only contracts that may hold personal data, and on `identities`."""
+"""Facts on `customers` and `consents`, the only ones that may hold personal data, and on `identities`."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self

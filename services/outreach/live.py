@@ -117,7 +117,7 @@ class LiveLoop:
         polled = self._membership.poll(_POLL_MS)
         if not polled:
             return
-        batch = Batch(self._clock.now(), self._out.rules)
+        batch = Batch(self._clock.now(), self._out.rules, self._out.keys)
         for source, records in polled.items():
             batch.read(source, self._membership.positions[source], records)
         try:

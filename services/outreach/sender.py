@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection, Engine
 
+from services.contracts.outreach import Withdrawal
 from services.contracts.people import Channel
 from services.outreach import ledger
 from services.outreach.announce import Send
@@ -23,6 +24,7 @@ from services.outreach.pages.links import Links
 from services.outreach.pauses import pauses_in_force
 from services.outreach.routes import Attempt, Route
 from services.outreach.situation import Ruling
+from services.outreach.suppression import Keys, is_opaque
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
 from services.outreach.writing import outgoing
 
@@ -47,6 +49,8 @@ class Outbound:
     """Of each channel's provider; heeded where time is real."""
     links: Callable[[], Links] | None = None
     """To the customers' pages, signed by what signs now; None: there are none."""
+    keys: Keys | None = None
+    """Of the hashes of who was erased; None: nobody may be."""
 
 
 class Sender:
@@ -107,7 +111,8 @@ class Sender:
             # The customer first, the row second, as everywhere: nobody waits in a circle.
             lock_customers(connection, [waiting.customer_id])
             send = ledger.take(connection, waiting.step_id)
-            if send is None:
+            # Who became another's name meanwhile is not locked: the next turn does.
+            if send is None or send.customer_id != waiting.customer_id:
                 return False
             # Holds until the start is committed: whoever pauses waits for us, or we see the pause.
             if pauses_in_force(connection).holds(send.playbook, send.channel):
@@ -122,6 +127,10 @@ class Sender:
     ) -> tuple[Send, Attempt] | None:
         """Start a taken send; None where something stands against it by now, or it goes another way."""
         rules = self._out.rules
+        if is_opaque(send.customer_id):
+            # It was under way when its customer was erased, and was not taken.
+            ledger.withdraw(connection, send, Withdrawal.CUSTOMER_ERASED, now)
+            return None
         if not self._knows(send):
             self._fail(connection, send, PLAYBOOK_GONE, now)
             return None

@@ -251,6 +251,7 @@ _MODES = {
 _WITHDRAWALS = {
     Withdrawal.PROBLEM_CLEARED: "the problem was cleared first",
     Withdrawal.CUSTOMER_WROTE: "the customer wrote first",
+    Withdrawal.CUSTOMER_ERASED: "the customer was erased first",
 }
 _OUTCOMES: Mapping[type[Fact], Callable[[Any], str]] = {
     outreach.OutreachStarted: lambda f: f"Sending began, attempt {f.attempt}",
