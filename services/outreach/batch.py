@@ -253,6 +253,7 @@ class Batch:
             if self._is_past(profile, before, standing):
                 counts.late += not profile.is_forgotten
                 counts.applied += profile.is_forgotten
+                self._suppress(connection, profile, standing)
                 continue
             if before is not None and profile.is_forgotten:
                 # It takes away what stands before it on the topic, whatever the clocks say.
@@ -273,6 +274,12 @@ class Batch:
         if profile.is_forgotten:
             return before is None and profile.customer_id in standing.erased
         return standing.is_past(profile.customer_id, profile.as_of)
+
+    def _suppress(self, connection: Connection, profile: Profile, standing: Standing) -> None:
+        """Remember the addresses of who was erased before anybody here had heard of them."""
+        if self.keys is not None and profile.addresses:
+            until = standing.erased[profile.customer_id]
+            erasure.suppress_addresses(connection, [profile], until, self.keys)
 
     def _marked(self, connection: Connection, profiles: Collection[Profile]) -> list[Profile]:
         """Return the profiles, those marked that have an address of somebody erased."""

@@ -58,13 +58,25 @@ def erase(connection: Connection, name: str, until: datetime, keys: Keys, now: d
     """
     person = identities.person_of(connection, name)
     is_news = _suppress_names(connection, person.names, until, keys)
-    _suppress_addresses(connection, person.names, until, keys)
+    suppress_addresses(connection, _profiles_until(connection, person.names, until), until, keys)
     over = _problems_until(person, until)
     _withdraw(connection, person, over, now)
     _forget_words(connection, person.names, until)
     _make_nameless(connection, over, keys.opaque(person.customer_id, until))
     identities.forget_names(connection, person.names)
     return is_news
+
+
+def suppress_addresses(
+    connection: Connection, profiles: Sequence[Profile], until: datetime, keys: Keys
+) -> None:
+    """Remember that whoever has an address of these was erased, also of profiles known already."""
+    hashes: list[tuple[str, str]] = []
+    for kept in (kept for profile in profiles for kept in hashes_of(profile, keys)):
+        kind, _, hash_ = kept.partition(":")
+        hashes.append((kind, hash_))
+    _suppress(connection, hashes, until)
+    _suppress_later(connection, profiles, until)
 
 
 def suppressed_since(
@@ -129,19 +141,10 @@ def _suppress(connection: Connection, hashes: Sequence[tuple[str, str]], until: 
     return len(kept.all())
 
 
-def _suppress_addresses(
-    connection: Connection, names: Iterable[str], until: datetime, keys: Keys
-) -> None:
-    found = connection.execute(
-        select(PROFILES).where(PROFILES.c.customer_id.in_(sorted(names)), PROFILES.c.as_of <= until)
-    )
-    taken = [rows.profile_of(row) for row in found]
-    hashes: list[tuple[str, str]] = []
-    for kept in (kept for profile in taken for kept in hashes_of(profile, keys)):
-        kind, _, hash_ = kept.partition(":")
-        hashes.append((kind, hash_))
-    _suppress(connection, hashes, until)
-    _suppress_later(connection, taken, until)
+def _profiles_until(connection: Connection, names: Iterable[str], until: datetime) -> list[Profile]:
+    query = select(PROFILES).where(PROFILES.c.customer_id.in_(sorted(names)))
+    found = connection.execute(query.where(PROFILES.c.as_of <= until))
+    return [rows.profile_of(row) for row in found]
 
 
 def _suppress_later(connection: Connection, taken: Iterable[Profile], until: datetime) -> None:

@@ -102,9 +102,9 @@ def merge(connection: Connection, told: Merge) -> bool:
             index_elements=["goes", "stays"],
             set_={"merged_at": statement.excluded.merged_at},
             where=is_earlier,
-        )
+        ).returning(MERGES.c.goes)
     )
-    if kept.rowcount == 0:
+    if kept.first() is None:
         return False
     person = person_of(connection, told.goes)
     forget_names(connection, person.names, also_merges=False)
