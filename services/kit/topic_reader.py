@@ -36,6 +36,7 @@ class TopicReader:
         wanted: Iterable[Topic],
         *,
         last: int | None = None,
+        only: Collection[int] | None = None,
         progress: Progress = lambda *_: None,
     ) -> Iterator[tuple[Topic, Any]]:
         """Yield every record that lies on these topics now, with its topic.
@@ -45,6 +46,7 @@ class TopicReader:
         Args:
             wanted: The topics.
             last: Only what lies at so many last offsets of each partition; None: all.
+            only: These partitions; None: all.
             progress: Told now and then.
 
         Raises:
@@ -52,7 +54,7 @@ class TopicReader:
         """
         by_name = physical_names(wanted, self._prefix)
         with reaching(self._bootstrap):
-            spans = self._spans(by_name, last)
+            spans = self._spans(by_name, last, only)
             self._consumer.assign(list(spans))
             for place, (begin, _) in spans.items():
                 self._consumer.seek(place, begin)
@@ -67,7 +69,7 @@ class TopicReader:
         return {topic.name: sum(ends[n]) - sum(begins[n]) for n, topic in by_name.items()}
 
     def _spans(
-        self, names: Collection[str], last: int | None
+        self, names: Collection[str], last: int | None, only: Collection[int] | None
     ) -> dict[TopicPartition, tuple[int, int]]:
         begins = begin_offsets(self._consumer, names, self._partitions)
         ends = end_offsets(self._consumer, names, self._partitions)
@@ -75,6 +77,7 @@ class TopicReader:
             TopicPartition(name, number): (begin if last is None else max(begin, end - last), end)
             for name in names
             for number, (begin, end) in enumerate(zip(begins[name], ends[name], strict=True))
+            if only is None or number in only
         }
 
     def _read(

@@ -135,7 +135,7 @@ def test_what_is_under_way_and_not_taken_is_not_tried_again(url: str) -> None:
         desk.learn(erased("c-1"), now=LATER)
         return Delivery(Ending.DEFERRED, "busy")
 
-    desk.channel.send = sending  # type: ignore[method-assign]
+    desk.channel.send = sending  # type: ignore[method-assign, assignment]
     desk.send(LATER)
     desk.engine.dispose()
 
@@ -166,7 +166,7 @@ def test_a_problem_that_the_predictor_still_knows_does_not_come_back(forgetful: 
     desk.learn(erased("c-1"), now=LATER)
     # It forgets a moment later, and then ends what was open; of another one nobody here had heard.
     desk.learn(cleared("c-1", AFTER, "expired"), now=AFTER)
-    unknown = {"problem_id": "00000000-0000-0000-0000-000000000009"}
+    unknown: dict[str, Any] = {"problem_id": "00000000-0000-0000-0000-000000000009"}
     desk.learn(cleared("c-1", AFTER, "expired", **unknown), now=AFTER)
 
     assert all(is_opaque(name) for name in names_in(desk))
@@ -210,7 +210,7 @@ def test_nobody_writes_to_an_address_of_somebody_erased(
 
 def test_a_profile_heard_of_before_the_erasure_is_marked_too(forgetful: Desk) -> None:
     desk = forgetful
-    mine = {"email": "me@example.org"}
+    mine: dict[str, Any] = {"email": "me@example.org"}
     desk.learn(profile("c-1", **mine), profile("c-2", AFTER, **mine), erased("c-1"), now=AFTER)
     desk.learn(opened("c-2", AFTER), now=AFTER)
 
@@ -219,7 +219,7 @@ def test_a_profile_heard_of_before_the_erasure_is_marked_too(forgetful: Desk) ->
 
 def test_a_tombstone_that_comes_first_does_not_hide_the_addresses(forgetful: Desk) -> None:
     desk = forgetful
-    mine = {"email": "me@example.org"}
+    mine: dict[str, Any] = {"email": "me@example.org"}
     desk.learn(profile("c-1", **mine))
     tombstone(desk, "c-1")
     desk.learn(erased("c-1"), now=LATER)

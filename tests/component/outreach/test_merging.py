@@ -29,7 +29,7 @@ def merged(goes: str, stays: str, at: datetime = START + HOUR) -> Event[Any]:
 
 def of_the_same(goes: str, stays: str, **fields: Any) -> tuple[Event[Any], Event[Any]]:
     """One parcel in trouble, noticed under both ids."""
-    about = {"subject": "sh-1", "order_id": "o-1", **fields}
+    about: dict[str, Any] = {"subject": "sh-1", "order_id": "o-1", **fields}
     return opened(goes, NOON - HOUR, **about), opened(stays, NOON - HOUR, **about)
 
 
@@ -80,7 +80,7 @@ def test_the_next_episode_is_told_although_the_last_one_was(desk: Desk) -> None:
     desk.learn(profile("c-1"), merged("c-0", "c-1"), opened("c-1", NOON - HOUR))
     desk.decide()
     desk.learn(cleared("c-1", NOON - HOUR / 2))
-    again = {"problem_id": "00000000-0000-0000-0000-000000000009", "episode": 2}
+    again: dict[str, Any] = {"problem_id": "00000000-0000-0000-0000-000000000009", "episode": 2}
     desk.learn(opened("c-1", NOON + DAY, **again), now=NOON + DAY)
 
     assert desk.decide(NOON + DAY) == ["contact"]
@@ -153,7 +153,7 @@ def test_round_in_a_circle_the_last_word_counts(desk: Desk) -> None:
 
 
 def test_a_problem_that_goes_on_under_the_other_id_before_the_merge_is_heard_of(desk: Desk) -> None:
-    about = {"problem_id": problem_id("c-1")}
+    about: dict[str, Any] = {"problem_id": problem_id("c-1")}
     desk.learn(profile("c-2"), opened("c-1", NOON - HOUR, **about))
     # The predictor has heard of the merge, and outreach has not.
     desk.learn(cleared("c-2", NOON, "expired", **about))
