@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +10,16 @@ import pytest
 from services.contracts.envelope import Event
 from services.contracts.people import CustomerErased
 from services.contracts.problems import ProblemKind
+from services.kit import logs
 from services.kit.exits import Unavailable
 from services.outreach.batch import Batch
 from services.outreach.channels.endings import Delivery, Ending
 from services.outreach.erasure import OF_CUSTOMERS
+from services.outreach.settings import Settings
 from services.outreach.suppression import Keys, is_opaque
 from services.outreach.tables import METADATA
-from tests.component.outreach.desk import NIGHT, NOON, Desk, FakeRecord, counts
+from services.outreach.worker import Worker
+from tests.component.outreach.desk import ME, NIGHT, NOON, Desk, FakeRecord, counts
 from tests.component.outreach.test_merging import merged
 from tests.component.outreach.visitor import CUSTOMER, Visitor
 from tests.factories import DAY, HOUR, START, event, wrote
@@ -288,3 +292,21 @@ def test_a_key_that_was_replaced_is_still_known(forgetful: Desk) -> None:
     desk.learn(profile("c-1"), opened("c-1", NOON), now=LATER)
 
     assert names_in(desk) == set()
+
+
+def test_once_somebody_is_erased_nothing_starts_without_the_key(
+    forgetful: Desk, tmp_path: Path
+) -> None:
+    url, engine = forgetful.url, forgetful.engine
+    (tmp_path / "key").write_text(f"{KEYS.secrets[0]}\n")
+
+    def keys(**named: Path) -> Keys | None:
+        settings = Settings(database_url=url, kafka_bootstrap_servers="none", **named)
+        return Worker(settings, ME, logs.get("test"))._keys(engine)
+
+    assert keys() is None
+    forgetful.learn(erased("c-1"), now=LATER)
+
+    with pytest.raises(Unavailable, match="CARE_OUTREACH_SUPPRESSION_KEY_FILE"):
+        keys()
+    assert keys(suppression_key_file=tmp_path / "key") == KEYS
