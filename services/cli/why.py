@@ -11,11 +11,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
 from services.cli import options
+from services.cli.customer import Customer
 from services.cli.instants import Instant, Zone
-from services.contracts.envelope import CustomerId
 from services.kit.clock import monotonic
 from services.why.models import NAMED_BY, Models, read_models
 from services.why.page import as_object, page
@@ -26,23 +25,6 @@ from services.why.times import Times
 
 EXIT_FOUND = 1
 _PROGRESS_SECONDS = 2.0
-_CUSTOMER_ID = TypeAdapter(CustomerId)
-
-
-class Customer(click.ParamType):
-    """A customer's pseudonymous id."""
-
-    name = "customer"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the id; a usage error, which does not repeat it, where it can be none."""
-        try:
-            return _CUSTOMER_ID.validate_python(value)
-        except ValidationError:
-            # What was typed may be somebody's address; it goes into no log.
-            self.fail("no customer's id: those are 1 to 64 of A-Z a-z 0-9 . _ : ~ -", param, ctx)
 
 
 @dataclass(frozen=True, slots=True)

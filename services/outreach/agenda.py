@@ -96,6 +96,8 @@ def _due(connection: Connection, scope: Scope, now: datetime, limit: int | None)
         select(AGENDA)
         .where(AGENDA.c.step_id.in_([row.step_id for row in found]))
         .where(AGENDA.c.due_at <= now)
+        # Who became another's name meanwhile is not locked: the next turn asks for them.
+        .where(AGENDA.c.customer_id.in_({row.customer_id for row in found}))
     )
     return [rows.due_of(row) for row in locked]
 

@@ -81,6 +81,8 @@ class Knowledge:
     """Of the problems that are over: those about which a message is leaving just now."""
     unhelpful: frozenset[tuple[UUID, str]] = frozenset()
     """The problems and playbooks of messages that were said not to have helped."""
+    told_twins: frozenset[UUID] = frozenset()
+    """Problems that are one with another: those about which a message left, may have, or is leaving."""
 
 
 Volumes = Mapping[str, Volume]
@@ -361,7 +363,21 @@ def situation_of(
         told=due.problem_id in knowledge.told,
         being_told=due.problem_id in knowledge.being_told,
         signals=come(problem, playbook, knowledge.unhelpful),
+        twin_told=step.action is Action.SEND
+        and _is_twin_told(knowledge.problems[due.problem_id], knowledge),
     )
+
+
+def _is_twin_told(problem: Problem, knowledge: Knowledge) -> bool:
+    """Whether another problem speaks for this one: the told one, or the earlier of two that are told."""
+    told = knowledge.told_twins
+    twins = (p for id_, p in knowledge.problems.items() if id_ in told and problem.is_twin_of(p))
+    is_told = problem.problem_id in told
+    return any(not is_told or _first(twin) < _first(problem) for twin in twins)
+
+
+def _first(problem: Problem) -> tuple[datetime, str]:
+    return (problem.opened_at, str(problem.problem_id))
 
 
 def _message_of(playbook: Playbook, step: Step) -> Message:

@@ -132,7 +132,7 @@ class LiveLoop:
         passed = self._membership.passed(HEARD)
         if not polled and not passed:
             return
-        batch = Batch(self._clock.now(), self._out.rules)
+        batch = Batch(self._clock.now(), self._out.rules, self._out.keys)
         for source, records in polled.items():
             batch.read(source, self._membership.positions[source], records)
         for source, offset in passed.items():

@@ -142,6 +142,8 @@ def consent_of(row: Row[Any]) -> ConsentStatement:
         row.said_at,
         row.valid_from,
         row.valid_until,
+        # Only where the query asked whose other name it was said under.
+        getattr(row, "merged_at", None),
     )
 
 
@@ -160,6 +162,8 @@ def profile_row(profile: Profile) -> Values:
         "phone": profile.phone,
         "push_id": profile.push_id,
         "chat_id": profile.chat_id,
+        "suppressed_since": profile.suppressed_since,
+        "address_hashes": list(profile.address_hashes) or None,
     }
 
 
@@ -178,6 +182,8 @@ def profile_of(row: Row[Any]) -> Profile:
         row.phone,
         row.push_id,
         row.chat_id,
+        row.suppressed_since,
+        tuple(row.address_hashes or ()),
     )
 
 

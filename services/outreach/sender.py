@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection, Engine
 
+from services.contracts.outreach import Withdrawal
 from services.contracts.people import Channel
 from services.outreach import ledger, reconciliation
 from services.outreach.announce import Send
@@ -26,6 +27,7 @@ from services.outreach.pages.storage import note_sent
 from services.outreach.pauses import pauses_in_force
 from services.outreach.routes import Attempt, Route
 from services.outreach.situation import Ruling
+from services.outreach.suppression import Keys, is_opaque
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
 from services.outreach.writing import outgoing, survey_asked
 
@@ -55,6 +57,8 @@ class Outbound:
     """To the customers' pages, signed by what signs now; None: there are none."""
     ears: Ears = field(default_factory=AllHeard)
     """Know whether what customers said is read, so far that a send may start."""
+    keys: Keys | None = None
+    """Of the hashes of who was erased; None: nobody may be."""
 
 
 class Sender:
@@ -164,7 +168,8 @@ class Sender:
             # The customer first, the row second, as everywhere: nobody waits in a circle.
             lock_customers(connection, [waiting.customer_id])
             send = ledger.take(connection, waiting.step_id)
-            if send is None:
+            # Who became another's name meanwhile is not locked: the next turn does.
+            if send is None or send.customer_id != waiting.customer_id:
                 return False
             # Both hold until the start is committed: whoever pauses waits for us, or we see the pause.
             if reconciliation.is_needed_until_commit(connection):
@@ -196,6 +201,10 @@ class Sender:
     ) -> tuple[Send, Attempt] | None:
         """Start a taken send; None where something stands against it by now, or it goes another way."""
         rules = self._out.rules
+        if is_opaque(send.customer_id):
+            # It was under way when its customer was erased, and was not taken.
+            ledger.withdraw(connection, send, Withdrawal.CUSTOMER_ERASED, now)
+            return None
         if not self._knows(send):
             self._fail(connection, send, PLAYBOOK_GONE, now)
             return None
