@@ -300,8 +300,10 @@ def test_once_somebody_is_erased_nothing_starts_without_the_key(
     url, engine = forgetful.url, forgetful.engine
     (tmp_path / "key").write_text(f"{KEYS.secrets[0]}\n")
 
-    def keys(**named: Path) -> Keys | None:
-        settings = Settings(database_url=url, kafka_bootstrap_servers="none", **named)
+    def keys(file: Path | None = None) -> Keys | None:
+        settings = Settings(
+            database_url=url, kafka_bootstrap_servers="none", suppression_key_file=file
+        )
         return Worker(settings, ME, logs.get("test"))._keys(engine)
 
     assert keys() is None
@@ -309,4 +311,4 @@ def test_once_somebody_is_erased_nothing_starts_without_the_key(
 
     with pytest.raises(Unavailable, match="CARE_OUTREACH_SUPPRESSION_KEY_FILE"):
         keys()
-    assert keys(suppression_key_file=tmp_path / "key") == KEYS
+    assert keys(tmp_path / "key") == KEYS
