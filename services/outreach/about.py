@@ -7,8 +7,8 @@ from sqlalchemy import Connection, func, select
 
 from services.outreach import identities
 from services.outreach.erasure import OF_CUSTOMERS
-from services.outreach.standing import State
 from services.outreach.persons import Person
+from services.outreach.standing import State
 from services.outreach.tables import MERGES, SENDS, SOURCE_POSITIONS
 
 _NOT_ABOUT_THEM = frozenset({"owner", "address_hashes"})

@@ -9,14 +9,8 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select, tupl
 
 from services.contracts.outreach import Outcome
 from services.outreach import announce, breaker, ledger, outbox, reconciliation, rows
-from services.outreach.decide import (
-    Decision,
-    DueStep,
-    Rules,
-    StepName,
-    decide_all,
-    step_following,
-)
+from services.outreach.decide import Decision, decide_all, step_following
+from services.outreach.knowledge import DueStep, Rules, StepName
 from services.outreach.memory import add_to_agenda, knowledge_of, lock_customers
 from services.outreach.tables import AGENDA, DECISIONS
 

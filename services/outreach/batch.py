@@ -28,10 +28,10 @@ from services.kit.kafka_clients import partition_of
 from services.kit.records import read_event
 from services.outreach import erasure, identities, memory, outbox
 from services.outreach.changes import Change, change, is_of_the_past, named_in
-from services.outreach.decide import DueStep, Rules
 from services.outreach.facts import Profile
 from services.outreach.haste import hasten_worsened
 from services.outreach.intake import Additions, consent_of, profile_of
+from services.outreach.knowledge import DueStep, Rules
 from services.outreach.persons import Standing
 from services.outreach.positions import Counts, Move, Source, advance
 from services.outreach.suppression import Keys

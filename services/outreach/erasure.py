@@ -5,19 +5,22 @@ What was decided and sent is counted elsewhere too, so those rows stay, under a 
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.outreach import Withdrawal
 from services.contracts.people import Channel
+from services.kit.exits import Unavailable
 from services.outreach import identities, ledger, rows
 from services.outreach.facts import Profile
 from services.outreach.persons import Person
-from services.outreach.suppression import CUSTOMER, Keys
+from services.outreach.suppression import CUSTOMER, SETTING, Keys, read_keys
 from services.outreach.tables import (
     AGENDA,
+    BOUNCES,
     CONSENTS,
     DECISIONS,
     FEEDBACK,
@@ -44,6 +47,7 @@ OF_CUSTOMERS: tuple[Table, ...] = (
     SENDS,
     SURVEYS,
     FEEDBACK,
+    BOUNCES,
 )
 """Every table that knows a customer by id."""
 
@@ -112,6 +116,24 @@ def owners_of(connection: Connection, problems: Iterable[UUID]) -> dict[UUID, st
         )
     )
     return {row.problem_id: row.customer_id for row in found}
+
+
+def keys_for(engine: Engine, path: Path | None) -> Keys | None:
+    """Return the keys of who was erased, from this file.
+
+    Raises:
+        Unavailable: somebody was, and there are none: they would be written to again.
+    """
+    keys = read_keys(path)
+    if keys is None:
+        with engine.connect() as connection:
+            if is_suppressing(connection):
+                raise Unavailable(
+                    "customers were erased and there is no key to know them by: name the file "
+                    f"that held it with {SETTING}, or restore it; without it they would be "
+                    "written to again"
+                )
+    return keys
 
 
 def is_suppressing(connection: Connection) -> bool:
@@ -192,6 +214,7 @@ def _forget_words(connection: Connection, names: Iterable[str], until: datetime)
         (SURVEY_ANSWERS, SURVEY_ANSWERS.c.answered_at),
         (SURVEYS, _latest(SURVEYS, "sent_at", "answered_at", "changed_at")),
         (FEEDBACK, FEEDBACK.c.said_at),
+        (BOUNCES, BOUNCES.c.noted_at),
     )
     for table, at in dated:
         is_past = at.is_(None) | (at <= until)

@@ -20,6 +20,7 @@ from services.outreach.suppression import CUSTOMER, Keys
 from services.outreach.tables import (
     AGENDA,
     ALIASES,
+    BOUNCES,
     DECISIONS,
     FEEDBACK,
     INBOUND_CONTACTS,
@@ -128,6 +129,12 @@ def forget_names(connection: Connection, names: Iterable[str], *, also_merges: b
         connection.execute(delete(MERGES).where(linked))
 
 
+def gather(connection: Connection, names: Iterable[str]) -> None:
+    """Put what lies under these ids under the ones that stay; the caller holds the names and the locks."""
+    for person in people_of(_linked(connection, names)):
+        _gather(connection, person)
+
+
 def linked(connection: Connection, names: Iterable[str]) -> set[str]:
     """Return these ids and every other name of their customers."""
     wanted = set(names)
@@ -165,6 +172,9 @@ def _gather(connection: Connection, person: Person) -> None:
     moved = {"customer_id": customer, "partition": partition}
     connection.execute(
         update(PROBLEMS).where(PROBLEMS.c.customer_id.in_(others)).values(customer_id=customer)
+    )
+    connection.execute(
+        update(BOUNCES).where(BOUNCES.c.customer_id.in_(others)).values(customer_id=customer)
     )
     for table in (AGENDA, DECISIONS, SENDS, FEEDBACK):
         connection.execute(update(table).where(table.c.customer_id.in_(others)).values(**moved))

@@ -16,7 +16,7 @@ from services.contracts.contacts import (
 from services.contracts.envelope import Event
 from services.contracts.people import ConsentChanged, CustomerUpdated
 from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened
-from services.outreach.decide import DueStep, steps_due
+from services.outreach.decide import steps_due
 from services.outreach.facts import (
     ConsentStatement,
     Destination,
@@ -27,6 +27,7 @@ from services.outreach.facts import (
     Stage,
     SurveyAnswer,
 )
+from services.outreach.knowledge import DueStep
 from services.outreach.playbook import Catalogue, Reached
 
 

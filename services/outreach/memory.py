@@ -14,9 +14,9 @@ from services.contracts.outreach import Mode, Outcome
 from services.contracts.people import Channel, MessageClass
 from services.kit.kafka_clients import partition_of
 from services.outreach import positions, rows
-from services.outreach.decide import Contacted, DueStep, Knowledge
 from services.outreach.facts import ConsentStatement, Problem, Profile, profile_among
 from services.outreach.intake import Additions
+from services.outreach.knowledge import Contacted, DueStep, Knowledge
 from services.outreach.pages.facts import Verdict
 from services.outreach.returned_mail import Kind
 from services.outreach.tables import (

@@ -9,7 +9,7 @@ from services.contracts.contacts import SurveyKind
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, Tier
 from services.outreach.announce import Send
-from services.outreach.decide import Decision, DueStep
+from services.outreach.decide import Decision
 from services.outreach.facts import (
     ConsentStatement,
     Destination,
@@ -20,6 +20,7 @@ from services.outreach.facts import (
     Stage,
     SurveyAnswer,
 )
+from services.outreach.knowledge import DueStep
 
 Values = Mapping[str, Any]
 

@@ -16,9 +16,10 @@ from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
 from services.outreach.channels.breaker import Breaker, Patience, Phase
 from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
-from services.outreach.decide import Rules, channel_from, reconsider, step_of
+from services.outreach.decide import channel_from, reconsider, step_of
 from services.outreach.gates import GATES_BEFORE_SENDING, use_by
 from services.outreach.hearing import AllHeard, Ears
+from services.outreach.knowledge import Rules
 from services.outreach.memory import knowledge_of, lock_customers
 from services.outreach.messages import Templates, message_id
 from services.outreach.outbox import NotPublished

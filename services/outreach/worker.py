@@ -37,10 +37,10 @@ from services.outreach.batch import SOURCES
 from services.outreach.channels.breaker import Phase
 from services.outreach.comparison import Comparison, SaidTopic
 from services.outreach.database import open_engine, reaching
-from services.outreach.decide import Rules, StepName
 from services.outreach.group import Membership
 from services.outreach.heard import Bounds, Watch
 from services.outreach.hearing import Hearing
+from services.outreach.knowledge import Rules, StepName
 from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
 from services.outreach.outbox import NotPublished, Publisher
@@ -57,7 +57,7 @@ from services.outreach.sender import Outbound
 from services.outreach.serving import WebServer
 from services.outreach.settings import Settings
 from services.outreach.signals import Signal
-from services.outreach.suppression import SETTING, Keys, read_keys
+from services.outreach.suppression import SETTING, Keys
 from services.outreach.ticked import TickedLoop
 from services.outreach.waiting import waiting_for
 
@@ -212,15 +212,8 @@ class Worker:
         Raises:
             Unavailable: somebody was, and there are none: they would be written to again.
         """
-        keys = read_keys(self._settings.suppression_key_file)
+        keys = erasure.keys_for(engine, self._settings.suppression_key_file)
         if keys is None:
-            with engine.connect() as connection:
-                if erasure.is_suppressing(connection):
-                    raise Unavailable(
-                        "customers were erased and there is no key to know them by: name the file "
-                        f"that held it with {SETTING}, or restore it; without it they would be "
-                        "written to again"
-                    )
             self._log.warning("outreach_without_suppression_key", setting=SETTING)
         return keys
 

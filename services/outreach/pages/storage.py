@@ -19,9 +19,9 @@ from services.contracts.envelope import Event
 from services.kit.kafka_clients import partition_of
 from services.outreach import announce, identities, ledger, memory, outbox
 from services.outreach.announce import Send
-from services.outreach.decide import StepName
 from services.outreach.haste import bring_forward
 from services.outreach.intake import Additions
+from services.outreach.knowledge import StepName
 from services.outreach.pages import facts, rows, say
 from services.outreach.pages.consents import Statements, denials
 from services.outreach.pages.facts import Feedback, Reply, Survey, Verdict
