@@ -170,9 +170,12 @@ class LiveLoop:
         return len(decisions)
 
     def _sending_with(self, sender: Sender) -> Callable[[], float | None]:
+        def is_stopping() -> bool:
+            return self._dispatching.is_stopping
+
         def send() -> float | None:
-            while not self._dispatching.is_stopping:
-                if not sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE):
+            while not is_stopping():
+                if not sender.send_due(None, self._clock.now, _SENDS_AT_ONCE, is_stopping):
                     break
                 self._publishing.wake()
             now = self._clock.now()

@@ -83,7 +83,13 @@ class Sender:
         """Return until when the provider is to be left alone; None: it may be asked now."""
         return None if self._provider is None else self._provider.may_send(now)
 
-    def send_due(self, partitions: Sequence[int] | None, now: Now, limit: int | None = None) -> int:
+    def send_due(
+        self,
+        partitions: Sequence[int] | None,
+        now: Now,
+        limit: int | None = None,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> int:
         """Attempt what may be sent now; return how many sends changed their state.
 
         While the provider is to be left alone nothing is attempted: what is pending stays so, unless it
@@ -94,6 +100,7 @@ class Sender:
             partitions: Those of whose customers; None for all.
             now: The deployment's clock, asked again for each step of each send.
             limit: At most so many.
+            is_stopping: Asked before each: once it says so, no other is begun.
         """
         held_until = self.held_until(now())
         if held_until is not None:
@@ -103,8 +110,11 @@ class Sender:
             waiting = ledger.waiting(
                 connection, self._out.rules, partitions, self._channels, now(), limit
             )
-        free = takewhile(lambda _: self.held_until(now()) is None, waiting)
-        return sum(self.attempt(send, now) for send in free)
+
+        def is_free(_: ledger.Waiting) -> bool:
+            return not is_stopping() and self.held_until(now()) is None
+
+        return sum(self.attempt(send, now) for send in takewhile(is_free, waiting))
 
     def _pass_on(self, partitions: Sequence[int] | None, now: Now, held_until: datetime) -> int:
         """Let go by their next channel what cannot wait for the provider; return how many sends."""
