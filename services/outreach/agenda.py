@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select, tupl
 
 from services.contracts.outreach import Outcome
 from services.outreach import announce, breaker, ledger, outbox, reconciliation, rows
+from services.outreach.customer_locks import lock_customers
 from services.outreach.decide import Decision, decide_all, step_following
 from services.outreach.knowledge import DueStep, Rules, StepName
-from services.outreach.memory import add_to_agenda, knowledge_of, lock_customers
+from services.outreach.memory import add_to_agenda, knowledge_of
 from services.outreach.tables import AGENDA, DECISIONS
 
 AT_ONCE = 200

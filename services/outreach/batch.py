@@ -28,6 +28,7 @@ from services.kit.kafka_clients import partition_of
 from services.kit.records import read_event
 from services.outreach import erasure, identities, memory, outbox
 from services.outreach.changes import Change, change, is_of_the_past, named_in
+from services.outreach.customer_locks import lock_customers
 from services.outreach.facts import Profile
 from services.outreach.haste import hasten_worsened
 from services.outreach.intake import Additions, consent_of, profile_of
@@ -106,7 +107,7 @@ class Batch:
             return []
         # Outside the savepoint, whose end would give them back.
         identities.hold(connection, alone=bool(self.changes))
-        memory.lock_customers(connection, self._customers(connection))
+        lock_customers(connection, self._customers(connection))
         try:
             with connection.begin_nested():
                 return self._write(connection)

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, func, select, text, tuple_
+from sqlalchemy import Connection, Table, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.outreach import Mode, Outcome
@@ -45,19 +44,6 @@ class _Mergeable(Protocol):
 
 
 M = TypeVar("M", bound=_Mergeable)
-
-
-def lock_customers(connection: Connection, customers: Iterable[str]) -> None:
-    """Let nobody else decide, send or learn about these customers until the transaction ends.
-
-    Everybody takes these locks first and in one order, so that nobody waits in a circle.
-    """
-    keys = sorted(_lock_key(customer) for customer in set(customers))
-    if keys:
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"),
-            {"keys": keys},
-        )
 
 
 def remember(connection: Connection, additions: Additions) -> list[DueStep]:
@@ -387,7 +373,3 @@ def _reachable(profile: Profile | None, bounced: datetime | None) -> Profile | N
     if profile is None or bounced is None or profile.as_of > bounced:
         return profile
     return replace(profile, email=None)
-
-
-def _lock_key(customer: str) -> int:
-    return int.from_bytes(blake2b(customer.encode(), digest_size=8).digest(), "big", signed=True)

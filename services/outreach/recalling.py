@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.envelope import Event
 from services.contracts.outreach import OutreachBounced, OutreachJudged, Verdict
-from services.outreach import erasure, identities, memory
+from services.outreach import erasure, identities
+from services.outreach.customer_locks import lock_customers
 from services.outreach.pages.facts import Verdict as Said
 from services.outreach.suppression import Keys
 from services.outreach.tables import BOUNCES, FEEDBACK, SENDS
@@ -44,7 +45,7 @@ def put_under_names_of_today(
     """Put what lies under these names under who stays, and under nobody what was erased."""
     wanted = sorted(set(names))
     identities.hold(connection, alone=True)
-    memory.lock_customers(connection, identities.linked(connection, wanted))
+    lock_customers(connection, identities.linked(connection, wanted))
     if keys is not None:
         standing = identities.standing_of(connection, wanted, keys)
         for name, until in sorted(standing.erased.items()):

@@ -29,6 +29,7 @@ from services.outreach.comparison import (
     since,
     standings_of,
 )
+from services.outreach.customer_locks import lock_customers
 from services.outreach.decide import step_after
 from services.outreach.findings import Findings
 from services.outreach.intake import Additions
@@ -119,7 +120,7 @@ class Replaying:
             self.findings.problems += len(some)
             if not self.is_trial:
                 with self.engine.begin() as connection:
-                    memory.lock_customers(connection, additions.customers)
+                    lock_customers(connection, additions.customers)
                     memory.remember(connection, additions)
                 self._names |= additions.customers
 
@@ -141,7 +142,7 @@ class Replaying:
         events = [event for _, event in told]
         with self.engine.begin() as connection:
             if not self.is_trial:
-                memory.lock_customers(connection, {event.customer_id for event in events})
+                lock_customers(connection, {event.customer_id for event in events})
             self._load(connection, events)
             there = self._problems_there(connection, events)
             kept = [(p, event) for p, event in told if event.data.problem_id in there]

@@ -19,6 +19,7 @@ from services.contracts.envelope import Event
 from services.kit.kafka_clients import partition_of
 from services.outreach import announce, identities, ledger, memory, outbox
 from services.outreach.announce import Send
+from services.outreach.customer_locks import lock_customers
 from services.outreach.haste import bring_forward
 from services.outreach.intake import Additions
 from services.outreach.knowledge import StepName
@@ -117,7 +118,7 @@ class Storage:
             connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
             identities.hold(connection)
             customer_id = identities.customer_of(connection, name)
-            memory.lock_customers(connection, [customer_id])
+            lock_customers(connection, [customer_id])
             yield connection, customer_id
 
 
