@@ -1,4 +1,4 @@
-"""One at a time decides, sends or learns about a customer: advisory locks, held until the transaction ends."""
+"""One at a time decides, sends or learns about a customer: advisory locks until a transaction ends."""
 
 from collections.abc import Iterable
 from hashlib import blake2b

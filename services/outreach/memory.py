@@ -119,15 +119,7 @@ def knowledge_of(
     """
     wanted = sorted(set(customers))
     others = _other_names(connection, wanted)
-    # Of who has several names two problems may be one, also when that one has ended since.
-    matters = PROBLEMS.c.ended_at.is_(None) | PROBLEMS.c.customer_id.in_(sorted(others))
-    by_problem = connection.execute(
-        select(PROBLEMS).where(
-            PROBLEMS.c.problem_id.in_(set(problems))
-            | (PROBLEMS.c.customer_id.in_(wanted) & matters)
-        )
-    )
-    found = {row.problem_id: rows.problem_of(row) for row in by_problem}
+    found = _problems(connection, wanted, problems, others)
     contacts = _grouped(connection, INBOUND_CONTACTS, wanted, rows.contact_of)
     answers = _grouped(connection, SURVEY_ANSWERS, wanted, rows.answer_of)
     consents = consents_of(connection, wanted, others)
@@ -159,6 +151,20 @@ def knowledge_of(
 
 OtherNames = Mapping[str, Sequence[str]]
 """Customer → every id that is another name of theirs; who has none is left out."""
+
+
+def _problems(
+    connection: Connection, customers: Sequence[str], problems: Iterable[UUID], others: OtherNames
+) -> dict[UUID, Problem]:
+    # Of who has several names two problems may be one, also when that one has ended since.
+    matters = PROBLEMS.c.ended_at.is_(None) | PROBLEMS.c.customer_id.in_(sorted(others))
+    found = connection.execute(
+        select(PROBLEMS).where(
+            PROBLEMS.c.problem_id.in_(set(problems))
+            | (PROBLEMS.c.customer_id.in_(customers) & matters)
+        )
+    )
+    return {row.problem_id: rows.problem_of(row) for row in found}
 
 
 def consents_of(
