@@ -9,6 +9,7 @@ import faust
 
 from services.churn_predictor.exchange import Owners
 from services.churn_predictor.features import FROM_HISTORIES
+from services.churn_predictor.identities import UNKEYED, Suppression
 from services.churn_predictor.partition import Partition
 from services.churn_predictor.rules import Model, Rules
 from services.churn_predictor.scoring import UnusableModel, model_digest, read_scorecard
@@ -43,6 +44,8 @@ _KEYS_PLACED = 50_000
 """Keys of histories whose partition is remembered: computing it takes as long as counting it."""
 _FEEDS_KNOWN = 10_000
 """Feeds whose partition is not computed again at each tick."""
+_LEAST_KEY = 16
+"""Bytes of a key that nobody guesses."""
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
@@ -79,6 +82,24 @@ def _tolerances(path: Path | None) -> Tolerances:
         return read_tolerances(_content(path, "TOLERANCES"))
     except UnusableTolerances as error:
         raise Unavailable(f"{path} holds no tolerances: {error}") from None
+
+
+def suppression(settings: Settings) -> Suppression:
+    """Return how this deployment remembers erased and merged ids.
+
+    Raises:
+        Unavailable: the file is not there, or too short to be a secret.
+    """
+    path = settings.suppression_key_file
+    if path is None:
+        return UNKEYED
+    key = _content(path, "SUPPRESSION_KEY_FILE").strip()
+    if len(key) < _LEAST_KEY:
+        raise Unavailable(
+            f"{path} holds {len(key)} bytes, fewer than {_LEAST_KEY}: write a secret into it, for "
+            "example with `openssl rand -hex 32`"
+        )
+    return Suppression(key)
 
 
 def _content(path: Path, setting: str) -> bytes:
@@ -120,6 +141,7 @@ def open_vault(settings: Settings, rules: Rules) -> Vault:
     """Return the place where partitions come from, empty."""
     prefix, bootstrap = settings.topic_prefix, settings.kafka_bootstrap_servers
     stores, counting = own_folder(settings) / "store", owners(settings, rules)
+    hashing = suppression(settings)
     return Vault(
         Deployment(bootstrap, prefix, settings.partitions),
         f"{prefix}{GROUP}",
@@ -130,6 +152,7 @@ def open_vault(settings: Settings, rules: Rules) -> Vault:
             values,
             listener(number, settings.partitions, rules),
             counting,
+            hashing,
         ),
         open_store=lambda number, topic_id: open_store(
             settings.store, stores / str(number), topic_id
@@ -164,6 +187,7 @@ def run(settings: Settings) -> None:
     with ExitStack() as stack:
         telemetry = Telemetry(is_ticking=clock is not None)
         _show_models(rules, telemetry)
+        _warn_without_key(settings)
         stack.enter_context(_health(settings, telemetry))
         vault = open_vault(settings, rules)
         suspects = Suspects(own_folder(settings) / "notes")
@@ -195,6 +219,11 @@ def _show_models(rules: Rules, telemetry: Telemetry) -> None:
             version=model.card.version,
             digest=model.digest,
         )
+
+
+def _warn_without_key(settings: Settings) -> None:
+    if settings.suppression_key_file is None:
+        _log.warning("suppression_key_missing", set="CARE_CHURN_PREDICTOR_SUPPRESSION_KEY_FILE")
 
 
 @contextmanager

@@ -123,7 +123,13 @@ class _Look:
         """See what has become of one watch."""
         tolerances, known = self.rules.tolerances, self.state.episodes.get(watch.name)
         outcome = problems.advance(
-            self.customer_id, watch, known, self.moment, tolerances, self._score
+            self.customer_id,
+            watch,
+            known,
+            self.moment,
+            tolerances,
+            self._score,
+            numbered=self.state.numbered,
         )
         self._look_again(outcome.again)
         for change in outcome.changes:
@@ -181,26 +187,46 @@ class _Look:
             self.waits[again.feed] = min(known, again.heard_from)
 
     def _problem(self, change: Change, watch: Watch | None) -> Event[Any]:
-        common = _common(change.episode, watch) | {"experience": self._experience()}
-        grounds = _grounds(change, watch)
-        match change:
-            case Opened():
-                data: Any = ProblemOpened(**common, evidence=_evidence(grounds))
-                name: tuple[str, ...] = ("problem.opened",)
-            case Escalated():
-                data = ProblemChanged(
-                    **common, previous_tier=change.previous, evidence=_evidence(grounds)
-                )
-                name = ("problem.changed", change.episode.tier)
-            case Cleared():
-                data = ProblemCleared(
-                    **common,
-                    clearing=change.clearing,
-                    evidence=_evidence((*grounds, change.ended)),
-                )
-                name = ("problem.cleared",)
-        identity = (*name, str(change.episode.problem_id))
-        return _event(self.customer_id, data, self.moment.now, *identity)
+        return _problem(self.customer_id, change, watch, self._experience(), self.moment.now)
+
+
+def expire(
+    customer_id: str,
+    state: CustomerState,
+    episodes: Iterable[Episode],
+    moment: Moment,
+    rules: Rules,
+) -> Said:
+    """Return that these problems are over for a reason that lies outside the customer's facts."""
+    changes = [change for episode in episodes for change in problems.expire(episode)]
+    if not changes:
+        return []
+    experience = _experience(state, moment, rules)
+    return [_problem(customer_id, change, None, experience, moment.now) for change in changes]
+
+
+def _problem(
+    customer_id: str, change: Change, watch: Watch | None, experience: Experience, at: datetime
+) -> Event[Any]:
+    common = _common(change.episode, watch) | {"experience": experience}
+    grounds = _grounds(change, watch)
+    match change:
+        case Opened():
+            data: Any = ProblemOpened(**common, evidence=_evidence(grounds))
+            name: tuple[str, ...] = ("problem.opened",)
+        case Escalated():
+            data = ProblemChanged(
+                **common, previous_tier=change.previous, evidence=_evidence(grounds)
+            )
+            name = ("problem.changed", change.episode.tier)
+        case Cleared():
+            data = ProblemCleared(
+                **common,
+                clearing=change.clearing,
+                evidence=_evidence((*grounds, change.ended)),
+            )
+            name = ("problem.cleared",)
+    return _event(customer_id, data, at, *name, str(change.episode.problem_id))
 
 
 def _experience(state: CustomerState, moment: Moment, rules: Rules) -> Experience:

@@ -68,9 +68,9 @@ IN_HAND = frozenset(
 )
 """Checkpoints that show that the carrier had the parcel."""
 
-_FAILURES_KEPT = 8
+FAILURES_KEPT = 8
 """Of the payments that failed for one order: more say nothing more."""
-_ESTIMATES_KEPT = 8
+ESTIMATES_KEPT = 8
 """Of the dates that a shipment was given after the first."""
 
 
@@ -146,7 +146,7 @@ def _payment_failed(facts: Facts, stamp: Stamp, data: PaymentFailed) -> None:
     else:
         return
     _add(failures, stamp)
-    del failures[_FAILURES_KEPT:]
+    del failures[FAILURES_KEPT:]
 
 
 def _cart_abandoned(facts: Facts, stamp: Stamp, data: CartAbandoned) -> None:
@@ -195,7 +195,7 @@ def _estimated(shipment: ShipmentFacts, promise: Promise) -> None:
     known = [promise, *shipment.estimates, *(() if first is None else (first,))]
     by_stamp = {each.told: each for each in known}
     shipment.first_promise, *others = (by_stamp[told] for told in sorted(by_stamp))
-    shipment.estimates = others[:_ESTIMATES_KEPT]
+    shipment.estimates = others[:ESTIMATES_KEPT]
 
 
 def _zone_told(shipment: ShipmentFacts, zone: ZoneTold) -> None:

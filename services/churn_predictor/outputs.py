@@ -1,15 +1,16 @@
 """What a partition says, as records to publish.  Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.churn_predictor.assess import is_latest
-from services.churn_predictor.state import CustomerState
+from services.churn_predictor.state import CustomerState, SourceState
 from services.contracts import topics as t
 from services.contracts.envelope import Event
 from services.contracts.events import TOPIC_OF
 from services.contracts.problems import RiskAssessed, RiskKind
+from services.contracts.stream import Tick
 from services.contracts.topics import Topic
 
 
@@ -52,6 +53,15 @@ def forgotten(customer_id: str) -> Iterator[Output]:
     """Yield what takes back the latest risks of a customer of whom nothing is known any more."""
     for kind in RiskKind:
         yield Output(t.CUSTOMER_RISKS, _risk_key(customer_id, kind), b"")
+
+
+def accounts(sources: Mapping[str, SourceState], partition: int, tick: Tick) -> Iterator[Output]:
+    """Yield an account of each source of which more was explained than was last published."""
+    for name, source in sorted(sources.items()):
+        if source.reported != source.total:
+            source.reported = source.total
+            account = source.account(name, partition, tick)
+            yield Output(t.ACCOUNTS, account.key.encode(), account.model_dump_json().encode())
 
 
 def _risk_key(customer_id: str, kind: RiskKind) -> bytes:

@@ -13,18 +13,19 @@ from uuid import UUID
 from services.churn_predictor import state as st
 from services.churn_predictor.asking import collect
 from services.churn_predictor.customers import PLAN, Customers, Plan
-from services.churn_predictor.decide import Said, decide
+from services.churn_predictor.decide import Said, decide, expire
 from services.churn_predictor.due import DueIndex, WaitIndex
 from services.churn_predictor.exchange import Exchange, Owners
 from services.churn_predictor.feeds import Forgotten, forget, hear, marks
+from services.churn_predictor.identities import UNKEYED, Identities, Suppression, note
 from services.churn_predictor.keyed import Values
 from services.churn_predictor.learning import learn
-from services.churn_predictor.outputs import Output, forgotten, published
+from services.churn_predictor.outputs import Output, accounts, forgotten, published
 from services.churn_predictor.problems import Heard, Moment
 from services.churn_predictor.records import Read, Record, read_tick
 from services.churn_predictor.rules import Rules
 from services.churn_predictor.silence import Listener, Notice, Relays
-from services.churn_predictor.state import CustomerState, PartitionState, SourceState
+from services.churn_predictor.state import CustomerState, Episode, PartitionState, SourceState
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, JSON, Event
 from services.contracts.events import Fault, Unreadable
@@ -69,6 +70,7 @@ class Partition:
         values: Values,
         listener: Listener,
         owners: Owners,
+        suppression: Suppression = UNKEYED,
     ) -> None:
         """Know nothing yet.
 
@@ -78,7 +80,8 @@ class Partition:
             read: Reads events.
             values: Holds what `take_in` is told of.
             listener: Notices which feeds of its own are silent.
-            owners: Of what is counted in histories.
+            owners: Of what is counted in histories, and of customers.
+            suppression: How erased and merged ids are remembered.
         """
         self.number = number
         self.state = PartitionState()
@@ -86,6 +89,7 @@ class Partition:
         self.due = DueIndex()
         self.waiting = WaitIndex()
         self.exchange = Exchange(number, values, owners)
+        self.identities = Identities(number, owners, suppression)
         self.failures: list[Failure] = []
         """Rules that failed since the worker last emptied this."""
         self.crowded_out = 0
@@ -103,6 +107,8 @@ class Partition:
                 self.state = (
                     PartitionState() if value is None else st.PARTITION.validate_json(value)
                 )
+            elif self.identities.owns(key):
+                self.identities.take_in(key, value)
             elif key.startswith(st.INTERNAL):
                 self.exchange.take_in(key, value)
             else:
@@ -207,11 +213,12 @@ class Partition:
         self.state.number, self.state.at = tick.number, tick.at
         self.state.since = self.state.since or tick.at
         self._collect(self.exchange.hear(tick))
-        yield from self._look(Moment(tick.at, self.state.since, heard, tick.number))
+        over = self._arrive(tick)
+        yield from self._look(Moment(tick.at, self.state.since, heard, tick.number), over)
         yield from self._letters(tick)
         notices = self._listener.listen(self.state.rhythms, heard, known_at, tick, relays=relays)
         yield from self._feeds(tick, notices)
-        yield from self._accounts(tick)
+        yield from accounts(self.state.sources, self.number, tick)
         if tick.barrier is not None:
             yield self._barrier(tick, tick.barrier)
 
@@ -224,12 +231,14 @@ class Partition:
         """Yield key and value of all that changed since the last `settle`; the partition's own last."""
         yield from self.customers.changes()
         yield from self.exchange.changes()
+        yield from self.identities.changes()
         yield st.partition_key(self.number), st.PARTITION.dump_json(self.state)
 
     def settle(self) -> None:
         """Count all changes as committed."""
         self.customers.settle()
         self.exchange.settle()
+        self.identities.settle()
 
     def _apply(
         self, topic: Topic, source: SourceState, record: Record, now: datetime | None
@@ -242,13 +251,18 @@ class Partition:
             self.exchange.take(record.offset, record.value)
             source.applied += 1
             return
+        if topic is t.MOVES:
+            self.identities.take(record.offset, record.value)
+            source.applied += 1
+            return
         event = self._read(topic, record.key, record.value, record.headers)
         if now is not None and event.time > now + MAX_FUTURE_SKEW:
             raise Unreadable(
                 "future", (Fault("/time", "future", "more than 24 h ahead of the clock"),)
             )
         hear(self.state.feeds, event)
-        if now is not None and event.time < now - HORIZON:
+        is_too_old = now is not None and event.time < now - HORIZON
+        if is_too_old or self.identities.is_forgotten(event):
             source.late += 1
         elif self._learn(event):
             source.applied += 1
@@ -263,6 +277,7 @@ class Partition:
         customer = self.customers.change(event.customer_id)
         customer.seen[name] = event.time
         learn(customer.facts, event)
+        note(customer, event)
         customer.touched = True
         self._touched.add(event.customer_id)
         return True
@@ -282,12 +297,29 @@ class Partition:
             return True
         return self.state.sources[topic_name].next_offset >= end
 
-    def _look(self, moment: Moment) -> Iterator[Output]:
+    def _arrive(self, tick: Tick) -> dict[str, list[Episode]]:
+        """Take in who was sent here before this tick; return customer → open problems that are over."""
+        over: dict[str, list[Episode]] = {}
+        for move in self.identities.due(tick.number):
+            customer = self.customers.change(move.customer)
+            over.setdefault(move.customer, []).extend(self.identities.receive(customer, move))
+            self._touched.add(move.customer)
+        return over
+
+    def _look(self, moment: Moment, over: dict[str, list[Episode]]) -> Iterator[Output]:
         due = self.due.take(moment.now).union(self.waiting.take(moment.heard))
         for customer_id in sorted(self._touched | due):
             customer = self.customers.change(customer_id)
             st.forget(customer, moment.now - HORIZON)
-            said = self._decide(customer_id, customer, moment)
+            is_here, ended = True, over.get(customer_id, [])
+            if self.identities.concerns(customer_id, customer):
+                settled = self.identities.settle_one(customer_id, customer, moment.tick)
+                is_here, ended = settled.is_here, ended + settled.over
+                if settled.is_news:
+                    yield from forgotten(customer_id)
+            said = expire(customer_id, customer, ended, moment, self._rules)
+            if is_here:
+                said += self._decide(customer_id, customer, moment)
             is_kept = self._plan(customer_id, customer)
             yield from published(customer_id, customer, said)
             if not is_kept:
@@ -343,17 +375,11 @@ class Partition:
     def _letters(self, tick: Tick) -> Iterator[Output]:
         for target, news in self.exchange.letters(tick):
             yield Output(t.HISTORIES, None, news.encode(), JSON, target)
-
-    def _accounts(self, tick: Tick) -> Iterator[Output]:
-        for name, source in sorted(self.state.sources.items()):
-            if source.reported == source.total:
-                continue
-            source.reported = source.total
-            account = source.account(name, self.number, tick)
-            yield Output(t.ACCOUNTS, account.key.encode(), account.model_dump_json().encode())
+        for target, move in self.identities.letters():
+            yield Output(t.MOVES, None, move.encode(), JSON, target)
 
     def _next_due(self, tick: Tick) -> datetime | None:
-        if self.exchange.has_spoken:
+        if self.exchange.has_spoken or self.identities.has_spoken:
             # What was told now counts at the next tick: there must be one.
             return tick.at
         return _earliest(self.due.next(), self._listener.next_at(self.state.rhythms))

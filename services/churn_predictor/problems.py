@@ -162,8 +162,13 @@ def advance(
     moment: Moment,
     tolerances: Tolerances,
     assess: Assess,
+    *,
+    numbered: int = 0,
 ) -> Outcome:
-    """Return what changes for this watch, and when to look again."""
+    """Return what changes for this watch, and when to look again.
+
+    A first episode has the number after `numbered`.
+    """
     now, ended = moment.now, watch.ended
     if ended is not None and ended.at <= now:
         return Outcome(tuple(_end(episode, ended)), NEVER)
@@ -177,7 +182,7 @@ def advance(
         changes += _close(current, Clearing.EXPIRED, None)
     elif is_open and (not stands.has_come or _is_over(current, stands)):
         changes += _close(current, Clearing.RETRACTED, watch.anchor)
-    elif change := _worsen(customer_id, watch, current, moment, stands):
+    elif change := _worsen(customer_id, watch, current, moment, stands, numbered):
         changes.append(change)
     current = changes[-1].episode if changes else current
     return Outcome(tuple(changes), _look_again(watch, current, stands.again, expiry))
@@ -205,6 +210,11 @@ def abandon(episode: Episode) -> Iterator[Change]:
     yield from _close(episode, Clearing.RETRACTED, None)
 
 
+def expire(episode: Episode) -> Iterator[Change]:
+    """Clear what is open for a reason that lies outside the facts, and is no news to anybody."""
+    yield from _close(episode, Clearing.EXPIRED, None)
+
+
 def _end(episode: Episode | None, ended: Stamp) -> Iterator[Change]:
     """It is over.  Over before the deadline that was missed means it never was."""
     if episode is not None:
@@ -229,13 +239,14 @@ def _worsen(
     episode: Episode | None,
     moment: Moment,
     stands: Standing,
+    numbered: int,
 ) -> Opened | Escalated | None:
     if stands.worst is None:
         return None
     step, evidence, assessed = stands.worst
     risk = None if assessed is None else assessed.probability
     if episode is None or not episode.is_open:
-        number = 1 if episode is None else episode.number + 1
+        number = 1 + (numbered if episode is None else episode.number)
         return Opened(_episode(customer_id, watch, step, number, moment, evidence, risk))
     if step.tier.rank <= episode.tier.rank:
         return None

@@ -55,6 +55,12 @@ class Settings(CommonSettings):
         "model looks at them; on, some weeks before such a model comes, or it begins without memory; off.  "
         "What other workers tell is counted in any case.",
     )
+    suppression_key_file: Path | None = Field(
+        default=None,
+        description="File with the secret (at least 16 bytes) by which the ids of erased customers are "
+        "hashed before they are remembered: the same for every worker, and for ever.  Without one "
+        "whoever reads the state can tell whether an id that they know was erased.",
+    )
     folder: Path = Field(
         default=Path(gettempdir()) / f"care-churn-predictor-{os.getuid()}",
         description="This process' own folder: the store, and notes that find a record which ends "

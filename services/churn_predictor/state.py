@@ -63,6 +63,20 @@ class OpenQuestions:
 
 
 @dataclass(slots=True)
+class Identity:
+    """What was said about who somebody is, until the next look at them."""
+
+    into: str | None = None
+    """The id that stays where this one goes away."""
+    merged: Stamp | None = None
+    """The event that said so; of several the earliest."""
+    erased: datetime | None = None
+    """Up to when they are to be forgotten."""
+    path: tuple[str, ...] = ()
+    """The ids under which what came from others was known before; of several paths the longest."""
+
+
+@dataclass(slots=True)
 class CustomerState:
     """One customer: facts, which events were applied, and what was said about them.
 
@@ -86,6 +100,9 @@ class CustomerState:
     """When to look again if no event comes."""
     waits: dict[str, datetime] = field(default_factory=dict)
     """Feed → look again once it is heard at or after this."""
+    identity: Identity | None = None
+    numbered: int = 0
+    """The greatest number of a problem that was forgotten with an erasure: none is given twice."""
 
 
 @dataclass(slots=True)

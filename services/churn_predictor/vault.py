@@ -155,6 +155,11 @@ class Vault:
         )
 
     def _check(self, partition: Partition, topic_ids: TopicIds) -> None:
+        if partition.identities.is_of_another_key:
+            raise Unavailable(
+                "erased and merged customers were remembered with another key: set "
+                "CARE_CHURN_PREDICTOR_SUPPRESSION_KEY_FILE as it was then"
+            )
         try:
             partition.trust(topic_ids)
         except Moved as moved:

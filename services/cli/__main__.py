@@ -47,6 +47,10 @@ COMMANDS = {
         "services.cli.evaluate:evaluate", "Say how good a model would have been.", "train"
     ),
     "verify": Entry("services.cli.verify:verify", "Recompute it all and say what differs."),
+    "export": Entry(
+        "services.cli.export:export", "Print everything known of one customer.", "outreach"
+    ),
+    "erase": Entry("services.cli.erase:erase", "Forget one customer everywhere.", "outreach"),
     "why": Entry("services.cli.why:why", "Say why a customer was, or was not, contacted."),
 }
 

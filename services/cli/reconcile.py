@@ -22,6 +22,7 @@ from services.kit.settings import ClockSource
 from services.outreach import reconciliation
 from services.outreach.comparison import Comparison, SaidTopic
 from services.outreach.database import open_engine, reaching
+from services.outreach.erasure import keys_for
 from services.outreach.findings import NOT_ON_TOPICS, Findings
 from services.outreach.migrate import check
 from services.outreach.playbook import Catalogue, WrongPlaybook
@@ -47,6 +48,16 @@ _playbooks: Decorator = click.option(
 )
 
 
+_key_file: Decorator = click.option(
+    "--suppression-key-file",
+    "key_file",
+    envvar="CARE_OUTREACH_SUPPRESSION_KEY_FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    show_envvar=True,
+    help="That of outreach: who was erased stays so.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What is asked for on the command line."""
@@ -56,6 +67,7 @@ class Choice:
     prefix: str
     partitions: int
     folder: Path
+    key_file: Path | None
     clock: str
     by: str
     dry_run: bool
@@ -68,6 +80,7 @@ class Choice:
 @options.prefix
 @options.partitions
 @_playbooks
+@_key_file
 @click.option(
     "--clock",
     envvar="CARE_CLOCK",
@@ -113,7 +126,13 @@ def _reconcile(engine: Engine, choice: Choice) -> Findings | None:
     topic = SaidTopic(*where)
     if not choice.dry_run and not _is_behind(engine, topic):
         return None
-    work = Replaying(engine, topic, _catalogue(choice.folder), is_trial=choice.dry_run)
+    work = Replaying(
+        engine,
+        topic,
+        _catalogue(choice.folder),
+        keys_for(engine, choice.key_file),
+        is_trial=choice.dry_run,
+    )
     with telling(Console(stderr=True)) as tell:
         if not choice.dry_run and choice.clock == ClockSource.SYSTEM.value:
             _wait_until_reread(engine, topic, tell)

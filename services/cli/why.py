@@ -11,38 +11,20 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
 from services.cli import options
+from services.cli.customer import Customer
 from services.cli.instants import Instant, Zone
-from services.contracts.envelope import CustomerId
 from services.kit.clock import monotonic
 from services.why.models import NAMED_BY, Models, read_models
 from services.why.page import as_object, page
-from services.why.records import read_customer
+from services.why.records import read_customer, read_names
 from services.why.said import Teller
-from services.why.story import TOPICS, Story, tell
+from services.why.story import TOPICS, Found, Story, tell
 from services.why.times import Times
 
 EXIT_FOUND = 1
 _PROGRESS_SECONDS = 2.0
-_CUSTOMER_ID = TypeAdapter(CustomerId)
-
-
-class Customer(click.ParamType):
-    """A customer's pseudonymous id."""
-
-    name = "customer"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the id; a usage error, which does not repeat it, where it can be none."""
-        try:
-            return _CUSTOMER_ID.validate_python(value)
-        except ValidationError:
-            # What was typed may be somebody's address; it goes into no log.
-            self.fail("no customer's id: those are 1 to 64 of A-Z a-z 0-9 . _ : ~ -", param, ctx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +86,8 @@ def why(ctx: click.Context, /, **options: Any) -> None:
     shipped ones, in the folders of the files that CARE_CHURN_PREDICTOR_MODEL and
     CARE_CHURN_PREDICTOR_LAPSE_MODEL name, where `care train` keeps older ones, and in --models.
 
-    Reads the customer's partition and writes nothing.  What its topics hold no more cannot be told:
+    Who was merged with others is told of under all these ids.  Reads their partitions, and all that was
+    said of merges, and writes nothing.  What its topics hold no more cannot be told:
     events from outside are kept 30 days, what the services said 400.
 
     \b
@@ -122,16 +105,8 @@ def why(ctx: click.Context, /, **options: Any) -> None:
     """
     choice = Choice(**options)
     known = _models(choice.models)
-    found = read_customer(
-        choice.bootstrap,
-        prefix=choice.prefix,
-        partitions=choice.partitions,
-        customer_id=choice.customer,
-        wanted=TOPICS,
-        progress=_progress(),
-    )
     story = tell(
-        choice.customer, found, known.usable, at=choice.until, problem_id=choice.problem_id
+        choice.customer, _read(choice), known.usable, at=choice.until, problem_id=choice.problem_id
     )
     teller = Teller(story, Times(choice.zone), known.refused)
     if choice.as_json:
@@ -141,6 +116,17 @@ def why(ctx: click.Context, /, **options: Any) -> None:
     if not story.entries:
         click.echo(_nothing(story, choice.problem_id), err=True)
     ctx.exit(0 if story.is_good else EXIT_FOUND)
+
+
+def _read(choice: Choice) -> Iterator[Found]:
+    """Yield the records of the customer, under whichever ids they are known."""
+    place: dict[str, Any] = {"prefix": choice.prefix, "partitions": choice.partitions}
+    progress = _progress()
+    ids = read_names(choice.bootstrap, customer_id=choice.customer, progress=progress, **place)
+    for name in ids:
+        yield from read_customer(
+            choice.bootstrap, customer_id=name, wanted=TOPICS, progress=progress, **place
+        )
 
 
 def _models(folders: Sequence[Path]) -> Models:

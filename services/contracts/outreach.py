@@ -118,6 +118,7 @@ class Withdrawal(StrEnum):
     CUSTOMER_WROTE = "customer_wrote"
     NOT_HELPED = "not_helped"
     """The customer said that a message of the same playbook about the same problem did not help."""
+    CUSTOMER_ERASED = "customer_erased"
 
 
 class OutreachWithdrawn(_StepFact):

@@ -110,7 +110,7 @@ def dead_letter(topic: Topic) -> Topic:
         retention=timedelta(days=14),
         written_by=topic.read_by,
         read_by=("care dlq", "metrics"),
-        max_message_bytes=3 * _MIB,
+        max_message_bytes=max(3 * _MIB, topic.max_message_bytes + _MIB),
     )
 
 
@@ -218,6 +218,15 @@ HISTORIES = _log(
     "churn_predictor",
     "churn_predictor",
 )
+MOVES = _log(
+    "moves",
+    "none",
+    "what is known of merged customers, on its way to the partition of the id that stays",
+    30,
+    "churn_predictor",
+    "churn_predictor",
+    MAX_STATE_BYTES,
+)
 FACTS_CHANGELOG = _log(
     "churn-predictor-facts-changelog",
     "customer_id or partition",
@@ -234,7 +243,10 @@ OUTSIDE = (PURCHASES, DELIVERIES, CONTACTS, CUSTOMERS, CONSENTS, IDENTITIES)
 PREDICTOR_SOURCES = (PURCHASES, DELIVERIES, CONTACTS, IDENTITIES)
 """Outside topics whose records the predictor accounts for."""
 
-TICKED = (*PREDICTOR_SOURCES, HISTORIES)
+INTERNAL = (HISTORIES, MOVES)
+"""Topics on which the predictor's partitions tell each other what counts from the next tick on."""
+
+TICKED = (*PREDICTOR_SOURCES, *INTERNAL)
 """Topics that the predictor must have applied up to a tick's ends before the tick takes effect."""
 
 PERSONAL = (CUSTOMERS, CONSENTS)
@@ -249,11 +261,11 @@ _ALL = (
     FEEDS,
     ACCOUNTS,
     OUTREACH,
-    HISTORIES,
+    *INTERNAL,
     FACTS_CHANGELOG,
 )
 DEAD_LETTERS = tuple(
-    dead_letter(topic) for topic in (*OUTSIDE, TICKS, PROBLEMS, OUTREACH, HISTORIES)
+    dead_letter(topic) for topic in (*OUTSIDE, TICKS, PROBLEMS, OUTREACH, *INTERNAL)
 )
 TOPICS: tuple[Topic, ...] = (*_ALL, *DEAD_LETTERS)
 

@@ -116,11 +116,11 @@ class Barriers:
     def _ends(self) -> dict[str, list[int]]:
         """Return logical topic name → the end of each partition."""
         outside = physical_names(topics.OUTSIDE, self._prefix)
-        histories = topics.HISTORIES.physical(self._prefix)
+        inside = physical_names(topics.INTERNAL, self._prefix)
         found = end_offsets(self._consumer, outside, self._partitions)
-        told = end_offsets(self._scout, [histories], self._partitions)[histories]
-        named = {topic.name: found[name] for name, topic in outside.items()}
-        return {**named, topics.HISTORIES.name: told}
+        told = end_offsets(self._scout, inside, self._partitions)
+        named = physical_names((*topics.OUTSIDE, *topics.INTERNAL), self._prefix)
+        return {topic.name: (found | told)[name] for name, topic in named.items()}
 
     def _send(self, topic: str, **record: Any) -> Any:
         return self._patiently(lambda: self._producer.send(topic, **record))

@@ -37,6 +37,7 @@ class TopicReader:
         *,
         last: int | None = None,
         since: Mapping[int, int] | None = None,
+        only: Collection[int] | None = None,
         progress: Progress = lambda *_: None,
     ) -> Iterator[tuple[Topic, Any]]:
         """Yield every record that lies on these topics now, with its topic.
@@ -47,6 +48,7 @@ class TopicReader:
             wanted: The topics.
             last: Only what lies at so many last offsets of each partition; None: all.
             since: Partition → the first offset wanted, of each of these topics; others are read whole.
+            only: These partitions; None: all.
             progress: Told now and then.
 
         Raises:
@@ -54,7 +56,7 @@ class TopicReader:
         """
         by_name = physical_names(wanted, self._prefix)
         with reaching(self._bootstrap):
-            spans = self._spans(by_name, last, since or {})
+            spans = self._spans(by_name, last, since or {}, only)
             self._consumer.assign(list(spans))
             for place, (begin, _) in spans.items():
                 self._consumer.seek(place, begin)
@@ -72,11 +74,15 @@ class TopicReader:
         """Return partition → the first offset it still has, and the one its next record gets."""
         name = topic.physical(self._prefix)
         with reaching(self._bootstrap):
-            spans = self._spans([name], None, {})
+            spans = self._spans([name], None, {}, None)
         return {place.partition: span for place, span in spans.items()}
 
     def _spans(
-        self, names: Collection[str], last: int | None, since: Mapping[int, int]
+        self,
+        names: Collection[str],
+        last: int | None,
+        since: Mapping[int, int],
+        only: Collection[int] | None,
     ) -> dict[TopicPartition, tuple[int, int]]:
         begins = begin_offsets(self._consumer, names, self._partitions)
         ends = end_offsets(self._consumer, names, self._partitions)
@@ -87,6 +93,7 @@ class TopicReader:
             )
             for name in names
             for number, (begin, end) in enumerate(zip(begins[name], ends[name], strict=True))
+            if only is None or number in only
         }
 
     def _read(

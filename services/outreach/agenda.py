@@ -9,15 +9,10 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select, tupl
 
 from services.contracts.outreach import Outcome
 from services.outreach import announce, breaker, ledger, outbox, reconciliation, rows
-from services.outreach.decide import (
-    Decision,
-    DueStep,
-    Rules,
-    StepName,
-    decide_all,
-    step_following,
-)
-from services.outreach.memory import add_to_agenda, knowledge_of, lock_customers
+from services.outreach.customer_locks import lock_customers
+from services.outreach.decide import Decision, decide_all, step_following
+from services.outreach.knowledge import DueStep, Rules, StepName
+from services.outreach.memory import add_to_agenda, knowledge_of
 from services.outreach.tables import AGENDA, DECISIONS
 
 AT_ONCE = 200
@@ -96,6 +91,8 @@ def _due(connection: Connection, scope: Scope, now: datetime, limit: int | None)
         select(AGENDA)
         .where(AGENDA.c.step_id.in_([row.step_id for row in found]))
         .where(AGENDA.c.due_at <= now)
+        # Who became another's name meanwhile is not locked: the next turn asks for them.
+        .where(AGENDA.c.customer_id.in_({row.customer_id for row in found}))
     )
     return [rows.due_of(row) for row in locked]
 

@@ -1,6 +1,6 @@
 """A batch of Kafka records: read, told apart, and committed as one transaction with its positions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from services.contracts.topics import (
     CONSENTS,
     CONTACTS,
     CUSTOMERS,
+    IDENTITIES,
     MAX_FUTURE_SKEW,
     PERSONAL,
     PROBLEMS,
@@ -23,18 +24,25 @@ from services.contracts.topics import (
     dead_letter,
 )
 from services.kit import dead_letters
+from services.kit.kafka_clients import partition_of
 from services.kit.records import read_event
-from services.outreach import memory, outbox
-from services.outreach.decide import DueStep, Rules
+from services.outreach import erasure, identities, memory, outbox
+from services.outreach.changes import Change, change, is_of_the_past, named_in
+from services.outreach.customer_locks import lock_customers
 from services.outreach.facts import Profile
 from services.outreach.haste import hasten_worsened
 from services.outreach.intake import Additions, consent_of, profile_of
+from services.outreach.knowledge import DueStep, Rules
+from services.outreach.persons import Standing
 from services.outreach.positions import Counts, Move, Source, advance
+from services.outreach.suppression import Keys
 from services.outreach.withdrawal import withdraw_overtaken
 
 SERVICE = "outreach"
 
-SOURCES: dict[str, Topic] = {t.name: t for t in (PROBLEMS, CONTACTS, CUSTOMERS, CONSENTS)}
+SOURCES: dict[str, Topic] = {
+    t.name: t for t in (PROBLEMS, CONTACTS, CUSTOMERS, CONSENTS, IDENTITIES)
+}
 """What outreach reads, by logical name."""
 
 _CUSTOMER_ID: TypeAdapter[str] = TypeAdapter(CustomerId)
@@ -57,7 +65,11 @@ class Batch:
 
     now: datetime
     rules: Rules
-    additions: Additions = field(default_factory=Additions)
+    keys: Keys | None = None
+    """Of the hashes of who was erased; None: nobody may be."""
+    changes: list[tuple[Source, Event[Any]]] = field(default_factory=list)
+    heard: list[tuple[Source, Event[Any]]] = field(default_factory=list)
+    """Of problems and of customers' contacts."""
     consents: list[tuple[Source, Event[Any]]] = field(default_factory=list)
     profiles: list[tuple[Source, Profile]] = field(default_factory=list)
     taken: list[tuple[Source, KafkaRecord]] = field(default_factory=list)
@@ -94,21 +106,34 @@ class Batch:
         if not self.taken:
             return []
         # Outside the savepoint, whose end would give them back.
-        memory.lock_customers(connection, self.additions.customers)
+        identities.hold(connection, alone=bool(self.changes))
+        lock_customers(connection, self._customers(connection))
         try:
             with connection.begin_nested():
                 return self._write(connection)
         except (DataError, IntegrityError):
             return self._write_one_by_one(connection)
 
+    def _customers(self, connection: Connection) -> set[str]:
+        """Return whose story may change."""
+        heard = {event.customer_id for _, event in self.heard}
+        standing = identities.standing_of(connection, heard, None)
+        customers = {standing.customer(name) for name in heard}
+        return customers | identities.linked(connection, named_in(e for _, e in self.changes))
+
     def _write(self, connection: Connection) -> list[DueStep]:
-        customers = self.additions.customers
-        due = memory.remember(connection, self.additions)
+        changed = self._commit_changes(connection)
+        names = {e.customer_id for _, e in (*self.heard, *self.consents)}
+        names |= {profile.customer_id for _, profile in self.profiles}
+        standing = identities.standing_of(connection, names, self.keys)
+        additions = self._fold(connection, standing)
+        due = memory.remember(connection, additions)
         due += hasten_worsened(
-            connection, self.additions.problems.values(), self.rules.catalogue, self.now
+            connection, additions.problems.values(), self.rules.catalogue, self.now
         )
-        self._commit_consents(connection)
-        self._commit_profiles(connection)
+        self._commit_consents(connection, standing)
+        self._commit_profiles(connection, standing)
+        customers = additions.customers | changed
         if customers:
             withdraw_overtaken(connection, customers, self.rules, self.now)
         outbox.put(connection, self.dead)
@@ -120,7 +145,7 @@ class Batch:
         for move in self.moves.values():
             move.counts = Counts()
         for source, record in self.taken:
-            one = Batch(self.now, self.rules)
+            one = Batch(self.now, self.rules, self.keys)
             one.read(source, record.offset, [record])
             try:
                 with connection.begin_nested():
@@ -167,9 +192,10 @@ class Batch:
             self.profiles.append((source, profile_of(event)))
         elif topic is CONSENTS:
             self.consents.append((source, event))
+        elif topic is IDENTITIES:
+            self.changes.append((source, event))
         else:
-            counts.applied += 1
-            self.additions.add(event, source[1], self.rules.catalogue)
+            self.heard.append((source, event))
 
     def _refuse_future(self, event: Event[Any]) -> None:
         if event.time > self.now + MAX_FUTURE_SKEW:
@@ -178,10 +204,50 @@ class Batch:
             )
             raise Unreadable("future", (Fault("/time", "future", detail),))
 
-    def _commit_consents(self, connection: Connection) -> None:
-        statements = [consent_of(event) for _, event in self.consents]
-        new = memory.remember_consents(connection, statements)
+    def _commit_changes(self, connection: Connection) -> set[str]:
+        """Put together who is one customer, and forget who is to be; return whose story changed."""
+        changed: set[str] = set()
+        for source, event in self.changes:
+            counts = self.moves[source].counts
+            outcome = change(connection, event, self.keys, self.now)
+            counts.applied += outcome is Change.NEWS
+            counts.duplicate += outcome is Change.KNOWN
+            counts.late += outcome is Change.LATE
+            if outcome is Change.NEWS:
+                changed.add(identities.customer_of(connection, event.customer_id))
+        return changed
+
+    def _fold(self, connection: Connection, standing: Standing) -> Additions:
+        """Return what is new of problems and contacts, under the names that stay."""
+        additions = Additions()
+        owners = self._owners(connection, standing)
+        for source, event in self.heard:
+            counts = self.moves[source].counts
+            if is_of_the_past(event, standing, owners, additions.problems):
+                counts.late += 1
+                continue
+            counts.applied += 1
+            under, partition = standing.under(event), source[1]
+            if under is not event:
+                partition = partition_of(under.customer_id.encode(), standing.partitions)
+            additions.add(under, partition, self.rules.catalogue)
+        return additions
+
+    def _owners(self, connection: Connection, standing: Standing) -> Mapping[UUID, str]:
+        """Return under whom problems are kept that may have been an erased customer's."""
+        doubtful = {
+            event.data.problem_id
+            for _, event in self.heard
+            if event.customer_id in standing.erased and hasattr(event.data, "problem_id")
+        }
+        return erasure.owners_of(connection, doubtful) if doubtful else {}
+
+    def _commit_consents(self, connection: Connection, standing: Standing) -> None:
+        known = [(s, e) for s, e in self.consents if not standing.is_past(e.customer_id, e.time)]
         for source, event in self.consents:
+            self.moves[source].counts.late += standing.is_past(event.customer_id, event.time)
+        new = memory.remember_consents(connection, [consent_of(event) for _, event in known])
+        for source, event in known:
             counts = self.moves[source].counts
             if (event.source, event.id) in new:
                 new.discard((event.source, event.id))
@@ -189,16 +255,23 @@ class Batch:
             else:
                 counts.duplicate += 1
 
-    def _commit_profiles(self, connection: Connection) -> None:
+    def _commit_profiles(self, connection: Connection, standing: Standing) -> None:
         customers = sorted({profile.customer_id for _, profile in self.profiles})
         known = memory.profiles_of(connection, customers)
         changed: dict[str, Profile] = {}
         for source, profile in self.profiles:
             counts, before = self.moves[source].counts, known.get(profile.customer_id)
             after = profile
+            if self._is_past(profile, before, standing):
+                counts.late += not profile.is_forgotten
+                counts.applied += profile.is_forgotten
+                self._suppress(connection, profile, standing)
+                continue
             if before is not None and profile.is_forgotten:
                 # It takes away what stands before it on the topic, whatever the clocks say.
-                after = replace(profile, as_of=max(profile.as_of, before.as_of))
+                left = erasure.hashes_of(before, self.keys)
+                as_of = max(profile.as_of, before.as_of)
+                after = replace(profile, as_of=as_of, address_hashes=left)
             elif before is not None and profile.order <= before.order:
                 # The same snapshot again, or one that a newer has replaced already.
                 counts.duplicate += profile.order == before.order
@@ -206,7 +279,26 @@ class Batch:
                 continue
             counts.applied += 1
             known[after.customer_id] = changed[after.customer_id] = after
-        memory.remember_profiles(connection, changed.values())
+        memory.remember_profiles(connection, self._marked(connection, changed.values()))
+
+    def _is_past(self, profile: Profile, before: Profile | None, standing: Standing) -> bool:
+        """Whether it is from before its customer was erased, or takes away what is gone already."""
+        if profile.is_forgotten:
+            return before is None and profile.customer_id in standing.erased
+        return standing.is_past(profile.customer_id, profile.as_of)
+
+    def _suppress(self, connection: Connection, profile: Profile, standing: Standing) -> None:
+        """Remember the addresses of who was erased before anybody here had heard of them."""
+        if self.keys is not None and profile.addresses:
+            until = standing.erased[profile.customer_id]
+            erasure.suppress_addresses(connection, [profile], until, self.keys)
+
+    def _marked(self, connection: Connection, profiles: Collection[Profile]) -> list[Profile]:
+        """Return the profiles, those marked that have an address of somebody erased."""
+        if self.keys is None:
+            return list(profiles)
+        since = erasure.suppressed_since(connection, profiles, self.keys)
+        return [replace(p, suppressed_since=since.get(p.customer_id)) for p in profiles]
 
 
 def is_barrier(record: KafkaRecord) -> bool:

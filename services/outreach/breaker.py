@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row, func, insert, select, text, tuple_, upda
 
 from services.contracts.outreach import Mode, Outcome
 from services.outreach import gates
-from services.outreach.decide import Decision, Rules
+from services.outreach.decide import Decision
+from services.outreach.knowledge import Rules
 from services.outreach.situation import Volume
 from services.outreach.tables import BREAKER_TRIPS, DECISIONS
 

@@ -14,7 +14,7 @@ _DRIVER = "postgresql+psycopg"
 _CONNECTION_STATES = ("08", "57P0")
 """SQLSTATEs of connections: refused, lost, or ended because the server goes or comes."""
 
-_LONGEST_PAUSE_SECONDS = 60
+_LONGEST_PAUSE_SECONDS = 20
 """A replica that freezes in the middle of a transaction must not hold others up for longer."""
 
 

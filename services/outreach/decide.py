@@ -1,6 +1,6 @@
 """From what is known to a decision per due step.  Same inputs, same decisions; the core of outreach."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -11,13 +11,10 @@ from services.contracts.outreach import GateVerdict, Mode, Outcome, Suppression
 from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import Tier
 from services.outreach.facts import (
-    ConsentStatement,
-    InboundContact,
     Problem,
-    Profile,
-    SurveyAnswer,
 )
 from services.outreach.gates import GATES, Gate, chosen_channel, first_no, judge
+from services.outreach.knowledge import Contacted, DueStep, Knowledge, Rules, Volumes
 from services.outreach.patience import Spent
 from services.outreach.playbook import (
     Action,
@@ -29,104 +26,8 @@ from services.outreach.playbook import (
     triggered_by,
 )
 from services.outreach.signals import Signal
-from services.outreach.situation import Message, Policy, Ruling, Situation, Volume
+from services.outreach.situation import Message, Ruling, Situation, Volume
 from services.outreach.waiting import come
-
-StepName = tuple[str, str]
-"""A playbook and one of its steps, by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class DueStep:
-    """One step of one playbook for one problem, waiting for its instant."""
-
-    step_id: UUID
-    customer_id: str
-    partition: int
-    problem_id: UUID
-    playbook: str
-    step: str
-    triggered_at: datetime
-    due_at: datetime
-
-    @property
-    def order(self) -> tuple[datetime, str, str, str, str]:
-        """The order in which steps are decided; nothing in it depends on arrival."""
-        return (self.due_at, self.customer_id, str(self.problem_id), self.playbook, self.step)
-
-
-@dataclass(frozen=True, slots=True)
-class Contacted:
-    """One contact that was decided, and not taken back."""
-
-    at: datetime
-    mode: Mode
-    message_class: MessageClass
-
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """Everything remembered about one customer that a decision may need."""
-
-    problems: Mapping[UUID, Problem]
-    """Those that matter now, and every other that is open."""
-    contacts: tuple[InboundContact, ...] = ()
-    answers: tuple[SurveyAnswer, ...] = ()
-    consents: tuple[ConsentStatement, ...] = ()
-    profile: Profile | None = None
-    contacted: tuple[Contacted, ...] = ()
-    told: frozenset[UUID] = frozenset()
-    """Of the problems that are over: those about which a message left, or may have."""
-    being_told: frozenset[UUID] = frozenset()
-    """Of the problems that are over: those about which a message is leaving just now."""
-    unhelpful: frozenset[tuple[UUID, str]] = frozenset()
-    """The problems and playbooks of messages that were said not to have helped."""
-
-
-Volumes = Mapping[str, Volume]
-"""Playbook → how much it has written of late."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a deployment decides by."""
-
-    catalogue: Catalogue
-    policy: Policy
-    mode: Mode
-    channels: frozenset[Channel] = frozenset({Channel.EMAIL})
-    """Those by which anything can go here."""
-    listed: Collection[str] = frozenset()
-    """The customers who are written to where a mode is limited."""
-
-    @property
-    def known_steps(self) -> tuple[StepName, ...]:
-        """The steps that can be decided or sent, sorted; others wait for a version that has them."""
-        return tuple(
-            sorted((p.name, step.name) for p in self.catalogue.values() for step in p.steps)
-        )
-
-    def steps_in(self, mode: Mode) -> tuple[StepName, ...]:
-        """Return the steps that are decided in this mode, sorted."""
-        return tuple(
-            (playbook, step)
-            for playbook, step in self.known_steps
-            if self.catalogue[playbook].mode_in(self.mode) is mode
-        )
-
-    def steps_beyond(self, by: Channel) -> tuple[StepName, ...]:
-        """Return those of the steps that are sent that may go by another channel where this one fails."""
-        return tuple(
-            (playbook, name)
-            for playbook, name in (*self.steps_in(Mode.LIVE), *self.steps_in(Mode.LIMITED))
-            if (step := self.catalogue[playbook].step(name)) is not None and by in step.ways[:-1]
-        )
-
-    def mode_for(self, customer_id: str, playbook: str) -> Mode:
-        """Return the mode in which this is decided about this customer: who is not listed is in shadow."""
-        mode = self.catalogue[playbook].mode_in(self.mode)
-        is_left_out = mode is Mode.LIMITED and customer_id not in self.listed
-        return Mode.SHADOW if is_left_out else mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +262,21 @@ def situation_of(
         told=due.problem_id in knowledge.told,
         being_told=due.problem_id in knowledge.being_told,
         signals=come(problem, playbook, knowledge.unhelpful),
+        twin_told=step.action is Action.SEND
+        and _is_twin_told(knowledge.problems[due.problem_id], knowledge),
     )
+
+
+def _is_twin_told(problem: Problem, knowledge: Knowledge) -> bool:
+    """Whether another problem speaks for this one: the told one, or the earlier of two that are told."""
+    told = knowledge.told_twins
+    twins = (p for id_, p in knowledge.problems.items() if id_ in told and problem.is_twin_of(p))
+    is_told = problem.problem_id in told
+    return any(not is_told or _first(twin) < _first(problem) for twin in twins)
+
+
+def _first(problem: Problem) -> tuple[datetime, str]:
+    return (problem.opened_at, str(problem.problem_id))
 
 
 def _message_of(playbook: Playbook, step: Step) -> Message:

@@ -4,7 +4,8 @@ Every `merge` is commutative, associative and idempotent, so a batch may be fold
 and into the database afterwards.  No I/O, no clock.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -72,6 +73,16 @@ class Problem:
     destination: Destination | None = None
     """None: it is about no parcel, or nobody said where that goes."""
 
+    def is_twin_of(self, other: "Problem") -> bool:
+        """Whether both are one thing going wrong, noticed under two names of one customer.
+
+        Under one name the next episode begins only when the last has ended.
+        """
+        if (self.kind, self.subject) != (other.kind, other.subject):
+            return False
+        is_another = self.problem_id != other.problem_id
+        return is_another and _is_after(self.ending, other) and _is_after(other.ending, self)
+
     def merge(self, other: "Problem") -> "Problem":
         """Return what both say together."""
         return Problem(
@@ -108,6 +119,10 @@ class InboundContact:
             return False
         return self.resolved_at is None or self.resolved_at < self.opened_at
 
+    def of(self, customer_id: str) -> "InboundContact":
+        """Return it as this customer's."""
+        return replace(self, customer_id=customer_id)
+
     def merge(self, other: "InboundContact") -> "InboundContact":
         """Return what both say together."""
         return InboundContact(
@@ -141,6 +156,10 @@ class SurveyAnswer:
         """The first answer counts; the rest only settles ties."""
         return (self.answered_at, self.score, self.kind.value, self.order_id or "")
 
+    def of(self, customer_id: str) -> "SurveyAnswer":
+        """Return it as this customer's."""
+        return replace(self, customer_id=customer_id)
+
     def merge(self, other: "SurveyAnswer") -> "SurveyAnswer":
         """Return the one that counts."""
         return min(self, other, key=lambda answer: answer.order)
@@ -159,6 +178,8 @@ class ConsentStatement:
     said_at: datetime
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    merged_at: datetime | None = None
+    """When the id it was said under became another name of the customer; None: it is their own id."""
 
     def is_in_force(self, at: datetime) -> bool:
         """Whether it speaks about this instant."""
@@ -182,6 +203,21 @@ class Profile:
     phone: str | None = None
     push_id: str | None = None
     chat_id: str | None = None
+    suppressed_since: datetime | None = None
+    """When somebody with one of these addresses was erased; None: nobody was, before this snapshot."""
+    address_hashes: tuple[str, ...] = ()
+    """Keyed hashes of the addresses that a tombstone took away, for an erasure that comes later."""
+
+    @property
+    def addresses(self) -> tuple[tuple[Channel, str], ...]:
+        """Where the customer is reached."""
+        known = (
+            (Channel.EMAIL, self.email),
+            (Channel.SMS, self.phone),
+            (Channel.PUSH, self.push_id),
+            (Channel.CHAT, self.chat_id),
+        )
+        return tuple((by, address) for by, address in known if address is not None)
 
     @property
     def is_forgotten(self) -> bool:
@@ -208,13 +244,26 @@ def address_of(profile: Profile | None, by: Channel, customer_id: str) -> str | 
         return customer_id
     if profile is None:
         return None
-    known = {
-        Channel.EMAIL: profile.email,
-        Channel.SMS: profile.phone,
-        Channel.PUSH: profile.push_id,
-        Channel.CHAT: profile.chat_id,
-    }
-    return known[by]
+    return dict(profile.addresses).get(by)
+
+
+def profile_among(own: Profile | None, others: Iterable[Profile]) -> Profile | None:
+    """Return the profile of a customer with several names: the one under their own, else the latest.
+
+    Whoever of them has an address of somebody erased, all have.
+    """
+    known = [p for p in (own, *others) if p is not None and not p.is_forgotten]
+    if not known:
+        return own
+    is_own = own is not None and not own.is_forgotten
+    chosen = known[0] if is_own else max(known, key=lambda p: p.order)
+    since = max((p.suppressed_since for p in known if p.suppressed_since), default=None)
+    return replace(chosen, suppressed_since=since)
+
+
+def _is_after(ending: Ending | None, other: Problem) -> bool:
+    """Whether a problem with this ending was still there when the other began."""
+    return ending is None or ending.at > other.opened_at
 
 
 def _least(one: str | None, other: str | None) -> str | None:

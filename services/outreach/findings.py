@@ -12,7 +12,7 @@ from services.outreach.standing import State
 NOT_ON_TOPICS = (
     "pauses and resumptions since the backup: `care pause list`, and set them again",
     "approvals and rejections of the volume breaker since the backup: `care breaker list`",
-    "comments in surveys, and which messages customers called unhelpful, since the backup: lost",
+    "comments in surveys since the backup: lost",
     "sends put back among the pending ones after a refusal for now: such a start is unknown",
 )
 """What a backup loses that no topic tells."""

@@ -4,15 +4,15 @@ A gate is a pure function of a situation.  All gates speak, in the order of `GAT
 first no; the first no decides.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 from services.contracts.outreach import Suppression
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import TIERS_OF, ProblemKind
+from services.outreach.consent import ALLOWED_WITHOUT_RECORD, consent_in_force, is_suppressed
 from services.outreach.correction import NOT_WITHHELD, is_correction, where_told
 from services.outreach.facts import (
-    ConsentStatement,
     InboundContact,
     Problem,
     SurveyAnswer,
@@ -22,15 +22,6 @@ from services.outreach.patience import Spent
 from services.outreach.situation import Policy, Ruling, Situation, no, not_before, yes
 from services.outreach.waiting import awaited, not_helped, was_not_helped
 from services.outreach.worth import net_value as value_of
-
-ALLOWED_WITHOUT_RECORD: Mapping[MessageClass, bool] = {
-    MessageClass.SAFETY: True,
-    MessageClass.SERVICE: True,
-    # A care message is kind but not needed to fulfil the order, so we ask before we write.
-    MessageClass.CARE: False,
-    MessageClass.PROMOTIONAL: False,
-}
-"""What holds where a customer never said anything about a class on a channel."""
 
 MAY_DISTURB_AT_NIGHT = frozenset({MessageClass.SAFETY})
 """Classes that may not wait for the morning."""
@@ -62,10 +53,14 @@ def problem_open(situation: Situation, policy: Policy) -> Ruling:
 def not_already_known(situation: Situation, policy: Policy) -> Ruling:
     """Who wrote to us, or answered a survey poorly, about this order, or about none, needs no notice.
 
-    Where either names no order, it may be the same one.  The very contact or answer that a problem is
+    Where either names no order, it may be the same one; what a customer of two ids was told under one of
+    them is known under both.  The very contact or answer that a problem is
     about does not count: that nobody answered it is what the customer is to hear.
     """
     problem = situation.problem
+    if situation.twin_told:
+        because = "told already, under another id of the customer"
+        return no("not_already_known", 4, because, Suppression.ALREADY_KNOWN)
     for contact in situation.contacts:
         if _is_the_problem(contact, problem) or not _about(contact.order_id, problem):
             continue
@@ -74,14 +69,14 @@ def not_already_known(situation: Situation, policy: Policy) -> Ruling:
             because = (
                 f"the customer's own contact about {_whose(contact.order_id, problem)}, {state}"
             )
-            return no("not_already_known", 3, because, Suppression.ALREADY_KNOWN)
+            return no("not_already_known", 4, because, Suppression.ALREADY_KNOWN)
     for answer in situation.answers:
         if _is_the_problem(answer, problem) or not _about(answer.order_id, problem):
             continue
         if answer.is_poor and answer.answered_at >= problem.opened_at:
             because = f"a poor survey answer about {_whose(answer.order_id, problem)}"
-            return no("not_already_known", 3, because, Suppression.ALREADY_KNOWN)
-    return yes("not_already_known", 3, _unheard(situation))
+            return no("not_already_known", 4, because, Suppression.ALREADY_KNOWN)
+    return yes("not_already_known", 4, _unheard(situation))
 
 
 def message_class(situation: Situation, policy: Policy) -> Ruling:
@@ -97,12 +92,12 @@ def message_class(situation: Situation, policy: Policy) -> Ruling:
 def consent(situation: Situation, policy: Policy) -> Ruling:
     """The customer's latest word in force must allow this class on one of the channels at least."""
     if not situation.message.reaches_customer:
-        return yes("consent", 2, NOBODY_IS_TOLD)
+        return yes("consent", 3, NOBODY_IS_TOLD)
     told = [(by, *_allows(situation, by)) for by in situation.message.channels]
     because = "; ".join(f"{words} by {by}" for by, _, words in told)
     if any(is_allowed for _, is_allowed, _ in told):
-        return yes("consent", 2, because)
-    return no("consent", 2, because, Suppression.CONSENT)
+        return yes("consent", 3, because)
+    return no("consent", 3, because, Suppression.CONSENT)
 
 
 def use_by(situation: Situation, policy: Policy) -> Ruling:
@@ -263,24 +258,6 @@ def first_no(rulings: tuple[Ruling, ...]) -> Ruling | None:
     return next((ruling for ruling in rulings if not ruling.verdict.passed), None)
 
 
-def consent_in_force(
-    statements: tuple[ConsentStatement, ...], asked: MessageClass, by: Channel, at: datetime
-) -> ConsentStatement | None:
-    """Return the last word said among those in force; of two said at once, the stricter."""
-    in_force = [
-        statement
-        for statement in statements
-        if statement.message_class is asked
-        and statement.channel is by
-        and statement.is_in_force(at)
-    ]
-    return max(
-        in_force,
-        key=lambda s: (s.said_at, s.status is not ConsentStatus.GRANTED, s.source, s.event_id),
-        default=None,
-    )
-
-
 def chosen_channel(situation: Situation) -> Channel | None:
     """Return the first channel that is allowed, open, and has an address; None: there is none."""
     return next(
@@ -299,6 +276,9 @@ def _allows(situation: Situation, by: Channel) -> tuple[bool, str]:
     """Return whether the customer allows this class by this channel, and what was looked at."""
     asked = situation.message.message_class
     statement = consent_in_force(situation.consents, asked, by, situation.now)
+    since = situation.profile.suppressed_since if situation.profile else None
+    if is_suppressed(asked, since, statement):
+        return False, f"erased at their wish, and no consent since for {asked}"
     if statement is None:
         return ALLOWED_WITHOUT_RECORD[asked], f"no record for {asked}, so its default"
     return statement.status is ConsentStatus.GRANTED, f"{statement.status} for {asked}"

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Connection, tuple_, update
 
 from services.outreach import rows
-from services.outreach.decide import DueStep, StepName
 from services.outreach.facts import Problem
+from services.outreach.knowledge import DueStep, StepName
 from services.outreach.playbook import Catalogue
 from services.outreach.tables import AGENDA
 from services.outreach.waiting import worsened_for

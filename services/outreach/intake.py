@@ -16,7 +16,7 @@ from services.contracts.contacts import (
 from services.contracts.envelope import Event
 from services.contracts.people import ConsentChanged, CustomerUpdated
 from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened
-from services.outreach.decide import DueStep, steps_due
+from services.outreach.decide import steps_due
 from services.outreach.facts import (
     ConsentStatement,
     Destination,
@@ -27,6 +27,7 @@ from services.outreach.facts import (
     Stage,
     SurveyAnswer,
 )
+from services.outreach.knowledge import DueStep
 from services.outreach.playbook import Catalogue, Reached
 
 
@@ -53,9 +54,9 @@ class Additions:
                 self._add_problem(problem_of(event))
                 self._add_due(event, partition, catalogue)
             case ContactOpened() | ContactReopened() | ContactReplied() | ContactResolved():
-                self._add_contact(contact_of(event))
+                self.add_contact(contact_of(event))
             case SurveyAnswered():
-                self._add_answer(answer_of(event))
+                self.add_answer(answer_of(event))
             case SurveySent():
                 # A survey that left us says nothing about what the customer knows.
                 return
@@ -74,12 +75,14 @@ class Additions:
             known = self.due.get(due.step_id)
             self.due[due.step_id] = min(known, due, key=lambda d: d.due_at) if known else due
 
-    def _add_contact(self, contact: InboundContact) -> None:
+    def add_contact(self, contact: InboundContact) -> None:
+        """Fold a contact in."""
         key = (contact.customer_id, contact.contact_id)
         known = self.contacts.get(key)
         self.contacts[key] = known.merge(contact) if known else contact
 
-    def _add_answer(self, answer: SurveyAnswer) -> None:
+    def add_answer(self, answer: SurveyAnswer) -> None:
+        """Fold an answer in."""
         key = (answer.customer_id, answer.survey_id)
         known = self.answers.get(key)
         self.answers[key] = known.merge(answer) if known else answer

@@ -31,7 +31,8 @@ from services.contracts.outreach import Mode, Withdrawal
 from services.contracts.people import Channel
 from services.outreach import announce, outbox, pauses, rows
 from services.outreach.announce import Send
-from services.outreach.decide import Decision, Rules, StepName
+from services.outreach.decide import Decision
+from services.outreach.knowledge import Rules, StepName
 from services.outreach.standing import State
 from services.outreach.tables import SENDS
 

@@ -102,7 +102,13 @@ class LiveLoop:
         self._dispatching = Repeating("dispatch", self._dispatch, _LOOK_EVERY_SECONDS)
         self._senders = {
             by: Sender(
-                engine, outbound, log, (by,), Breaker(outbound.patience(by)), publisher.publish_now
+                engine,
+                outbound,
+                log,
+                (by,),
+                Breaker(outbound.patience(by)),
+                publisher.publish_now,
+                is_patient=False,
             )
             for by in outbound.routes
         }
@@ -132,7 +138,7 @@ class LiveLoop:
         passed = self._membership.passed(HEARD)
         if not polled and not passed:
             return
-        batch = Batch(self._clock.now(), self._out.rules)
+        batch = Batch(self._clock.now(), self._out.rules, self._out.keys)
         for source, records in polled.items():
             batch.read(source, self._membership.positions[source], records)
         for source, offset in passed.items():
@@ -191,11 +197,14 @@ class LiveLoop:
         return len(decisions)
 
     def _sending_with(self, sender: Sender) -> Callable[[], float | None]:
+        def is_stopping() -> bool:
+            return self._dispatching.is_stopping
+
         def send() -> float | None:
             # Without the broker no start can be published: one that fails is enough.
-            while not self._dispatching.is_stopping and not self._is_broker_away:
+            while not is_stopping() and not self._is_broker_away:
                 try:
-                    sent = sender.send_due(None, self._clock.now, limit=_SENDS_AT_ONCE)
+                    sent = sender.send_due(None, self._clock.now, _SENDS_AT_ONCE, is_stopping)
                 except NotPublished:
                     self._is_broker_away = True
                     break

@@ -3,23 +3,24 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, func, select, text, tuple_
+from sqlalchemy import Connection, Table, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.outreach import Mode, Outcome
 from services.contracts.people import Channel, MessageClass
-from services.outreach import rows
-from services.outreach.decide import Contacted, DueStep, Knowledge
-from services.outreach.facts import ConsentStatement, Profile
+from services.kit.kafka_clients import partition_of
+from services.outreach import positions, rows
+from services.outreach.facts import ConsentStatement, Problem, Profile, profile_among
 from services.outreach.intake import Additions
+from services.outreach.knowledge import Contacted, DueStep, Knowledge
 from services.outreach.pages.facts import Verdict
 from services.outreach.returned_mail import Kind
 from services.outreach.tables import (
     AGENDA,
+    ALIASES,
     BOUNCES,
     CONSENTS,
     DECISIONS,
@@ -45,22 +46,9 @@ class _Mergeable(Protocol):
 M = TypeVar("M", bound=_Mergeable)
 
 
-def lock_customers(connection: Connection, customers: Iterable[str]) -> None:
-    """Let nobody else decide, send or learn about these customers until the transaction ends.
-
-    Everybody takes these locks first and in one order, so that nobody waits in a circle.
-    """
-    keys = sorted(_lock_key(customer) for customer in set(customers))
-    if keys:
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"),
-            {"keys": keys},
-        )
-
-
 def remember(connection: Connection, additions: Additions) -> list[DueStep]:
     """Merge a batch's facts in, and return the steps that became due by it."""
-    _merge_in(
+    problems = _merge_in(
         connection, PROBLEMS, additions.problems, rows.problem_row, rows.problem_of, ("problem_id",)
     )
     _merge_in(
@@ -79,7 +67,11 @@ def remember(connection: Connection, additions: Additions) -> list[DueStep]:
         rows.answer_of,
         ("customer_id", "survey_id"),
     )
-    return add_to_agenda(connection, list(additions.due.values()))
+    # A problem told of under another name before the merge was is still under the former one, and what
+    # is due follows it until the merge moves both.
+    owners = {problem.problem_id: problem.customer_id for problem in problems}
+    due = [_owned(connection, d, owners[d.problem_id]) for d in additions.due.values()]
+    return add_to_agenda(connection, due)
 
 
 def remember_consents(
@@ -126,22 +118,18 @@ def knowledge_of(
         leaving_out: A step whose own contact is not to count against it.
     """
     wanted = sorted(set(customers))
-    by_problem = connection.execute(
-        select(PROBLEMS).where(
-            PROBLEMS.c.problem_id.in_(set(problems))
-            | (PROBLEMS.c.customer_id.in_(wanted) & PROBLEMS.c.ended_at.is_(None))
-        )
-    )
-    found = {row.problem_id: rows.problem_of(row) for row in by_problem}
+    others = _other_names(connection, wanted)
+    found = _problems(connection, wanted, problems, others)
     contacts = _grouped(connection, INBOUND_CONTACTS, wanted, rows.contact_of)
     answers = _grouped(connection, SURVEY_ANSWERS, wanted, rows.answer_of)
-    consents = _grouped(connection, CONSENTS, wanted, rows.consent_of)
-    profiles = profiles_of(connection, wanted)
+    consents = consents_of(connection, wanted, others)
+    profiles = _profiles_under_all_names(connection, wanted, others)
     contacted = _contacted(connection, wanted, since, leaving_out)
     over = [id_ for id_, problem in found.items() if problem.ending is not None]
     told = _told(connection, over, leaving_out)
     unhelpful = _unhelpful(connection, wanted)
     bounced = _bounced(connection, wanted)
+    twins = _told(connection, _twins(found.values(), others), leaving_out)
     return {
         customer: Knowledge(
             problems={id_: p for id_, p in found.items() if p.customer_id == customer},
@@ -153,9 +141,55 @@ def knowledge_of(
             told=frozenset(told.get((customer, True), ())),
             being_told=frozenset(told.get((customer, False), ())),
             unhelpful=frozenset(unhelpful.get(customer, ())),
+            told_twins=frozenset(
+                {*twins.get((customer, True), ()), *twins.get((customer, False), ())}
+            ),
         )
         for customer in wanted
     }
+
+
+OtherNames = Mapping[str, Sequence[str]]
+"""Customer → every id that is another name of theirs; who has none is left out."""
+
+
+def _problems(
+    connection: Connection, customers: Sequence[str], problems: Iterable[UUID], others: OtherNames
+) -> dict[UUID, Problem]:
+    # Of who has several names two problems may be one, also when that one has ended since.
+    matters = PROBLEMS.c.ended_at.is_(None) | PROBLEMS.c.customer_id.in_(sorted(others))
+    found = connection.execute(
+        select(PROBLEMS).where(
+            PROBLEMS.c.problem_id.in_(set(problems))
+            | (PROBLEMS.c.customer_id.in_(customers) & matters)
+        )
+    )
+    return {row.problem_id: rows.problem_of(row) for row in found}
+
+
+def consents_of(
+    connection: Connection, customers: Sequence[str], others: OtherNames | None = None
+) -> dict[str, list[ConsentStatement]]:
+    """Return everything these customers have said, under whatever name.
+
+    Args:
+        connection: To read by.
+        customers: By the ids that stay.
+        others: Their other names, where the caller knows them.
+    """
+    known = _other_names(connection, customers) if others is None else others
+    owners = _owners(customers, known)
+    found: dict[str, list[ConsentStatement]] = {}
+    query = (
+        select(CONSENTS, ALIASES.c.merged_at)
+        .outerjoin(ALIASES, ALIASES.c.customer_id == CONSENTS.c.customer_id)
+        .where(CONSENTS.c.customer_id.in_(sorted(owners)))
+        # Sorted, so that what is recorded never depends on the order in which rows lie.
+        .order_by(*CONSENTS.primary_key.columns)
+    )
+    for row in connection.execute(query):
+        found.setdefault(owners[row.customer_id], []).append(rows.consent_of(row))
+    return found
 
 
 def add_to_agenda(connection: Connection, due: Sequence[DueStep]) -> list[DueStep]:
@@ -170,6 +204,13 @@ def add_to_agenda(connection: Connection, due: Sequence[DueStep]) -> list[DueSte
     return [step for step in due if step.step_id in new]
 
 
+def _owned(connection: Connection, due: DueStep, owner: str) -> DueStep:
+    if due.customer_id == owner:
+        return due
+    partition = partition_of(owner.encode(), positions.partitions(connection))
+    return replace(due, customer_id=owner, partition=partition)
+
+
 def _merge_in(
     connection: Connection,
     table: Table,
@@ -177,9 +218,10 @@ def _merge_in(
     to_row: Callable[[M], rows.Values],
     from_row: Callable[[Any], M],
     key: tuple[str, ...],
-) -> None:
+) -> list[M]:
+    """Return what is known of each of these by now."""
     if not additions:
-        return
+        return []
     columns = [table.c[name] for name in key]
     found = connection.execute(
         select(table).where(
@@ -187,13 +229,15 @@ def _merge_in(
         )
     )
     known = {_key_of(row._mapping, key): from_row(row) for row in found}
-    merged = []
+    merged, changed = [], []
     for addition in additions.values():
         before = known.get(_key_of(to_row(addition), key))
         after = before.merge(addition) if before is not None else addition
+        merged.append(after)
         if after != before:
-            merged.append(to_row(after))
-    _upsert(connection, table, merged, key)
+            changed.append(to_row(after))
+    _upsert(connection, table, changed, key)
+    return merged
 
 
 def _upsert(
@@ -251,6 +295,35 @@ def _contacted(
     return found
 
 
+def _other_names(connection: Connection, customers: Sequence[str]) -> OtherNames:
+    found: dict[str, list[str]] = {}
+    query = select(ALIASES).where(ALIASES.c.survivor.in_(customers)).order_by(ALIASES.c.customer_id)
+    for row in connection.execute(query):
+        found.setdefault(row.survivor, []).append(row.customer_id)
+    return found
+
+
+def _owners(customers: Iterable[str], others: OtherNames) -> dict[str, str]:
+    """Return every name → the customer whose it is."""
+    return {name: c for c in customers for name in (c, *others.get(c, ()))}
+
+
+def _profiles_under_all_names(
+    connection: Connection, customers: Sequence[str], others: OtherNames
+) -> dict[str, Profile | None]:
+    found = profiles_of(connection, sorted(_owners(customers, others)))
+    return {
+        c: profile_among(found.get(c), [found[n] for n in others.get(c, ()) if n in found])
+        for c in customers
+    }
+
+
+def _twins(problems: Iterable[Problem], others: OtherNames) -> list[UUID]:
+    """Return the problems that are one with another, told of under another name of their customer."""
+    named = [problem for problem in problems if problem.customer_id in others]
+    return [p.problem_id for p in named if any(p.is_twin_of(other) for other in named)]
+
+
 def _told(
     connection: Connection, problems: Sequence[UUID], leaving_out: UUID | None
 ) -> dict[tuple[str, bool], set[UUID]]:
@@ -306,7 +379,3 @@ def _reachable(profile: Profile | None, bounced: datetime | None) -> Profile | N
     if profile is None or bounced is None or profile.as_of > bounced:
         return profile
     return replace(profile, email=None)
-
-
-def _lock_key(customer: str) -> int:
-    return int.from_bytes(blake2b(customer.encode(), digest_size=8).digest(), "big", signed=True)

@@ -247,7 +247,7 @@ class Publisher:
             self._producer.send(
                 f"{self._prefix}{row.topic}",
                 key=row.key,
-                value=row.value,
+                value=_value_of(row),
                 partition=row.partition,
                 headers=[(name, b64decode(value)) for name, value in row.headers],
             )
@@ -259,6 +259,11 @@ class Publisher:
             for row, one in zip(rows, acknowledged, strict=True)
             if row.topic == OUTREACH.name
         ]
+
+
+def _value_of(row: Any) -> bytes | None:
+    # A pointer to what had a personal key holds neither key nor bytes, and kafka-python refuses such.
+    return b"" if row.key is None and row.value is None else row.value
 
 
 def _next_rows(limit: int | None = _AT_ONCE) -> Any:

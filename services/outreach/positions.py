@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.kit.exits import Unavailable
@@ -165,3 +165,10 @@ def profile_accounts(connection: Connection, topics: Iterable[str]) -> dict[tupl
             key = (row.topic, outcome)
             totals[key] = totals.get(key, 0) + int(getattr(row, outcome))
     return totals
+
+
+def partitions(connection: Connection) -> int:
+    """Return how many partitions every topic of this deployment has; 1 before anything is read."""
+    query = select(func.max(SOURCE_POSITIONS.c.partition))
+    last: int | None = connection.execute(query).scalar_one()
+    return 1 if last is None else last + 1

@@ -29,12 +29,16 @@ from services.outreach.comparison import (
     since,
     standings_of,
 )
-from services.outreach.decide import DueStep, step_after
+from services.outreach.customer_locks import lock_customers
+from services.outreach.decide import step_after
 from services.outreach.findings import Findings
 from services.outreach.intake import Additions
+from services.outreach.knowledge import DueStep
 from services.outreach.playbook import Catalogue
+from services.outreach.recalling import put_under_names_of_today, recall
 from services.outreach.said import Position
 from services.outreach.standing import Standing, State, after, is_queued
+from services.outreach.suppression import Keys
 from services.outreach.tables import AGENDA, DECISIONS, SENDS, SOURCE_POSITIONS
 from services.outreach.tables import PROBLEMS as PROBLEM_ROWS
 
@@ -55,11 +59,15 @@ class Replaying:
     engine: Engine
     topic: SaidTopic
     catalogue: Catalogue
+    keys: Keys | None = None
+    """Of the hashes of who was erased; None: nobody was."""
     is_trial: bool = False
     """Find out everything, change nothing."""
     findings: Findings = field(default_factory=Findings)
     _standings: dict[UUID, Standing] = field(default_factory=dict)
     _problems: set[UUID] = field(default_factory=set)
+    _names: set[str] = field(default_factory=set)
+    """Of customers whose rows were written."""
 
     def run(self, by: str, now: datetime, progress: Mapping[str, Progress]) -> Findings:
         """Bring the database up, let deciding and sending go on, and return what was found.
@@ -83,6 +91,7 @@ class Replaying:
         if not self.is_trial:
             ends = {p: Position(topic_id, end) for p, (_, end) in bounds.items()}
             with self.engine.begin() as connection:
+                put_under_names_of_today(connection, self._names, self.keys, now)
                 reconciliation.finish(connection, by, now, self.findings.as_object())
                 said.settle(connection, ends)
         return self.findings
@@ -111,8 +120,9 @@ class Replaying:
             self.findings.problems += len(some)
             if not self.is_trial:
                 with self.engine.begin() as connection:
-                    memory.lock_customers(connection, additions.customers)
+                    lock_customers(connection, additions.customers)
                     memory.remember(connection, additions)
+                self._names |= additions.customers
 
     def _problem_events(self, progress: Progress) -> Iterable[tuple[int, Event[Any]]]:
         query = select(SOURCE_POSITIONS).where(SOURCE_POSITIONS.c.topic == PROBLEMS.name)
@@ -132,7 +142,7 @@ class Replaying:
         events = [event for _, event in told]
         with self.engine.begin() as connection:
             if not self.is_trial:
-                memory.lock_customers(connection, {event.customer_id for event in events})
+                lock_customers(connection, {event.customer_id for event in events})
             self._load(connection, events)
             there = self._problems_there(connection, events)
             kept = [(p, event) for p, event in told if event.data.problem_id in there]
@@ -143,6 +153,8 @@ class Replaying:
                 _record(connection, [(p, e) for p, e in kept if e.id in new], self.catalogue)
                 _settle(connection, {event.data.step_id for _, event in kept})
                 _change(connection, {step: self._standings[step] for step in changed})
+                recall(connection, kept)
+                self._names |= {event.customer_id for _, event in kept}
 
     def _load(self, connection: Connection, events: Sequence[Event[Any]]) -> None:
         steps = {event.data.step_id for event in events} - self._standings.keys()

@@ -10,6 +10,7 @@ from services.contracts.outreach import BounceKind
 from services.contracts.people import Channel, MessageClass
 from services.outreach import announce, memory, outbox, rows
 from services.outreach.announce import Send
+from services.outreach.customer_locks import lock_customers
 from services.outreach.pages.storage import stop_writing
 from services.outreach.returned_mail import Kind, Returned
 from services.outreach.tables import BOUNCES, SENDS
@@ -53,7 +54,7 @@ def take(connection: Connection, returned: Returned, now: datetime) -> Fate:
     if found is None:
         return Fate.UNKNOWN
     send = rows.send_of(found)
-    memory.lock_customers(connection, [send.customer_id])
+    lock_customers(connection, [send.customer_id])
     if returned.kind is Kind.COMPLAINT:
         is_new = stop_writing(connection, send, _COMPLAINED_ABOUT, now)
         return Fate.COMPLAINT if is_new else Fate.REPEATED

@@ -9,7 +9,7 @@ from services.contracts.contacts import SurveyKind
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, Tier
 from services.outreach.announce import Send
-from services.outreach.decide import Decision, DueStep
+from services.outreach.decide import Decision
 from services.outreach.facts import (
     ConsentStatement,
     Destination,
@@ -20,6 +20,7 @@ from services.outreach.facts import (
     Stage,
     SurveyAnswer,
 )
+from services.outreach.knowledge import DueStep
 
 Values = Mapping[str, Any]
 
@@ -142,6 +143,8 @@ def consent_of(row: Row[Any]) -> ConsentStatement:
         row.said_at,
         row.valid_from,
         row.valid_until,
+        # Only where the query asked whose other name it was said under.
+        getattr(row, "merged_at", None),
     )
 
 
@@ -160,6 +163,8 @@ def profile_row(profile: Profile) -> Values:
         "phone": profile.phone,
         "push_id": profile.push_id,
         "chat_id": profile.chat_id,
+        "suppressed_since": profile.suppressed_since,
+        "address_hashes": list(profile.address_hashes) or None,
     }
 
 
@@ -178,6 +183,8 @@ def profile_of(row: Row[Any]) -> Profile:
         row.phone,
         row.push_id,
         row.chat_id,
+        row.suppressed_since,
+        tuple(row.address_hashes or ()),
     )
 
 

@@ -9,16 +9,19 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection, Engine
 
+from services.contracts.outreach import Withdrawal
 from services.contracts.people import Channel
 from services.outreach import ledger, reconciliation
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
 from services.outreach.channels.breaker import Breaker, Patience, Phase
 from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
-from services.outreach.decide import Rules, channel_from, reconsider, step_of
+from services.outreach.customer_locks import lock_customers, try_lock_customer
+from services.outreach.decide import channel_from, reconsider, step_of
 from services.outreach.gates import GATES_BEFORE_SENDING, use_by
 from services.outreach.hearing import AllHeard, Ears
-from services.outreach.memory import knowledge_of, lock_customers
+from services.outreach.knowledge import Rules
+from services.outreach.memory import knowledge_of
 from services.outreach.messages import Templates, message_id
 from services.outreach.outbox import NotPublished
 from services.outreach.pages.links import Links
@@ -26,6 +29,7 @@ from services.outreach.pages.storage import note_sent
 from services.outreach.pauses import pauses_in_force
 from services.outreach.routes import Attempt, Route
 from services.outreach.situation import Ruling
+from services.outreach.suppression import Keys, is_opaque
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
 from services.outreach.writing import outgoing, survey_asked
 
@@ -55,6 +59,8 @@ class Outbound:
     """To the customers' pages, signed by what signs now; None: there are none."""
     ears: Ears = field(default_factory=AllHeard)
     """Know whether what customers said is read, so far that a send may start."""
+    keys: Keys | None = None
+    """Of the hashes of who was erased; None: nobody may be."""
 
 
 class Sender:
@@ -68,12 +74,14 @@ class Sender:
         channels: Collection[Channel] | None = None,
         provider: Breaker | None = None,
         publish: Callable[[], None] = lambda: None,
+        is_patient: bool = True,
     ) -> None:
         """Work for these channels alone, or for all (None): one that is slow then delays no other.
 
         Where `provider` is given, it is the state of these channels' one provider, and heeded.  No
         channel is called before `publish` has returned: by then a start is on `outreach`, and known
-        whatever becomes of the database.
+        whatever becomes of the database.  Whoever is not patient leaves a customer whom somebody else has
+        at this moment for the next look: a replica that stands still then holds up nobody else's.
         """
         self._engine = engine
         self._out = outbound
@@ -81,6 +89,7 @@ class Sender:
         self._channels = tuple(outbound.routes) if channels is None else tuple(channels)
         self._provider = provider
         self._publish = publish
+        self._is_patient = is_patient
         self._without_way: set[UUID] = set()
         """Of what cannot wait for the provider: sends that no other channel can take."""
 
@@ -92,7 +101,13 @@ class Sender:
         """Return until when the provider is to be left alone; None: it may be asked now."""
         return None if self._provider is None else self._provider.may_send(now)
 
-    def send_due(self, partitions: Sequence[int] | None, now: Now, limit: int | None = None) -> int:
+    def send_due(
+        self,
+        partitions: Sequence[int] | None,
+        now: Now,
+        limit: int | None = None,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> int:
         """Attempt what may be sent now; return how many sends changed their state.
 
         While the provider is to be left alone nothing is attempted: what is pending stays so, unless it
@@ -103,6 +118,7 @@ class Sender:
             partitions: Those of whose customers; None for all.
             now: The deployment's clock, asked again for each step of each send.
             limit: At most so many.
+            is_stopping: Asked before each: once it says so, no other is begun.
 
         Raises:
             NotPublished: the start of one could not be published, so it is pending again.
@@ -116,8 +132,11 @@ class Sender:
             waiting = ledger.waiting(
                 connection, self._out.rules, partitions, self._channels, now(), limit
             )
-        free = takewhile(lambda _: self.held_until(now()) is None, waiting)
-        return sum(self.attempt(send, now) for send in free)
+
+        def is_free(_: ledger.Waiting) -> bool:
+            return not is_stopping() and self.held_until(now()) is None
+
+        return sum(self.attempt(send, now) for send in takewhile(is_free, waiting))
 
     def _pass_on(self, partitions: Sequence[int] | None, now: Now, held_until: datetime) -> int:
         """Let go by their next channel what cannot wait for the provider; return how many sends."""
@@ -135,7 +154,8 @@ class Sender:
 
     def _pass_one_on(self, waiting: ledger.Waiting, now: Now) -> bool:
         with self._engine.begin() as connection:
-            lock_customers(connection, [waiting.customer_id])
+            if not self._lock(connection, waiting.customer_id):
+                return False
             send = ledger.take(connection, waiting.step_id)
             if send is None or send.channel not in self._channels:
                 return False
@@ -151,6 +171,12 @@ class Sender:
         self._log.info("outreach_rerouted", step_id=str(send.step_id), channel=by.value)
         return True
 
+    def _lock(self, connection: Connection, customer_id: str) -> bool:
+        if not self._is_patient:
+            return try_lock_customer(connection, customer_id)
+        lock_customers(connection, [customer_id])
+        return True
+
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
         """Carry one pending send as far as it goes now; False where it stays as it is.
 
@@ -162,9 +188,11 @@ class Sender:
         """
         with self._engine.begin() as connection:
             # The customer first, the row second, as everywhere: nobody waits in a circle.
-            lock_customers(connection, [waiting.customer_id])
+            if not self._lock(connection, waiting.customer_id):
+                return False
             send = ledger.take(connection, waiting.step_id)
-            if send is None:
+            # Who became another's name meanwhile is not locked: the next turn does.
+            if send is None or send.customer_id != waiting.customer_id:
                 return False
             # Both hold until the start is committed: whoever pauses waits for us, or we see the pause.
             if reconciliation.is_needed_until_commit(connection):
@@ -196,6 +224,10 @@ class Sender:
     ) -> tuple[Send, Attempt] | None:
         """Start a taken send; None where something stands against it by now, or it goes another way."""
         rules = self._out.rules
+        if is_opaque(send.customer_id):
+            # It was under way when its customer was erased, and was not taken.
+            ledger.withdraw(connection, send, Withdrawal.CUSTOMER_ERASED, now)
+            return None
         if not self._knows(send):
             self._fail(connection, send, PLAYBOOK_GONE, now)
             return None

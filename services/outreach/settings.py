@@ -73,6 +73,12 @@ class Settings(ChannelSettings):
         default=time(20), description="From this time on the customer's clock nobody is disturbed."
     )
     quiet_end: time = Field(default=time(8), description="Until this time; may be past midnight.")
+    suppression_key_file: Path | None = Field(
+        default=None,
+        description="File with the keys of the hashes that are left of who was erased, one a line of 32 "
+        "characters or more; the last one is used, each is known again. Needed as soon as anybody is "
+        "erased, and the same for every replica and for the predictor.",
+    )
     playbooks: Path = Field(
         default=_HERE / "playbooks", description="Folder of the playbooks, *.yaml."
     )

@@ -147,6 +147,8 @@ class Situation:
     """Of a problem that is over: whether a message about it is leaving just now."""
     signals: frozenset[Signal] = frozenset()
     """What has come of what a step may wait for."""
+    twin_told: bool = False
+    """Whether the same was told, or is leaving, about a problem that another name of theirs had."""
 
     def zone(self, policy: Policy) -> ZoneFound:
         """Return the customer's zone, and where it was found."""

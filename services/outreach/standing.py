@@ -48,7 +48,7 @@ class Standing:
 
 def is_queued(fact: OutreachDecided) -> bool:
     """Return whether a send was queued with this decision."""
-    return fact.outcome is Outcome.CONTACT and fact.mode is Mode.LIVE
+    return fact.outcome is Outcome.CONTACT and fact.mode is not Mode.SHADOW
 
 
 def after(before: Standing, event: Event[Any]) -> Standing:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 METADATA = MetaData()
 
@@ -60,6 +60,8 @@ PROFILES = Table(
     Column("phone", Text),
     Column("push_id", Text),
     Column("chat_id", Text),
+    Column("suppressed_since", _Moment, comment="When whoever has an address of these was erased"),
+    Column("address_hashes", ARRAY(Text), comment="Keyed hashes of what a tombstone took away"),
     comment="The latest snapshot of each customer",
 )
 
@@ -349,4 +351,31 @@ ACTIONS = Table(
         postgresql_where=text("what IN ('task_done', 'send_resolved')"),
     ),
     comment="Append-only: what a person did through the API",
+)
+
+MERGES = Table(
+    "merges",
+    METADATA,
+    Column("goes", Text, primary_key=True),
+    Column("stays", Text, primary_key=True, index=True),
+    Column("merged_at", _Moment, nullable=False),
+    comment="What was said of two ids that are one customer",
+)
+
+ALIASES = Table(
+    "aliases",
+    METADATA,
+    Column("customer_id", Text, primary_key=True),
+    Column("survivor", Text, nullable=False, index=True),
+    Column("merged_at", _Moment, nullable=False),
+    comment="What follows from all merges: other names of customers, each with the one that stays",
+)
+
+SUPPRESSIONS = Table(
+    "suppressions",
+    METADATA,
+    Column("kind", Text, primary_key=True, comment="customer, or the channel of an address"),
+    Column("hash", Text, primary_key=True, comment="Keyed, so that nobody finds it by trying"),
+    Column("erased_at", _Moment, nullable=False),
+    comment="Who was erased, so that nothing older comes back and nobody writes to them",
 )

@@ -18,7 +18,7 @@ from services.contracts.envelope import Instant
 from services.contracts.people import Channel
 from services.contracts.stream import Barrier
 from services.contracts.topics import PROBLEMS
-from services.outreach import agenda, ledger, outbox, reconciliation
+from services.outreach import agenda, identities, ledger, outbox, positions, reconciliation
 from services.outreach.agenda import Scope
 from services.outreach.batch import SOURCES, Batch, KafkaRecord, is_barrier
 from services.outreach.channels.breaker import Phase
@@ -87,6 +87,8 @@ class TickedLoop:
         self._log = log
         self._generation = -1
         self._desks: dict[int, _Desk] = {}
+        self._has_several_names = False
+        """Whether any customer has: then what is due may have come from another partition."""
         self.decided_until: datetime | None = None
 
     def turn(self) -> None:
@@ -161,7 +163,7 @@ class TickedLoop:
 
     def _read(self, partition: int, offset: int, barrier: Barrier) -> Batch:
         shelf = self._desks[partition].shelf
-        batch = Batch(barrier.at, self._out.rules)
+        batch = Batch(barrier.at, self._out.rules, self._out.keys)
         for topic in SOURCES:
             end = offset if topic == PROBLEMS.name else barrier.ends.get(topic, 0)
             source = (topic, partition)
@@ -177,13 +179,16 @@ class TickedLoop:
         with self._engine.begin() as connection:
             forgotten = self._publisher.forget(connection)
             due = batch.write(connection)
+            self._has_several_names |= bool(batch.changes)
             is_to_send = self._decide_due(
                 connection, partition, barrier.at, [d.due_at for d in due]
             )
             if not is_to_send:
                 source = (PROBLEMS.name, partition)
                 batch.pass_over(source, self._membership.positions[source], offset)
-                self._put_echo(connection, partition, barrier, desk.next_due)
+                self._put_echo(
+                    connection, partition, barrier, self._own_due(connection, desk, batch)
+                )
             batch.advance(connection, self._out.owner)
         self._publisher.forgotten(forgotten)
         self._membership.moved(batch.moves.values())
@@ -196,6 +201,8 @@ class TickedLoop:
         desk, scope = self._desks[partition], self._scope(partition)
         if desk.is_fresh:
             ledger.doubt_abandoned(connection, self._out.owner, [partition], now)
+            self._has_several_names |= identities.are_there_any(connection)
+        if desk.is_fresh or self._has_several_names:
             desk.next_due = agenda.next_due(connection, scope)
         desk.next_due = min(filter(None, (desk.next_due, *new)), default=None)
         is_to_send = desk.is_fresh or desk.is_waiting
@@ -205,6 +212,13 @@ class TickedLoop:
             desk.next_due = agenda.next_due(connection, scope)
             self._log.info("outreach_decided", partition=partition, decisions=len(decisions))
         return is_to_send
+
+    def _own_due(self, connection: Connection, desk: _Desk, batch: Batch) -> datetime | None:
+        """Return when there is work again: after a merge also in a partition that has echoed already."""
+        if not batch.changes:
+            return desk.next_due
+        everywhere = tuple(range(positions.partitions(connection)))
+        return agenda.next_due(connection, Scope(everywhere, self._out.rules.known_steps))
 
     def _send_and_echo(self, partition: int, offset: int, barrier: Barrier) -> None:
         # What is put back is tried again at once: simulated time stands still until the echo.

@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 from services.contracts.outreach import Suppression, Withdrawal
 from services.outreach import ledger, reconciliation
 from services.outreach.announce import Send
-from services.outreach.decide import DueStep, Rules, reconsider
+from services.outreach.decide import reconsider
 from services.outreach.gates import not_already_known, problem_open
+from services.outreach.knowledge import DueStep, Rules
 from services.outreach.memory import knowledge_of
 
 WITHDRAWN_BECAUSE = {

@@ -26,7 +26,7 @@ from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import CLOSE_SECONDS, close_producer, open_consumer, open_producer
 from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
-from services.outreach import agenda, ledger, migrate, positions, telemetry
+from services.outreach import agenda, erasure, ledger, migrate, positions, telemetry
 from services.outreach.allow_list import AllowList
 from services.outreach.api.app import create_api
 from services.outreach.api.backend import Backend
@@ -37,10 +37,10 @@ from services.outreach.batch import SOURCES
 from services.outreach.channels.breaker import Phase
 from services.outreach.comparison import Comparison, SaidTopic
 from services.outreach.database import open_engine, reaching
-from services.outreach.decide import Rules, StepName
 from services.outreach.group import Membership
 from services.outreach.heard import Bounds, Watch
 from services.outreach.hearing import Hearing
+from services.outreach.knowledge import Rules, StepName
 from services.outreach.live import LiveLoop
 from services.outreach.messages import Templates, WrongTemplate
 from services.outreach.outbox import NotPublished, Publisher
@@ -57,6 +57,7 @@ from services.outreach.sender import Outbound
 from services.outreach.serving import WebServer
 from services.outreach.settings import Settings
 from services.outreach.signals import Signal
+from services.outreach.suppression import SETTING, Keys
 from services.outreach.ticked import TickedLoop
 from services.outreach.waiting import waiting_for
 
@@ -155,7 +156,9 @@ class Worker:
         """Open what the loop works with, so that leaving `stack` closes it in the right order."""
         settings, is_ticked = self._settings, self._settings.clock is ClockSource.TICKS
         outbound = replace(
-            outbound_of(settings, self._owner, routes_of(settings)), links=_links_of(self._pages)
+            outbound_of(settings, self._owner, routes_of(settings)),
+            links=_links_of(self._pages),
+            keys=self._keys(engine),
         )
         for route in outbound.routes.values():
             stack.callback(route.close)
@@ -202,6 +205,17 @@ class Worker:
         watch = Watch(monotonic(), tuple(range(settings.partitions)), bounds)
         meter = telemetry.StartMeter(self._registry)
         return Hearing(consumer, engine, watch, settings.topic_prefix, meter, self._log)
+
+    def _keys(self, engine: Engine) -> Keys | None:
+        """Return the keys of who was erased.
+
+        Raises:
+            Unavailable: somebody was, and there are none: they would be written to again.
+        """
+        keys = erasure.keys_for(engine, self._settings.suppression_key_file)
+        if keys is None:
+            self._log.warning("outreach_without_suppression_key", setting=SETTING)
+        return keys
 
     def _tell_of_unknown_steps(self, engine: Engine, rules: Rules) -> None:
         with engine.connect() as connection:

@@ -6,8 +6,8 @@ from datetime import datetime
 from services.contracts.people import Channel
 from services.outreach.announce import Send
 from services.outreach.channels.outgoing import Outgoing
-from services.outreach.decide import Knowledge, Rules
 from services.outreach.facts import Profile, address_of
+from services.outreach.knowledge import Knowledge, Rules
 from services.outreach.messages import Letter, Templates, Text, language_of
 from services.outreach.pages.links import Links
 from services.outreach.pages.tokens import (

@@ -109,6 +109,10 @@ class ShopParameters:
     consent_changed_later: float = 0.04
     """Of those who said something: granted becomes revoked, denied becomes granted."""
     profile_changed_later: float = 0.04
+    merged: float = 0.0
+    """Of all but the first: turn out, some day, to be whoever was announced before them."""
+    erased: float = 0.0
+    """Want to be forgotten, some day; if they come again they are somebody new."""
 
     # Rhythm: each customer buys at a rate of their own and may stop after any order (BG/NBD).
     orders_per_customer_month: float = 1.6

@@ -13,6 +13,8 @@ from services.contracts.people import (
     Channel,
     ConsentChanged,
     ConsentStatus,
+    CustomerErased,
+    CustomerMerged,
     CustomerUpdated,
     MessageClass,
 )
@@ -79,6 +81,37 @@ def announce(person: Person, premises: Premises, at: datetime) -> Iterator[Publi
     if rng.random() < parameters.profile_changed_later:
         later = _some_day(parameters, at, rng, hour=11)
         yield _profile(person, later, "1", name=f"{person.name}-Lange")
+
+
+def rename(
+    person: Person, before: str | None, premises: Premises, at: datetime
+) -> Iterator[Publication]:
+    """Yield what is said, some day, about who this person is.
+
+    Args:
+        person: Of whom.
+        before: The id of whoever was announced before them; None: nobody was.
+        premises: The shop.
+        at: When they are announced.
+    """
+    parameters = premises.parameters
+    rng = premises.draws(person.customer_id, "identity")
+    is_merged, is_erased = rng.random() < parameters.merged, rng.random() < parameters.erased
+    days = [_some_day(parameters, at, rng, hour=hour) for hour in (13, 14)]
+    if is_merged and before is not None:
+        yield _identity(CustomerMerged(into=before), person, days[0])
+    if is_erased:
+        yield _identity(CustomerErased(), person, days[1])
+
+
+def _identity(fact: CustomerMerged | CustomerErased, person: Person, at: datetime) -> Publication:
+    return publication(
+        fact,
+        source=_PROFILES,
+        event_id=f"{person.customer_id}-{fact.TYPE}",
+        time=at,
+        customer_id=person.customer_id,
+    )
 
 
 def _profile(person: Person, at: datetime, version: str, *, name: str | None = None) -> Publication:

@@ -16,7 +16,14 @@ from services.shop.local_time import in_the_day
 from services.shop.mishaps import Blunders, sendings
 from services.shop.orders import draw_lines, draw_order, leave_cart, tell_purchase
 from services.shop.parameters import ShopParameters
-from services.shop.people import Person, announce, customer_behind, customer_id_of, person_of
+from services.shop.people import (
+    Person,
+    announce,
+    customer_behind,
+    customer_id_of,
+    person_of,
+    rename,
+)
 from services.shop.premises import Premises, open_premises
 from services.shop.stories import Story, begin
 from services.shop.timeline import Batch, Mail, Poison, Publication
@@ -120,6 +127,8 @@ class Shop:
             self._arrived += 1
             person = person_of(customer_id_of(self._arrived), self.premises)
             self._send(announce(person, self.premises, at))
+            before = customer_id_of(self._arrived - 1) if self._arrived > 1 else None
+            self._send(rename(person, before, self.premises, at))
             self._expect(_Visit(person.customer_id, 0, at), at, person)
 
     def _live(self, until: datetime) -> Iterator[IntentionTruth]:

@@ -9,7 +9,8 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from services.contracts.stream import Account
-from services.contracts.topics import HISTORIES, TICKED, TICKS
+from services.contracts.topics import INTERNAL as BETWEEN_PARTITIONS
+from services.contracts.topics import TICKED, TICKS
 from services.verifier.evidence import Letter, PartitionEvidence
 from services.verifier.heard import Mark, is_forgotten
 from services.verifier.outcomes import PREDICTOR, Outcome, Outcomes
@@ -17,6 +18,8 @@ from services.verifier.timeline import Timeline
 
 SOURCES = tuple(topic.name for topic in (*TICKED, TICKS))
 """Topics whose records the predictor counts."""
+
+_BY_THEMSELVES = {TICKS.name, *(topic.name for topic in BETWEEN_PARTITIONS)}
 
 INTERNAL = b"\x00"
 """With this begin the changelog's keys that are no customer's."""
@@ -68,16 +71,25 @@ def own_state(evidence: PartitionEvidence, number: int, found: Findings) -> OwnS
 
 
 def judge_accounts(
-    number: int, evidence: PartitionEvidence, outcomes: Outcomes, *, lockstep: bool
+    number: int,
+    evidence: PartitionEvidence,
+    outcomes: Outcomes,
+    *,
+    lockstep: bool,
+    is_recounted: bool = True,
 ) -> Findings:
-    """Return what is wrong with the counts and the dead letters of one partition."""
+    """Return what is wrong with the counts and the dead letters of one partition.
+
+    Not recounted, they only have to explain every record.
+    """
     found = Findings()
     sources = own_state(evidence, number, found).sources
     _judge_letters(number, evidence, outcomes, found)
     for topic in SOURCES:
-        # By the machine's clock these two go on by themselves.
-        if topic not in (TICKS.name, HISTORIES.name) or lockstep:
-            _judge_source(number, topic, evidence, outcomes, sources.get(topic), found)
+        # By the machine's clock these go on by themselves.
+        if topic not in _BY_THEMSELVES or lockstep:
+            recount = outcomes.counts[topic] if is_recounted and outcomes.is_sure else None
+            _judge_source(number, topic, evidence, recount, sources.get(topic), found)
     return found
 
 
@@ -137,7 +149,7 @@ def _judge_source(
     number: int,
     topic: str,
     evidence: PartitionEvidence,
-    outcomes: Outcomes,
+    recount: Counter[Outcome] | None,
     state: SourceState | None,
     found: Findings,
 ) -> None:
@@ -153,8 +165,8 @@ def _judge_source(
         found.accounts.append(f"{name}: {len(offsets)} records, of which {between} were read")
     elif sum(counts.values()) != between:
         found.accounts.append(f"{name}: {between} records, counted are {_listed(counts)}")
-    elif not outcomes.undecided and not outcomes.twins:
-        _judge_counts(name, counts, outcomes.counts[topic], found)
+    elif recount is not None:
+        _judge_counts(name, counts, recount, found)
     _judge_account(name, counts, state.reported, evidence, topic, found)
 
 

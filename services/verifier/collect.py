@@ -6,13 +6,14 @@ from hashlib import blake2b
 from sys import intern
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.contracts import events
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, BINARY_PREFIX, CustomerId, Event, compose
 from services.contracts.events import Unreadable
 from services.contracts.outreach import Mode, OutreachDecided
+from services.contracts.people import CustomerErased, CustomerMerged
 from services.contracts.problems import RiskAssessed
 from services.contracts.stream import (
     FEED_RECORD,
@@ -42,7 +43,7 @@ from services.verifier.evidence import (
 )
 from services.verifier.says import carrier_heard, is_scan, says, voice
 
-SOURCES = (*t.OUTSIDE, t.TICKS, t.HISTORIES)
+SOURCES = (*t.OUTSIDE, t.TICKS, *t.INTERNAL)
 """Topics whose every record must be accounted for."""
 
 TOPICS: tuple[Topic, ...] = (
@@ -66,6 +67,14 @@ _LETTER_TOPICS = {t.dead_letter(topic).name for topic in SOURCES}
 _CUSTOMER: TypeAdapter[str] = TypeAdapter(CustomerId)
 
 
+class _Move(BaseModel):
+    """What of a customer on its way to another partition is looked at."""
+
+    partition: int
+    tick: int
+    customer: CustomerId
+
+
 class Collector:
     """Holds the evidence of one deployment while it is being read."""
 
@@ -78,6 +87,7 @@ class Collector:
             **dict.fromkeys(_LETTER_TOPICS, _take_letter),
             t.TICKS.name: _take_tick,
             t.HISTORIES.name: _take_news,
+            t.MOVES.name: _take_move,
             t.FACTS_CHANGELOG.name: _take_change,
             t.PROBLEMS.name: _take_problem,
             t.ASSESSMENTS.name: _take_assessment,
@@ -159,6 +169,10 @@ def _is_barrier(record: Record) -> bool:
 
 def _take_event(kept: PartitionEvidence, record: Record) -> None:
     event = _read(record)
+    if isinstance(event.data, CustomerMerged):
+        kept.renamed |= {event.partitionkey, event.data.into}
+    elif isinstance(event.data, CustomerErased):
+        kept.renamed.add(event.partitionkey)
     stamp = Stamp(event.time, intern(event.source), event.id)
     kept.told.append(
         Told(
@@ -200,7 +214,12 @@ def _take_tick(kept: PartitionEvidence, record: Record) -> None:
 
 def _take_news(kept: PartitionEvidence, record: Record) -> None:
     HistoryNews.model_validate_json(record.value or b"")
-    kept.news += 1
+    kept.between[record.topic] += 1
+
+
+def _take_move(kept: PartitionEvidence, record: Record) -> None:
+    _Move.model_validate_json(record.value or b"")
+    kept.between[record.topic] += 1
 
 
 def _take_change(kept: PartitionEvidence, record: Record) -> None:

@@ -1,6 +1,8 @@
 """What lies on the topics of one deployment, kept as small as judging it allows.  Pure types."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -139,8 +141,10 @@ class PartitionEvidence:
     extents: dict[str, Extent] = field(default_factory=dict)
     """Source topic → its records."""
     ticks: list[Tick] = field(default_factory=list)
-    news: int = 0
-    """Records about histories that can be read."""
+    between: Counter[str] = field(default_factory=Counter)
+    """Topic on which partitions tell each other something → its readable records."""
+    renamed: set[str] = field(default_factory=set)
+    """Customers who were merged or erased, and those into whom somebody was merged."""
     told: list[Told] = field(default_factory=list)
     """Of the topics that the predictor reads."""
     profiles: list[tuple[str, int, datetime]] = field(default_factory=list)
@@ -163,6 +167,22 @@ class PartitionEvidence:
     echoes: list[Barrier] = field(default_factory=list)
     outputs: list[Named] = field(default_factory=list)
     unreadable_outputs: list[str] = field(default_factory=list)
+
+    def without(self, customers: AbstractSet[str]) -> "PartitionEvidence":
+        """Return the same without what was said of these customers."""
+        if not customers:
+            return self
+        return replace(
+            self,
+            problems=[
+                said
+                for said in self.problems
+                if isinstance(said, Barrier) or said.partitionkey not in customers
+            ],
+            assessments=[each for each in self.assessments if each.customer not in customers],
+            risks={k: v for k, v in self.risks.items() if k.partition("|")[0] not in customers},
+            attempts=[each for each in self.attempts if each.customer not in customers],
+        )
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Everything together: evidence in, verdict out.  Pure."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from services.contracts import topics as t
@@ -39,6 +40,8 @@ _NEVER = (
     "whether and when a lapse was to be assessed, and the problem lapse_risk: both are the model's",
     "outreach's accounts of customers and consents: they are in its database only",
 )
+_NAMED = 20
+"""Customers set aside who are named."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,10 @@ class _Part:
 
     number: int
     evidence: PartitionEvidence
+    judged: PartitionEvidence
+    """The same without what was said of customers who are set aside, anywhere."""
+    aside: AbstractSet[str]
+    """Those of them of whom something is here."""
     timeline: Timeline
     outcomes: Outcomes
     marks: dict[str, list[Mark]]
@@ -70,7 +77,9 @@ def verify(
         tolerances: What the deployment tolerates; None: the defaults.
     """
     tally = Tally(lockstep, checked=list(_BY_ID), not_checked=list(_NEVER))
-    parts = [_part(n, kept, tally) for n, kept in enumerate(evidence.partitions)]
+    renamed = {customer for kept in evidence.partitions for customer in kept.renamed}
+    _note_renamed(renamed, tally)
+    parts = [_part(n, kept, renamed, tally) for n, kept in enumerate(evidence.partitions)]
     _note_time(parts, tally)
     heard = Heard(part.marks for part in parts)
     for part in parts:
@@ -85,7 +94,19 @@ def differing(one: Verdict, other: Verdict) -> tuple[str, ...]:
     return tuple(sorted(n for n in names if one.outputs.get(n) != other.outputs.get(n)))
 
 
-def _part(number: int, evidence: PartitionEvidence, tally: Tally) -> _Part:
+def _note_renamed(renamed: AbstractSet[str], tally: Tally) -> None:
+    tally.counts["customers_set_aside"] = len(renamed)
+    if renamed:
+        named = ", ".join(sorted(renamed)[:_NAMED]) + (" and others" * (len(renamed) > _NAMED))
+        tally.not_checked.append(
+            f"{len(renamed)} customers who were merged or erased ({named}), and the counts, but not "
+            "their sums, in partitions where they are"
+        )
+
+
+def _part(
+    number: int, evidence: PartitionEvidence, renamed: AbstractSet[str], tally: Tally
+) -> _Part:
     timeline = Timeline(evidence.ticks)
     is_seen = customers.is_seen_in(evidence.changelog)
     became = outcomes(evidence, timeline, is_seen, lockstep=tally.lockstep)
@@ -105,7 +126,18 @@ def _part(number: int, evidence: PartitionEvidence, tally: Tally) -> _Part:
             f"customers {', '.join(sorted(became.twins))}: one event's name stands on two topics, and "
             "which was applied first is not known"
         )
-    return _Part(number, evidence, timeline, became, marks(became.heard, timeline), not cut)
+    known = {k.decode("utf-8", "replace") for k in evidence.changelog if k[:1] != INTERNAL}
+    here = (known | became.customers.keys() | evidence.renamed) & renamed
+    return _Part(
+        number,
+        evidence,
+        evidence.without(renamed),
+        here,
+        timeline,
+        became,
+        marks(became.heard, timeline),
+        not cut,
+    )
 
 
 def _note_time(parts: Sequence[_Part], tally: Tally) -> None:
@@ -134,10 +166,16 @@ def _judge_part(part: _Part, world: World, tally: Tally) -> None:
     tally.unread(evidence.unreadable_outputs)
     tally.keep_outputs(part.number, evidence)
     sayings.judge_doubled(part.number, evidence, said)
-    sayings.judge_sums(evidence, said)
+    sayings.judge_sums(part.judged, said)
     if part.is_whole:
         tally.add(
-            accounting.judge_accounts(part.number, evidence, part.outcomes, lockstep=tally.lockstep)
+            accounting.judge_accounts(
+                part.number,
+                evidence,
+                part.outcomes,
+                lockstep=tally.lockstep,
+                is_recounted=not part.aside,
+            )
         )
         _judge_customers(part, world, said, tally)
     if tally.is_by_tick:
@@ -149,7 +187,8 @@ def _judge_customers(part: _Part, world: World, said: sayings.Findings, tally: T
     evidence, found = part.evidence, customers.Findings(part.number)
     scores = by_parcel(evidence.assessments)
     stored = {k.decode("utf-8", "replace") for k in evidence.changelog if k[:1] != INTERNAL}
-    for customer in sorted((stored | part.outcomes.customers.keys()) - part.outcomes.twins):
+    left_out = part.outcomes.twins | part.aside
+    for customer in sorted((stored | part.outcomes.customers.keys()) - left_out):
         customers.judge_customer(
             customer,
             evidence.changelog.get(customer.encode()),
@@ -175,22 +214,22 @@ def _judge_customers(part: _Part, world: World, said: sayings.Findings, tally: T
         tally.found["wrong"] += silences.judge(
             part.number, evidence.notices, world.heard, part.timeline, world.tolerances
         )
-        sayings.judge_problems(evidence, found.expected, part.timeline, said)
-        sayings.judge_assessments(evidence, found.scored, found.happened, part.timeline, said)
+        sayings.judge_problems(part.judged, found.expected, part.timeline, said)
+        sayings.judge_assessments(part.judged, found.scored, found.happened, part.timeline, said)
 
 
 def _judge_outreach(parts: Sequence[_Part], mails: Mails, tally: Tally) -> None:
     found, triggers = contacted.Findings(), contacted.Triggers()
-    words = [contacted.first_words(part.evidence.attempts) for part in parts]
-    tiers = [contacted.reached(part.evidence) for part in parts]
+    everything = [w for part in parts for w in contacted.first_words(part.evidence.attempts)]
+    words = [contacted.first_words(part.judged.attempts) for part in parts]
+    tiers = [contacted.reached(part.judged) for part in parts]
     for of_part, reached in zip(words, tiers, strict=True):
         contacted.learn_triggers(triggers, reached, of_part)
     for part, of_part, reached in zip(parts, words, tiers, strict=True):
-        contacted.judge_steps(part.number, part.evidence, of_part, found)
-        contacted.judge_coverage(part.evidence, reached, of_part, triggers, found)
+        contacted.judge_steps(part.number, part.judged, of_part, found)
+        contacted.judge_coverage(part.judged, reached, of_part, triggers, found)
         contacted.judge_letters(part.number, part.evidence, part.timeline, found)
         contacted.judge_echoes(part.number, part.evidence, part.timeline, found)
-    everything = [word for of_part in words for word in of_part]
     tally.counts["outreach_records"] = len(everything)
     if mails:
         contacted.judge_mails(mails, everything, found)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from services.contracts.topics import HISTORIES, HORIZON, MAX_FUTURE_SKEW, TICKS
+from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, TICKS
 from services.verifier.evidence import Letter, PartitionEvidence, Told
 from services.verifier.timeline import Timeline
 
@@ -58,6 +58,11 @@ class Outcomes:
     """Records of which only the machine's clock could tell."""
     twins: set[str] = field(default_factory=set)
     """Customers with one event's name on two topics at one tick: either may have been applied first."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the counts could not have been others."""
+        return not self.undecided and not self.twins
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,8 @@ def outcomes(
             outcome = outcome or _by_name(found, applied, first_at, now)
         found.counts[told.topic][outcome] += 1
     found.counts[TICKS.name][Outcome.APPLIED] += len(evidence.ticks)
-    found.counts[HISTORIES.name][Outcome.APPLIED] += evidence.news
+    for topic, records in evidence.between.items():
+        found.counts[topic][Outcome.APPLIED] += records
     return found
 
 

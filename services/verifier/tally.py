@@ -23,6 +23,8 @@ _CLASS_OF = {
 
 _UNTIMED = frozenset({t.PROBLEMS.name, t.ASSESSMENTS.name})
 
+_BETWEEN = {topic.name for topic in t.INTERNAL}
+
 
 @dataclass(slots=True)
 class Tally:
@@ -67,7 +69,7 @@ class Tally:
         for customer, risk in evidence.risks.items():
             self.outputs[f"{t.CUSTOMER_RISKS.name}|{customer}|"] = risk
         # Where records between partitions lie depends on what a killed worker left unfinished there.
-        accounts = {n: a for n, a in evidence.accounts.items() if n != t.HISTORIES.name}
+        accounts = {n: a for n, a in evidence.accounts.items() if n not in _BETWEEN}
         latest = ((t.FEEDS.name, dict(evidence.feeds)), (t.ACCOUNTS.name, accounts))
         for topic, records in latest:
             for name, record in records.items():

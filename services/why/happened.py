@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.churn_predictor.words import counted
-from services.contracts import contacts, deliveries, purchases
+from services.contracts import contacts, deliveries, people, purchases
 from services.contracts.contacts import ContactChannel, ReplyBy
 from services.contracts.deliveries import PromiseSource
 from services.contracts.envelope import Event, Fact
@@ -94,6 +94,12 @@ def _order(order_id: str | None) -> str:
 
 
 SENTENCES: Mapping[type[Fact], Sentence] = {
+    people.CustomerMerged: lambda f, _: (
+        f"the customer turned out to be {f.into}, by which id they go on"
+    ),
+    people.CustomerErased: lambda f, _: (
+        "the customer was to be forgotten, with everything told until then"
+    ),
     purchases.CartAbandoned: lambda f, _: f"cart {f.cart_id} was given up",
     purchases.PaymentFailed: _payment_failed,
     purchases.OrderPlaced: _placed,

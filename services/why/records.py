@@ -1,4 +1,4 @@
-"""Reads one customer's records: of each topic only the partition that holds them.  Shell."""
+"""Reads one customer's records: of each topic only the partition that holds them; and all merges.  Shell."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from kafka import TopicPartition
 
 from services.contracts.events import Unreadable
-from services.contracts.topics import DEAD_LETTERS, Topic, dead_letter
+from services.contracts.topics import DEAD_LETTERS, IDENTITIES, Topic, dead_letter
 from services.kit import dead_letters
 from services.kit.clock import monotonic
 from services.kit.dead_letters import read_header
@@ -20,6 +20,7 @@ from services.kit.kafka_clients import (
     reaching,
 )
 from services.kit.records import read_event
+from services.why.names import names
 from services.why.story import Found
 
 PATIENCE_SECONDS = 60.0
@@ -63,6 +64,30 @@ def read_customer(
                     yield _found(topic, record, set_aside.get((topic.name, record.offset), ()))
     finally:
         consumer.close()
+
+
+def read_names(
+    bootstrap: str, *, prefix: str, partitions: int, customer_id: str, progress: Progress
+) -> tuple[str, ...]:
+    """Return this id and those under which the same person is known, by what was said of merges.
+
+    Raises:
+        Unavailable: as `read_customer`.
+    """
+    check_topics(bootstrap, (IDENTITIES,), partitions=partitions, prefix=prefix)
+    consumer = open_consumer(bootstrap, fetch_max_wait_ms=100)
+    name = IDENTITIES.physical(prefix)
+    places = [TopicPartition(name, number) for number in range(partitions)]
+    try:
+        with reaching(bootstrap):
+            found = [
+                _found(IDENTITIES, record, ()).event
+                for place in places
+                for record in _records(consumer, place, partitions, IDENTITIES, progress)
+            ]
+    finally:
+        consumer.close()
+    return names(customer_id, [event for event in found if event is not None])
 
 
 def _set_aside(letters: Iterable[Any]) -> dict[tuple[str, int], tuple[str, ...]]:

@@ -252,6 +252,7 @@ _WITHDRAWALS = {
     Withdrawal.PROBLEM_CLEARED: "the problem was cleared first",
     Withdrawal.CUSTOMER_WROTE: "the customer wrote first",
     Withdrawal.NOT_HELPED: "the customer said that an earlier message did not help",
+    Withdrawal.CUSTOMER_ERASED: "the customer was erased first",
 }
 _OUTCOMES: Mapping[type[Fact], Callable[[Any], str]] = {
     outreach.OutreachStarted: lambda f: f"Sending began, attempt {f.attempt}",

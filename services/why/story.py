@@ -13,7 +13,15 @@ from services.contracts.contacts import ContactOpened, SurveyAnswered
 from services.contracts.envelope import Event
 from services.contracts.problems import RiskAssessed
 
-TOPICS = (t.PURCHASES, t.DELIVERIES, t.CONTACTS, t.ASSESSMENTS, t.PROBLEMS, t.OUTREACH)
+TOPICS = (
+    t.IDENTITIES,
+    t.PURCHASES,
+    t.DELIVERIES,
+    t.CONTACTS,
+    t.ASSESSMENTS,
+    t.PROBLEMS,
+    t.OUTREACH,
+)
 """What is told, in the order of what happens within one instant."""
 
 _RANK = {topic.name: rank for rank, topic in enumerate(TOPICS)}

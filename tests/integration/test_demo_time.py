@@ -86,7 +86,7 @@ def test_a_tick_carries_the_ends_of_its_own_partition(
     assert {tick.number for tick in ticks.values()} == {7}
     assert {tick.at for tick in ticks.values()} == {NOON}
     assert {tick.barrier for tick in ticks.values()} == {"run-7"}
-    names = {topic.name for topic in (*topics.OUTSIDE, topics.HISTORIES)}
+    names = {topic.name for topic in (*topics.OUTSIDE, *topics.INTERNAL)}
     assert set(ticks[0].ends) == set(ticks[1].ends) == names
     assert (ticks[0].ends["deliveries"], ticks[1].ends["deliveries"]) == (0, 3)
     assert ticks[0].ends["consents"] + ticks[1].ends["consents"] == 2

@@ -16,8 +16,19 @@ from services.cli.__main__ import care
 from services.contracts import ids
 from services.contracts import topics as t
 from services.contracts.envelope import Event
+from services.contracts.people import CustomerMerged
 from services.kit.kafka_clients import partition_of
-from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised, scanned
+from tests.factories import (
+    DAY,
+    HOUR,
+    START,
+    delivered,
+    event,
+    handed_over,
+    placed,
+    promised,
+    scanned,
+)
 from tests.support.service import running
 from tests.support.topics import Deployment
 from tests.unit.why.events import decided, sent
@@ -133,3 +144,18 @@ def test_missing_topics_end_with_75(kafka_bootstrap: str, topic_prefix: str) -> 
     assert done.returncode == 75
     assert "topics are missing" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_who_was_merged_is_told_of_under_both_ids(played: Deployment) -> None:
+    other = "c-merged"
+    played.publish(
+        event(CustomerMerged(into=CUSTOMER), customer=other, at=START),
+        placed("o-of-before", customer=other, at=START - DAY),
+    )
+
+    for who in (CUSTOMER, other):
+        shown = ask(played, who)
+        assert shown.exit_code == 0, shown.output
+        assert f"The customer turned out to be {CUSTOMER}" in shown.stdout
+        assert "rder o-of-before was placed" in shown.stdout
+        assert "parcel sh-1 may miss its promise" in shown.stdout

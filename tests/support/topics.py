@@ -75,7 +75,7 @@ class Deployment:
     def tick(self, at: datetime) -> int:
         """Write a tick with a barrier on every partition; return its number."""
         self._number += 1
-        sources = (*t.OUTSIDE, t.HISTORIES)
+        sources = (*t.OUTSIDE, *t.INTERNAL)
         names = [topic.physical(self.prefix) for topic in sources]
         ends = end_offsets(self._scout, names, self.partitions)
         for partition in range(self.partitions):

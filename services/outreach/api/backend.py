@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 
 from services.kit.api_keys import Key
 from services.outreach.api.actions import Actor
-from services.outreach.decide import Rules
+from services.outreach.knowledge import Rules
 
 LOCK_SECONDS = 5
 """Longer than that nobody waits for a customer whom somebody else has locked."""

@@ -10,7 +10,7 @@ from services.outreach.api.actions import Actor, What
 from services.outreach.api.asked import Pausing
 from services.outreach.api.faults import Kind, Refusal
 from services.outreach.breaker import NothingWaits
-from services.outreach.decide import Rules
+from services.outreach.knowledge import Rules
 from services.outreach.pauses import EVERYTHING, AlreadyPaused, Pause, Scope, Target
 from services.outreach.playbook import Playbook
 

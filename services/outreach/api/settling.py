@@ -9,8 +9,8 @@ from services.outreach.api import actions, worklist
 from services.outreach.api.actions import Actor, What
 from services.outreach.api.faults import Kind, Refusal
 from services.outreach.api.views import Became, Done, Resolved
-from services.outreach.decide import Rules
-from services.outreach.memory import lock_customers
+from services.outreach.customer_locks import lock_customers
+from services.outreach.knowledge import Rules
 from services.outreach.standing import State
 from services.outreach.tables import ACTIONS, PROBLEMS, SENDS
 

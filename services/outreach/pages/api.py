@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from services.kit import logs
 from services.kit.clock import NoTimeYet, monotonic
-from services.outreach.decide import StepName
+from services.outreach.knowledge import StepName
 from services.outreach.pages import forms, tokens
 from services.outreach.pages.languages import language_for
 from services.outreach.pages.links import UNSUBSCRIBE_PATH

@@ -6,8 +6,8 @@ from datetime import datetime
 from services.contracts import ids
 from services.contracts.people import ConsentChanged, ConsentStatus
 from services.outreach.announce import SOURCE
+from services.outreach.consent import ALLOWED_WITHOUT_RECORD, consent_in_force
 from services.outreach.facts import ConsentStatement
-from services.outreach.gates import ALLOWED_WITHOUT_RECORD, consent_in_force
 from services.outreach.pages.reading import Stop
 
 Statements = tuple[ConsentStatement, ...]

@@ -1,11 +1,14 @@
 """What customers tell us on their pages: facts to keep, in the shape in which they are kept.  Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
 from services.outreach.pages.tokens import SurveyLink
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +80,36 @@ class Feedback:
 def survey_of(link: SurveyLink, partition: int) -> Survey:
     """Return the survey that a link is about, of which nothing else is known yet."""
     return Survey(link.survey_id, link.customer_id, partition, link.order_id, link.step_id)
+
+
+def merged(surveys: Iterable[Survey]) -> tuple[Survey, ...]:
+    """Return one survey for each id, which several names of one customer may have.
+
+    The first answer counts, the last change is kept, and a comment is not lost to none.
+    """
+    found: dict[str, Survey] = {}
+    for survey in sorted(surveys, key=_order):
+        known = found.get(survey.survey_id)
+        found[survey.survey_id] = survey if known is None else _joined(known, survey)
+    return tuple(found.values())
+
+
+def _order(survey: Survey) -> tuple[bool, datetime, str]:
+    at = survey.answered_at or survey.sent_at
+    return (survey.answered_at is None, at or _NEVER, survey.customer_id)
+
+
+def _joined(first: Survey, other: Survey) -> Survey:
+    """Return the survey that was answered first with what only the other knows."""
+    sent = [at for at in (first.sent_at, other.sent_at) if at is not None]
+    is_later = (other.changed_at or _NEVER) > (first.changed_at or _NEVER)
+    latest = other if is_later else first
+    return replace(
+        first,
+        sent_at=min(sent, default=None),
+        order_id=first.order_id or other.order_id,
+        step_id=first.step_id or other.step_id,
+        latest_score=latest.latest_score,
+        changed_at=latest.changed_at,
+        comment=latest.comment or first.comment or other.comment,
+    )

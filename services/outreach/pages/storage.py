@@ -6,6 +6,7 @@ shows something has a transaction in which PostgreSQL itself refuses to write.
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,18 +17,18 @@ from sqlalchemy.dialects.postgresql import insert
 from services.contracts import outreach as contract
 from services.contracts.envelope import Event
 from services.kit.kafka_clients import partition_of
-from services.outreach import announce, ledger, memory, outbox
-from services.outreach import rows as known_rows
+from services.outreach import announce, identities, ledger, memory, outbox
 from services.outreach.announce import Send
-from services.outreach.decide import StepName
+from services.outreach.customer_locks import lock_customers
 from services.outreach.haste import bring_forward
 from services.outreach.intake import Additions
+from services.outreach.knowledge import StepName
 from services.outreach.pages import facts, rows, say
 from services.outreach.pages.consents import Statements, denials
 from services.outreach.pages.facts import Feedback, Reply, Survey, Verdict
 from services.outreach.pages.reading import Stop
 from services.outreach.pages.tokens import SurveyLink
-from services.outreach.tables import CONSENTS, FEEDBACK, SURVEYS
+from services.outreach.tables import FEEDBACK, SURVEYS
 
 _LOCK_SECONDS = 5
 """Longer than that no customer waits in front of a page for somebody else's transaction."""
@@ -47,13 +48,14 @@ class Storage:
     def survey(self, link: SurveyLink) -> Survey:
         """Return what is known of the survey that a link is about."""
         with self._reading() as connection:
-            return _survey(connection, link, self._partition(link.customer_id))
+            known = _under_own_name(link, identities.customer_of(connection, link.customer_id))
+            return _survey(connection, known, self._partition(known.customer_id))
 
     def answer(self, link: SurveyLink, reply: Reply, now: datetime) -> tuple[Survey, Survey]:
         """Keep a reply, and tell the first one; return the survey as it was and as it is."""
-        partition = self._partition(link.customer_id)
-        with self._writing(link.customer_id) as connection:
-            before = _survey(connection, link, partition)
+        with self._writing(link.customer_id) as (connection, customer_id):
+            known = _under_own_name(link, customer_id)
+            before = _survey(connection, known, self._partition(customer_id))
             after = before.answered(reply, now)
             if after != before:
                 _keep(connection, after)
@@ -64,7 +66,7 @@ class Storage:
     def consents(self, customer_id: str) -> Statements:
         """Return everything this customer has said about what we may send."""
         with self._reading() as connection:
-            return _consents(connection, customer_id)
+            return _consents(connection, identities.customer_of(connection, customer_id))
 
     def stop(
         self, customer_id: str, stops: Iterable[Stop], step_id: UUID | None, now: datetime
@@ -77,13 +79,13 @@ class Storage:
         Returns:
             Everything the customer has said by then, and whether anything was new.
         """
-        partition = self._partition(customer_id)
-        with self._writing(customer_id) as connection:
-            before = _consents(connection, customer_id)
-            new = _deny(connection, before, stops, customer_id, now)
+        with self._writing(customer_id) as (connection, known_as):
+            partition = self._partition(known_as)
+            before = _consents(connection, known_as)
+            new = _deny(connection, before, stops, known_as, now)
             _tell(connection, (say.consent_denied(statement) for statement in new), partition)
             if new and step_id is not None:
-                _judge(connection, Feedback(step_id, Verdict.STOPPED, customer_id, partition, now))
+                _judge(connection, Feedback(step_id, Verdict.STOPPED, known_as, partition, now))
         return before + new, bool(new)
 
     def judge(self, customer_id: str, step_id: UUID, verdict: Verdict, now: datetime) -> bool:
@@ -91,10 +93,10 @@ class Storage:
 
         It counts at once: the gates know it in this transaction, and what waits for it is due.
         """
-        feedback = Feedback(step_id, verdict, customer_id, self._partition(customer_id), now)
-        with self._writing(customer_id) as connection:
-            is_new = _judge(connection, feedback)
-            send = ledger.send_of_customer(connection, step_id, customer_id)
+        with self._writing(customer_id) as (connection, known_as):
+            partition = self._partition(known_as)
+            is_new = _judge(connection, Feedback(step_id, verdict, known_as, partition, now))
+            send = ledger.send_of_customer(connection, step_id, known_as)
             if is_new and send is not None and verdict is Verdict.DID_NOT_HELP:
                 told = announce.judged(send, contract.Verdict.NOT_HELPED, now)
                 _tell(connection, [told], send.partition)
@@ -110,11 +112,14 @@ class Storage:
             yield connection.execution_options(postgresql_readonly=True)
 
     @contextmanager
-    def _writing(self, customer_id: str) -> Iterator[Connection]:
+    def _writing(self, name: str) -> Iterator[tuple[Connection, str]]:
+        """Give a transaction, and the id of the customer whom a link may call by another name."""
         with self._engine.begin() as connection:
             connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
-            memory.lock_customers(connection, [customer_id])
-            yield connection
+            identities.hold(connection)
+            customer_id = identities.customer_of(connection, name)
+            lock_customers(connection, [customer_id])
+            yield connection, customer_id
 
 
 def note_sent(connection: Connection, link: SurveyLink, partition: int, now: datetime) -> bool:
@@ -188,12 +193,12 @@ def _tell(connection: Connection, events: Iterable[Event[Any]], partition: int) 
 
 
 def _consents(connection: Connection, customer_id: str) -> Statements:
-    found = connection.execute(
-        select(CONSENTS)
-        .where(CONSENTS.c.customer_id == customer_id)
-        .order_by(*CONSENTS.primary_key.columns)
-    )
-    return tuple(known_rows.consent_of(row) for row in found)
+    return tuple(memory.consents_of(connection, [customer_id]).get(customer_id, ()))
+
+
+def _under_own_name(link: SurveyLink, customer_id: str) -> SurveyLink:
+    """Return the link as one of the customer whom it may call by another name."""
+    return replace(link, customer_id=customer_id)
 
 
 def _judge(connection: Connection, feedback: Feedback) -> bool:

@@ -197,7 +197,7 @@ def test_where_it_stands_is_what_it_has_folded() -> None:
     worker.turn()
 
     assert worker.positions()[PURCHASES] == 2
-    assert len(worker.positions()) == len(t.TOPICS) - 5
+    assert len(worker.positions()) == len(t.TOPICS) - 6
 
 
 def test_leaders_that_are_not_known_yet_are_waited_for() -> None:

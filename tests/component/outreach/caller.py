@@ -18,7 +18,7 @@ from services.outreach.api.app import create_api
 from services.outreach.api.backend import Backend
 from services.outreach.api.settings import PREFIX, ApiSettings
 from services.outreach.database import open_engine
-from services.outreach.decide import Rules
+from services.outreach.knowledge import Rules
 from services.outreach.serving import WebServer
 from tests.component.outreach.desk import NOON
 

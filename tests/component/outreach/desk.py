@@ -11,8 +11,8 @@ from sqlalchemy import Engine, select
 
 from services.contracts.envelope import Event
 from services.contracts.outreach import Mode
-from services.contracts.people import Channel
-from services.contracts.topics import CONSENTS, CONTACTS, CUSTOMERS, PROBLEMS
+from services.contracts.people import Channel, CustomerErased, CustomerMerged
+from services.contracts.topics import CONSENTS, CONTACTS, CUSTOMERS, IDENTITIES, PROBLEMS
 from services.kit import logs
 from services.kit.kafka_admin import FoundTopic
 from services.outreach import agenda, positions
@@ -31,7 +31,7 @@ from tests.support.outreach import query
 
 NOON = START + 12 * HOUR
 NIGHT = START + 23 * HOUR
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
 """Of the schema, in their order."""
 ME, OTHER = UUID(int=1), UUID(int=2 << 64)
 FOUND = {name: FoundTopic(name, 4, UUID(int=n)) for n, name in enumerate(SOURCES)}
@@ -67,7 +67,7 @@ class Desk:
 
     def learn(self, *events: Event[Any], now: datetime = NOON) -> Batch:
         """Take these events in, each on its own topic, partition 0."""
-        batch = Batch(now, self.out.rules)
+        batch = Batch(now, self.out.rules, self.out.keys)
         for event in events:
             source = (topic_of(event), 0)
             expected = self.offsets.get(source, 0)
@@ -116,6 +116,8 @@ def record(event: Event[Any], offset: int = 0) -> FakeRecord:
 
 
 def topic_of(event: Event[Any]) -> str:
+    if event.type in (CustomerMerged.TYPE, CustomerErased.TYPE):
+        return IDENTITIES.name
     noun = event.type.split(".")[1]
     names = {"problem": PROBLEMS, "contact": CONTACTS, "survey": CONTACTS, "customer": CUSTOMERS}
     return names.get(noun, CONSENTS).name

@@ -153,7 +153,8 @@ def test_playbooks_are_told_as_they_are_in_force(troubled: Desk, caller: Caller)
         ("notice", "send", ["email"]),
         ("call", "escalate", ["human"]),
     ]
-    assert late["steps"][1]["after"] == {"hours": 48, "when": "either"}
+    after = late["steps"][1]["after"]
+    assert (after["hours"], after["when"], after["once"]) == (48, "either", None)
     assert found[0]["contacts_per_day"] == 1
     assert caller.get("/playbooks/delivery_late") == late
     assert replace(troubled.out.rules).catalogue.keys() == {one["name"] for one in found}

@@ -17,7 +17,7 @@ from services.outreach.api.backend import Backend
 from services.outreach.api.openapi import COMMITTED
 from services.outreach.api.settings import ApiSettings
 from services.outreach.database import open_engine
-from services.outreach.decide import Rules
+from services.outreach.knowledge import Rules
 from tests.component.outreach.caller import KEY, TEXT, Caller, calling, new_key
 from tests.component.outreach.desk import NOON
 from tests.factories import DAY, HOUR

@@ -12,8 +12,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from services.contracts.people import Channel
+from services.outreach.customer_locks import lock_customers
 from services.outreach.database import open_engine
-from services.outreach.memory import lock_customers
 from services.outreach.pages import forms, storage
 from services.outreach.pages.tokens import SurveyLink
 from tests.component.outreach.desk import NOON, Desk

@@ -8,7 +8,7 @@ from sqlalchemy.exc import InternalError
 
 from services.contracts.contacts import SurveyAnswered, SurveySent
 from services.kit.kafka_clients import partition_of
-from services.outreach.memory import lock_customers
+from services.outreach.customer_locks import lock_customers
 from services.outreach.outbox import waiting
 from services.outreach.pages.storage import Storage, note_sent
 from services.outreach.pages.tokens import SurveyLink

@@ -145,6 +145,18 @@ def test_what_is_over_while_a_provider_is_left_alone_another_channels_sender_end
     assert sends(desk) == [("webhook", "failed", 0)]
 
 
+def test_who_is_to_stop_begins_no_other(url: str) -> None:
+    desk = equipped(url, Manner.TAKES, Hook(Delivery(Ending.TAKEN)))
+    by_mail = sender(desk, Channel.EMAIL)
+    due(desk, "c-1", "c-2", "c-3")
+
+    def is_stopping() -> bool:
+        return desk.channel.attempts > 0
+
+    assert by_mail.send_due(None, lambda: NOON, 20, is_stopping) == 1
+    assert sends(desk) == [("email", "pending", 0)] * 2 + [("email", "sent", 1)]
+
+
 NEARLY_OVER = NOON + 48 * HOUR - 50 * SECOND
 """So near to the use-by that a circuit which opens now is half open too late for most."""
 

@@ -10,6 +10,7 @@ from services.contracts.envelope import Event
 from services.kit import logs
 from services.outreach import ledger
 from services.outreach.batch import Batch
+from services.outreach.customer_locks import lock_customers
 from services.outreach.sender import Sender
 from services.outreach.settings import Settings
 from services.outreach.worker import Worker
@@ -235,3 +236,20 @@ def test_what_the_database_refuses_is_put_aside_and_everything_beside_it_is_kept
     assert dict(letter.headers)["care-dead-letter-reason"] == b"unstorable"
     assert letter.value == everything[5].encode()
     assert query(desk.url, "SELECT topic, count(*) FROM outbox GROUP BY 1") == [("contacts-dlq", 1)]
+
+
+def test_a_customer_whom_a_replica_that_stands_still_has_holds_up_nobody_else(desk: Desk) -> None:
+    desk.learn(*(profile(f"c-{n}") for n in (1, 2)), opened("c-1", NOON), opened("c-2", NOON))
+    desk.decide()
+    sender = Sender(desk.engine, desk.out, logs.get("test"), is_patient=False)
+
+    with desk.engine.begin() as standing_still:
+        lock_customers(standing_still, ["c-1"])
+        assert sender.send_due(None, lambda: NOON) == 1
+        assert query(desk.url, "SELECT customer_id, state FROM sends ORDER BY 1") == [
+            ("c-1", "pending"),
+            ("c-2", "sent"),
+        ]
+    assert sender.send_due(None, lambda: NOON) == 1
+
+    assert states(desk.url) == {"sent": 2}

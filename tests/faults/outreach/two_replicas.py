@@ -58,6 +58,7 @@ class Story:
     """Ends by themselves, each with its last words."""
     wrong: list[str] = field(default_factory=list)
     mails_while_frozen: list[int] = field(default_factory=list)
+    """From just before it stopped until just after it went on, by whomever."""
 
 
 def run(scene: Scene) -> Outcome:
@@ -172,7 +173,7 @@ def figures_of(evidence: Evidence, story: Story) -> dict[str, int | float | str]
         "told twice": len(evidence.mails) - len(mailed),
         "sent": sum(entry.state == "sent" for entry in evidence.ledger),
         "unknown": sum(entry.state == "unknown" for entry in evidence.ledger),
-        "mails by the other while one stood still": ", ".join(map(str, story.mails_while_frozen)),
+        "mails around each time one stood still": ", ".join(map(str, story.mails_while_frozen)),
         "replicas that ended by themselves": len(story.restarts),
         "events on the topic": len(set(ids)),
         "of these, published again": len(ids) - len(set(ids)),

@@ -1,4 +1,4 @@
-"""Several partitions in lockstep, that tell each other histories over a topic made by hand."""
+"""Several partitions in lockstep, that tell each other histories and customers over topics made by hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -34,9 +34,11 @@ class Town:
 
     owners: Owners = OWNERS
     streams: list[Stream] = field(default_factory=list)
-    topic: list[list[bytes]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
+    topics: dict[str, list[list[bytes]]] = field(
+        default_factory=lambda: {x.name: [[] for _ in range(PARTITIONS)] for x in t.INTERNAL}
+    )
     said: list[list[Output]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
-    """What each partition said beside histories, over all ticks."""
+    """What each partition said to others than partitions, over all ticks."""
     barriers: list[Barrier] = field(default_factory=list)
     """Of the last tick."""
     store: list[dict[bytes, bytes | None]] = field(
@@ -52,11 +54,13 @@ class Town:
         for event in events:
             self.streams[owner(event.partitionkey)].give(event)
 
-    def read_on(self, number: int, end: int | None = None) -> None:
-        """Let this partition read what lies on the topic for it, up to `end`."""
-        known = self.streams[number].ends.get(t.HISTORIES.name, 0)
-        for value in self.topic[number][known:end]:
-            self.streams[number].give_raw(t.HISTORIES, value, None)
+    def read_on(self, number: int, ends: dict[str, int] | None = None) -> None:
+        """Let this partition read what lies on the topics for it, up to `ends`."""
+        for topic in t.INTERNAL:
+            known = self.streams[number].ends.get(topic.name, 0)
+            end = None if ends is None else ends[topic.name]
+            for value in self.topics[topic.name][number][known:end]:
+                self.streams[number].give_raw(topic, value, None)
 
     def tick(
         self, at: datetime, first: int = 0, overtakes: bool = False, restarts: bool = False
@@ -69,7 +73,10 @@ class Town:
             overtakes: Whether what it says then is read by the others before their own tick.
             restarts: Whether each partition goes on from what was committed, before and after.
         """
-        ends = [len(topic) for topic in self.topic]
+        ends = [
+            {name: len(values[number]) for name, values in self.topics.items()}
+            for number in range(PARTITIONS)
+        ]
         self.barriers = []
         for number in ((n + first) % PARTITIONS for n in range(PARTITIONS)):
             if overtakes:
@@ -79,15 +86,15 @@ class Town:
                 self.read_on(number, ends[number])
             self._restart(number, restarts)
             stream = self.streams[number]
-            reached = stream.ends | {t.HISTORIES.name: ends[number]}
+            reached = stream.ends | ends[number]
             for output in stream.tick(at, ends=dict(sorted(reached.items()))):
                 self._take(number, output)
             self._restart(number, restarts)
 
     def _take(self, number: int, output: Output) -> None:
-        if output.topic is t.HISTORIES:
+        if output.topic in t.INTERNAL:
             assert output.partition is not None
-            self.topic[output.partition].append(output.value)
+            self.topics[output.topic.name][output.partition].append(output.value)
             return
         self.said[number].append(output)
         if output.topic is t.PROBLEMS and output.key is None:
@@ -118,7 +125,11 @@ class Town:
 
     def news(self) -> Sequence[HistoryNews]:
         """Return everything that was ever told, asked and answered."""
-        return [HistoryNews.model_validate_json(v) for topic in self.topic for v in topic]
+        return [
+            HistoryNews.model_validate_json(v)
+            for of_one in self.topics[t.HISTORIES.name]
+            for v in of_one
+        ]
 
     def everything(self, customers: Sequence[str], keys: Sequence[str]) -> Any:
         """Return what was said and what is known, to compare two towns."""

@@ -1,5 +1,7 @@
 """Every series exists from the start, is in the contract, and labels stay bounded."""
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client.core import Metric as Family
 
@@ -10,6 +12,7 @@ from services.metrics.facts import State
 from tests.unit.metrics.stories import (
     Read,
     barrier,
+    cleared,
     complained,
     counted,
     decided,
@@ -95,6 +98,19 @@ def test_a_problem_about_no_order_is_counted_until_it_ends(kind: ProblemKind) ->
     assert f"care_problems_cleared_total{{kind={kind},clearing=expired}}" in counted(over)
     assert series(over)[open_now] == 0
     assert over.orders == {}
+
+
+def test_a_problem_of_a_merged_customer_ends_in_another_partition_and_is_counted_once() -> None:
+    opening, ending = opened("o-1", 1), cleared("o-1", 3)
+    elsewhere = replace(ending, partition=5)
+    open_now = "care_problems_open{kind=delivery_delay,tier=overdue}"
+
+    assert series(folded(opening))[open_now] == 1
+    for order in ((opening, elsewhere), (elsewhere, opening)):
+        figures = series(folded(*order))
+        assert figures[open_now] == 0
+        assert figures["care_problems_opened_total{kind=delivery_delay}"] == 1
+        assert figures["care_problems_cleared_total{kind=delivery_delay,clearing=solved}"] == 1
 
 
 def test_a_message_about_no_order_is_a_contact_and_judges_no_complaint() -> None:

@@ -11,8 +11,8 @@ from services.contracts.outreach import Mode
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Actor, ProblemKind, Tier
 from services.outreach.channels.outgoing import Outgoing
-from services.outreach.decide import DueStep, Knowledge, Rules
 from services.outreach.facts import ConsentStatement, InboundContact, Problem, Profile, Stage
+from services.outreach.knowledge import DueStep, Knowledge, Rules
 from services.outreach.playbook import Playbook, catalogue_of, parse
 from services.outreach.quiet import QuietHours
 from services.outreach.situation import Message, Policy, Situation

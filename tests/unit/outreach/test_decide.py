@@ -12,18 +12,10 @@ from services.contracts.outreach import Mode, Outcome, Suppression
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Clearing, Tier
 from services.outreach.announce import decided
-from services.outreach.decide import (
-    Contacted,
-    Decision,
-    Knowledge,
-    Rules,
-    decide,
-    decide_all,
-    reconsider,
-    step_following,
-)
+from services.outreach.decide import Decision, decide, decide_all, reconsider, step_following
 from services.outreach.facts import Ending
 from services.outreach.gates import GATES, GATES_BEFORE_SENDING, NOBODY_IS_TOLD
+from services.outreach.knowledge import Contacted, Knowledge, Rules
 from services.outreach.playbook import catalogue_of, parse
 from tests.unit.outreach.factories import (
     CUSTOMER,

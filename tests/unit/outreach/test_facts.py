@@ -197,7 +197,12 @@ def test_an_empty_batch_touches_nobody() -> None:
 def test_an_address_of_a_channel_is_that_channels_own_and_goes_with_the_profile(
     by: Channel,
 ) -> None:
-    ways = {"email": "by email", "phone": "by sms", "push_id": "by push", "chat_id": "by chat"}
+    ways: dict[str, Any] = {
+        "email": "by email",
+        "phone": "by sms",
+        "push_id": "by push",
+        "chat_id": "by chat",
+    }
     known = Profile("c-1", START, "/crm", "p-1", **ways)
     by_id = {Channel.WEBHOOK, Channel.HUMAN}
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from services.contracts import ids
 from services.contracts.envelope import Event
 from services.contracts.problems import Clearing, ProblemKind, Tier
-from services.outreach.decide import DueStep
 from services.outreach.intake import Additions
+from services.outreach.knowledge import DueStep
 from services.outreach.playbook import catalogue_of, parse
 from tests.support.outreach import changed, cleared, opened
 from tests.unit.outreach.factories import AT_RISK, HOUR, LATE, NOON

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.problems import Clearing
-from services.outreach.decide import DueStep, decide
+from services.outreach.decide import decide
 from services.outreach.facts import Ending
+from services.outreach.knowledge import DueStep
 from tests.unit.outreach.factories import (
     DAY,
     NOON,

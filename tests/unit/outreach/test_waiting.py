@@ -8,7 +8,8 @@ import pytest
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.people import Channel
 from services.contracts.problems import Tier
-from services.outreach.decide import Knowledge, Rules, decide, step_following
+from services.outreach.decide import decide, step_following
+from services.outreach.knowledge import Knowledge, Rules
 from services.outreach.playbook import Playbook, WrongPlaybook, catalogue_of, parse
 from services.outreach.signals import Signal
 from services.outreach.waiting import come, waiting_for, worsened_for

@@ -99,7 +99,8 @@ def test_nothing_is_due_before_the_next_instant_it_names() -> None:
 
 
 def test_a_month_of_the_demo_tells_every_type_that_publishers_may_send() -> None:
-    told = {e["type"] for e in played(PRESETS["demo"], steps=(12 * HOUR,)).events}
+    shop = replace(PRESETS["demo"], merged=0.02, erased=0.02)
+    told = {e["type"] for e in played(shop, steps=(12 * HOUR,)).events}
     assert told == FROM_OUTSIDE
 
 
@@ -111,6 +112,17 @@ def test_profiles_and_consents_come_before_anything_else() -> None:
         "care.consent.changed.v1",
     }
     assert len({p.event_id for p in profiles}) >= SMALL.customers - 5
+
+
+def test_some_are_merged_and_some_erased_if_the_shop_is_told_so() -> None:
+    plain, renaming = played(SMALL), played(replace(SMALL, merged=0.3, erased=0.2))
+    merged, erased = renaming.of_type("customer.merged"), renaming.of_type("customer.erased")
+
+    ids = {e["partitionkey"] for e in plain.of_type("customer.updated")}
+    assert 0.1 < len({e["id"] for e in merged}) / SMALL.customers < 0.5
+    assert 0.05 < len({e["id"] for e in erased}) / SMALL.customers < 0.4
+    assert {e["data"]["into"] for e in merged} <= ids
+    assert not plain.of_type("customer.merged") + plain.of_type("customer.erased")
 
 
 def test_a_large_shop_announces_its_customers_by_and_by() -> None:

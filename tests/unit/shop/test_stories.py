@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.contracts.events import FROM_OUTSIDE
+from services.contracts.events import FROM_OUTSIDE, TOPIC_OF
+from services.contracts.topics import IDENTITIES
 from tests.unit.shop.playing import CAREFUL, DAY, HOUR, Played, played, time_of
 
 BUSY = replace(
@@ -51,7 +52,10 @@ def assert_before(causes: dict[str, datetime], effects: dict[str, datetime]) -> 
 
 
 def test_every_kind_of_event_is_told(busy: Played) -> None:
-    assert {e["type"] for e in busy.events} == FROM_OUTSIDE
+    # Who is one customer, and who is to be forgotten, the shop says only where it is told to.
+    identities = {fact.TYPE for fact, topic in TOPIC_OF.items() if topic is IDENTITIES}
+
+    assert {e["type"] for e in busy.events} == FROM_OUTSIDE - identities
 
 
 def test_an_order_is_placed_then_approved_then_promised(busy: Played) -> None:

@@ -102,7 +102,7 @@ class Company:
         """Tell the time to every partition; let it take effect, and outreach follow."""
         self.number, self.at = self.number + 1, at
         for number, partition in enumerate(self._partitions):
-            sources = (*t.OUTSIDE, t.HISTORIES)
+            sources = (*t.OUTSIDE, *t.INTERNAL)
             ends = {x.name: self._ends.get((x.name, number), 0) for x in sources}
             tick = Tick(number=self.number, at=at, ends=ends, barrier=f"b-{self.number}")
             self._apply(t.TICKS, self._append(t.TICKS, number, None, tick.encode()))
@@ -167,7 +167,7 @@ class Company:
             place = number if output.partition is None else output.partition
             value = output.record_value
             record = self._append(output.topic, place, output.key, value, headers)
-            if output.topic is t.HISTORIES:
+            if output.topic in t.INTERNAL:
                 self._apply(output.topic, record)
             if output.topic is t.FEEDS:
                 self._heard.keep(output.key or b"", value)
