@@ -32,7 +32,9 @@ COMMANDS = {
     ),
     "validate": Entry("services.cli.validate:validate", "Read files of events as the door does."),
     "publisher": Entry(
-        "services.cli.publisher:publisher", "Certify a door, and what one would publish.", "publisher"
+        "services.cli.publisher:publisher",
+        "Certify a door, and what one would publish.",
+        "publisher",
     ),
     "backfill": Entry("services.cli.backfill:backfill", "Load the past into a deployment.", "demo"),
     "train": Entry("services.cli.train:train_command", "Fit a model to records.", "train"),

@@ -1,2 +1,1 @@
-"""What a publishing team needs before its first event: its own events read as the door reads them, and
-samples of every kind sent to a door."""
+"""What a publishing team needs before its first event: reads events as the door does, and tries a door."""

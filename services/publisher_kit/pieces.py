@@ -114,7 +114,7 @@ def _within(text: bytes, line: int) -> Iterator[Piece]:
     if told[at] != "[":
         yield Piece(text, line + told.count("\n", 0, at))
         return
-    decoder, index, line, seen = JSONDecoder(), 0, line, 0
+    decoder, index, seen = JSONDecoder(), 0, 0
     at = _BETWEEN.match(told, at + 1).end()  # type: ignore[union-attr]
     while told[at] != "]":
         end = decoder.raw_decode(told, at)[1]
