@@ -4,16 +4,17 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from services.cli import options
+from services.cli.event_files import events_in, place, time_or_now
 from services.cli.instants import Instant
 from services.contracts.envelope import CustomerId, Source
 from services.kit.clock import SystemClock
@@ -23,6 +24,8 @@ from services.publisher_kit import plan
 from services.publisher_kit.asking import Door, Unreachable, ask_all
 from services.publisher_kit.certificate import Certificate
 from services.publisher_kit.checks import Check, Finding
+from services.publisher_kit.own import Found, Review
+from services.publisher_kit.pieces import read_alone
 from services.publisher_kit.samples import MAX_CUSTOMER, Certification
 
 EXIT_FAILED = 1
@@ -73,6 +76,7 @@ def publisher() -> None:
 @click.pass_context
 def verify(
     ctx: click.Context,
+    /,
     *,
     url: str,
     types: str,
@@ -111,8 +115,6 @@ def verify(
 
 
 def _certification(source: str, customer: str | None, now: datetime | None) -> Certification:
-    if now is not None and now.tzinfo is None:
-        raise click.UsageError("--now needs its zone: write 2026-03-12T09:00Z")
     run = f"certification-{SystemClock().now():%Y%m%dT%H%M%S%f}"
     named = customer or run
     try:
@@ -124,7 +126,7 @@ def _certification(source: str, customer: str | None, now: datetime | None) -> C
         ) from None
     if len(named) > MAX_CUSTOMER:
         raise click.UsageError(f"--customer may have {MAX_CUSTOMER} characters")
-    return Certification(run, source, named, now or SystemClock().now())
+    return Certification(run, source, named, time_or_now(now))
 
 
 def _types(named: str) -> tuple[str, ...]:
@@ -218,3 +220,79 @@ def _tell(made: Certificate, as_json: bool, show_all: bool) -> None:
         return
     for line in pages.in_words(made, in_full=show_all):
         click.echo(line)
+
+
+@publisher.command()
+@click.argument("files", nargs=-1, required=True, type=click.File("rb"), metavar="FILE...|-")
+@click.option(
+    "--types", metavar="TYPE,…", default=None, help="These must occur; `care.order.*` names several.",
+)  # fmt: skip
+@click.option(
+    "--fresh", type=click.IntRange(min=1), metavar="SECONDS",
+    help="How old the latest event of each source may be.",
+)  # fmt: skip
+@click.option("--now", type=Instant(), metavar="TIME", help="By default this machine's time.")
+@options.as_json
+@click.pass_context
+def check(
+    ctx: click.Context,
+    *,
+    files: tuple[BinaryIO, ...],
+    types: str | None,
+    fresh: int | None,
+    now: datetime | None,
+    as_json: bool,
+) -> None:
+    """Hold what a publisher would send against what it promises; nothing is sent.
+
+    FILE holds events as `care validate` reads them: the recorded output of a publisher, retries and all.
+    Beside what the door would refuse it finds ids used for two things, facts told twice under two ids,
+    orders of two customers, events too old to count, and types or freshness that are missing.
+
+    \b
+    Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage or no event.
+
+    \b
+    Examples:
+      care publisher check recorded.jsonl --types 'care.order.*,care.shipment.promised.v1'
+      tail -n 10000 sent.jsonl | care publisher check - --fresh 3600
+    """
+    wanted = _types(types) if types else ()
+    review = Review(time_or_now(now))
+    found: list[Found] = []
+    for file, piece in events_in(files):
+        at = place(file, piece.line, piece.index)
+        found += review.read(at, read_alone(piece.raw, review.now))
+    found += review.end(wanted, None if fresh is None else timedelta(seconds=fresh))
+    if as_json:
+        click.echo(json.dumps(_reviewed(review, found), indent=2))
+    else:
+        _tell_review(review, found)
+    ctx.exit(EXIT_FAILED if found else 0)
+
+
+def _tell_review(review: Review, found: list[Found]) -> None:
+    for each in found:
+        click.echo(": ".join(part for part in (each.place, each.rule, each.detail) if part))
+    for name, source in sorted(review.sources.items()):
+        click.echo(
+            f"{name}: {source.events:,} events and {source.repeats:,} repeats, "
+            f"{source.oldest:%Y-%m-%d %H:%M} to {source.latest:%Y-%m-%d %H:%M} UTC"
+        )
+        for kind, events in sorted(source.types.items()):
+            click.echo(f"    {kind:<30} {events:>9,}")
+    click.echo(f"{len(found):,} things are wrong" if found else "nothing is wrong")
+
+
+def _reviewed(review: Review, found: list[Found]) -> dict[str, Any]:
+    sources = {
+        name: {
+            "events": source.events,
+            "repeats": source.repeats,
+            "oldest": source.oldest.isoformat() if source.oldest else None,
+            "latest": source.latest.isoformat() if source.latest else None,
+            "types": dict(source.types),
+        }
+        for name, source in review.sources.items()
+    }
+    return {"found": [asdict(each) for each in found], "sources": sources}

@@ -10,14 +10,13 @@ import click
 from pydantic_core import from_json
 
 from services.cli import options
+from services.cli.event_files import events_in, place, time_or_now
 from services.cli.instants import Instant
 from services.contracts import schemas
 from services.contracts.events import FACTS, FROM_OUTSIDE, TOPIC_OF
 from services.ingest.reading import Refused
-from services.kit.clock import SystemClock
-from services.kit.exits import EXIT_USAGE, leave
 from services.publisher_kit.advice import advice
-from services.publisher_kit.pieces import Piece, pieces, placed, read_piece
+from services.publisher_kit.pieces import Piece, placed, read_alone
 
 EXIT_REFUSED = 1
 
@@ -36,9 +35,9 @@ class Told:
     advice: str
 
     def __str__(self) -> str:
-        item = "" if self.index is None else f"[{self.index}]"
         todo = f"; {self.advice}" if self.advice else ""
-        return f"{self.file}:{self.line}{item}: {self.pointer or '/'}: {self.detail}{todo}"
+        at = place(self.file, self.line, self.index)
+        return f"{at}: {self.pointer or '/'}: {self.detail}{todo}"
 
 
 def _print_types(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -106,18 +105,15 @@ def validate(
     read by the door's own code, strictly: nothing is sent.  No value of an event is told, for it may be
     personal.
     """
-    at = _placed_in_time(now)
+    at = time_or_now(now)
     events, refused, found = 0, 0, list[Told]()
-    for file in files:
-        for piece in pieces(iter(file)):
-            events += 1
-            faults = list(_faults(file.name, piece, at))
-            refused += bool(faults)
-            found += faults
-            if not as_json:
-                _print_all(faults)
-    if not events:
-        leave("there is no event in what was given", EXIT_USAGE)
+    for file, piece in events_in(files):
+        events += 1
+        faults = list(_faults(file, piece, at))
+        refused += bool(faults)
+        found += faults
+        if not as_json:
+            _print_all(faults)
     if as_json:
         counts = {"events": events, "refused": refused}
         click.echo(json.dumps(counts | {"faults": [asdict(each) for each in found]}, indent=2))
@@ -131,14 +127,8 @@ def _print_all(faults: list[Told]) -> None:
         click.echo(str(fault))
 
 
-def _placed_in_time(now: datetime | None) -> datetime:
-    if now is not None and now.tzinfo is None:
-        raise click.UsageError("--now needs its zone: write 2026-03-12T09:00Z")
-    return now or SystemClock().now()
-
-
 def _faults(file: str, piece: Piece, now: datetime) -> Iterator[Told]:
-    reading = read_piece(piece, now)
+    reading = read_alone(piece.raw, now)
     if not isinstance(reading, Refused):
         return
     for each in reading.faults:

@@ -7,11 +7,12 @@ from datetime import datetime
 from itertools import chain
 from json import JSONDecoder
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from services.contracts.events import Fault, Unreadable, parse_json
 from services.contracts.topics import MAX_EVENT_BYTES
 from services.ingest.reading import Reading, Refused, read_one
+from services.ingest.strict_json import parse
 
 _WRAPPED = "event"
 """What a line of `care simulate-shop --out` holds beside other things."""
@@ -54,14 +55,22 @@ def pieces(lines: Iterator[bytes]) -> Iterator[Piece]:
         yield Piece(whole, number)
 
 
-def read_piece(piece: Piece, now: datetime) -> Reading:
-    """Return what the door would say of a piece sent alone.
+def read_alone(raw: bytes, now: datetime) -> Reading:
+    """Return what the door would say of an event sent alone.
 
     Args:
-        piece: An event, or an object that holds one as `event`, as the simulated shop writes them.
+        raw: An event, or an object that holds one as `event`, as the simulated shop writes them.
         now: What the door would take the time to be.
     """
-    raw = _unwrapped(piece.raw)
+    try:
+        document = parse(raw)
+    except Unreadable as error:
+        return Refused(error.reason, error.faults)
+    body = document.value
+    if isinstance(body, dict) and "specversion" not in body and _WRAPPED in body:
+        if ambiguities := document.faults():
+            return Refused("invalid", ambiguities)
+        raw = to_json(body[_WRAPPED])
     if len(raw) > MAX_EVENT_BYTES:
         fault = Fault("", "too_large", f"an event may have {MAX_EVENT_BYTES} bytes")
         return Refused("too_large", (fault,))
@@ -122,14 +131,3 @@ def _within(text: bytes, line: int) -> Iterator[Piece]:
         yield Piece(told[at:end].encode(), line, index)
         index += 1
         at = _BETWEEN.match(told, end).end()  # type: ignore[union-attr]
-
-
-def _unwrapped(raw: bytes) -> bytes:
-    if b'"specversion"' not in raw or b'"event"' not in raw:
-        return raw
-    try:
-        body = from_json(raw, allow_inf_nan=False)
-    except ValueError:
-        return raw
-    is_wrapped = isinstance(body, dict) and "specversion" not in body and _WRAPPED in body
-    return to_json(body[_WRAPPED]) if is_wrapped else raw

@@ -1,5 +1,6 @@
 """The real app behind a real HTTP server on the loopback interface, which may misbehave between the two."""
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -41,6 +42,8 @@ def relayed(misbehaving: Misbehaving | None = None) -> Iterator[tuple[Door, Rece
 
 def tell(handler: BaseHTTPRequestHandler, response: httpx.Response) -> None:
     """Write the app's answer."""
+    # The head and the body are two writes: without this the second waits for the first to be acknowledged.
+    handler.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     handler.send_response(response.status_code)
     for name, value in response.headers.items():
         if name not in _HOP:
