@@ -14,10 +14,10 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench
 
-.PHONY: help setup lock schemas format lint check test stream-check demo train-olist clean
+.PHONY: help setup lock schemas format lint check test contract-check stream-check demo train-olist clean
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## Make .venv with everything; the others call it.  PYTHON=<path> names the interpreter.
 
@@ -45,6 +45,9 @@ test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
 stream-check: $(STAMP) ## Kill, freeze, scale and starve the stream, then verify it; hours.  QUICK=1, ROW=<name> SEED=1, FRESH=1.
 	@$(BIN)/python -m tests.faults $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(FRESH)),--fresh)
 
+contract-check: $(STAMP) ## The official validators on the committed documents, and every snippet for publishers; needs node, a JDK, curl.
+	@PYTHON="$(BIN)/python" sh deploy/contract-check/run.sh
+
 check: lint ## The quick half of it: format, lint, types, imports, unit and contract tests.
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/upstream -m "not connected"
 
@@ -59,8 +62,9 @@ format: $(STAMP) ## Rewrite the code in the house's format.
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix $(CODE)
 
-schemas: $(STAMP) ## Make the committed schemas from the contracts and the playbooks' model.
+schemas: $(STAMP) ## Make the committed schemas and the reference of events from the models, the door and the playbooks.
 	@$(BIN)/python -m services.contracts write
+	@mkdir -p build && $(BIN)/python -m services.ingest.openapi_file > build/ingest.json && mv build/ingest.json services/ingest/openapi.json
 	@mkdir -p build && $(BIN)/care playbook schema > build/playbook.json && mv build/playbook.json services/outreach/playbooks/schema.json
 
 lock: $(STAMP) ## Make the locks under requirements/ and of the jars anew; needs uv.  UV=<path> names it.
