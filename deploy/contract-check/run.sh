@@ -21,6 +21,7 @@ if [ "$major" -lt 20 ]; then
 fi
 
 echo "== validators"
+export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 npm --prefix "$here" ci --no-fund --no-audit
 
 echo "== AsyncAPI"

@@ -33,9 +33,9 @@ _HEAD = """# Events for publishers
 Made from the models in [services/contracts](../services/contracts) by `make schemas`; do not edit it.
 How to send them: [publishing.md](publishing.md). The same as JSON Schema: `care validate --schema TYPE`.
 
-A field that is not named here is refused, in `data` and in the envelope; only CloudEvents extension attributes
-(lower-case letters and digits) may stand beside the envelope's, and are left out. What is not *needed* may be
-absent; absent is not the same as empty.
+A field that is not named here is refused, in `data` and in the envelope; only CloudEvents extension
+attributes (lower-case letters and digits) may stand beside the envelope's, and are left out. What is not
+*needed* may be absent; absent is not the same as empty.
 """
 
 
