@@ -30,7 +30,8 @@ from services.publisher_kit.samples import MAX_CUSTOMER, Certification
 
 EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
-_SOURCE = "/care-certification"
+_SOURCE = "/care/certification"
+"""Under `/care/`: its silence afterwards is reported to nobody."""
 
 
 @click.group()
