@@ -184,12 +184,14 @@ def _asked(door: Door, checks: list[Check], of: Certification, *, keep: bool) ->
             if _has_facts(findings) and not keep:
                 findings += ask_all(door, plan.ending(of))
     except Unreachable as error:
-        left = f"; not erased: {', '.join(of.customers)}" if _has_facts(findings) else ""
+        is_left = _has_facts(findings) and not pages.is_erased(findings)
+        left = f"; not erased: {', '.join(of.customers)}" if is_left else ""
         raise Unavailable(
             f"nothing answers at the door ({error}){left}: start it, or name it with --url"
         ) from None
     except KeyboardInterrupt:
-        leave("stopped; the customers of the samples are erased", _EXIT_INTERRUPTED)
+        erased = "are erased" if pages.is_erased(findings) else "are not erased"
+        leave(f"stopped; the customers of the samples {erased}: {of.customer}…", _EXIT_INTERRUPTED)
     return findings
 
 

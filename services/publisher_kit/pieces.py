@@ -18,6 +18,9 @@ _WRAPPED = "event"
 """What a line of `care simulate-shop --out` holds beside other things."""
 _PLACE = re.compile(r" at line (\d+) column (\d+)$")
 _BETWEEN = re.compile(r"[\s,]*")
+_COLON = re.compile(r"[\s:]*")
+_SPACE = re.compile(r"\s*")
+_DECODER = JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,54 @@ def read_alone(raw: bytes, now: datetime) -> Reading:
 
 
 def placed(piece: Piece, fault: Fault) -> tuple[int, Fault]:
-    """Return the line a fault lies on, and the fault without a line of its own."""
+    """Return the line a fault lies on, and the fault without a line of its own.
+
+    What is missing lies where its object begins.
+    """
     found = _PLACE.search(fault.detail)
     if found is None:
-        return piece.line, fault
+        return piece.line + _lines_down(piece.raw, fault.pointer), fault
     detail = _PLACE.sub(f" at column {found[2]}", fault.detail)
     return piece.line + int(found[1]) - 1, replace(fault, detail=detail)
+
+
+def _lines_down(raw: bytes, pointer: str) -> int:
+    """Return how many lines below the first one the value at this pointer begins, or its nearest parent."""
+    try:
+        text = raw.decode()
+        begin = at = _after(_SPACE, text, 0)
+        for step in pointer.split("/")[1:]:
+            inside = _member(text, at, step.replace("~1", "/").replace("~0", "~"))
+            if inside is None:
+                break
+            at = inside
+    except (ValueError, RecursionError):
+        return 0  # It is no JSON, and its fault tells its place itself.
+    return text.count("\n", begin, at)
+
+
+def _member(text: str, at: int, name: str) -> int | None:
+    """Return where a member of the object, or an item of the array, at this place begins."""
+    if text[at] not in "{[":
+        return None
+    is_object, index = text[at] == "{", 0
+    at = _after(_BETWEEN, text, at + 1)
+    while text[at] not in "}]":
+        key = str(index)
+        if is_object:
+            key, end = _DECODER.raw_decode(text, at)
+            at = _after(_COLON, text, end)
+        if key == name:
+            return at
+        at = _after(_BETWEEN, text, _DECODER.raw_decode(text, at)[1])
+        index += 1
+    return None
+
+
+def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Return where what the pattern matches at this place ends."""
+    found = pattern.match(text, at)
+    return found.end() if found else at
 
 
 def _first(lines: Iterator[bytes]) -> tuple[bytes | None, int]:
@@ -123,11 +168,11 @@ def _within(text: bytes, line: int) -> Iterator[Piece]:
     if told[at] != "[":
         yield Piece(text, line + told.count("\n", 0, at))
         return
-    decoder, index, seen = JSONDecoder(), 0, 0
-    at = _BETWEEN.match(told, at + 1).end()  # type: ignore[union-attr]
+    index, seen = 0, 0
+    at = _after(_BETWEEN, told, at + 1)
     while told[at] != "]":
-        end = decoder.raw_decode(told, at)[1]
+        end = _DECODER.raw_decode(told, at)[1]
         line, seen = line + told.count("\n", seen, at), at
         yield Piece(told[at:end].encode(), line, index)
         index += 1
-        at = _BETWEEN.match(told, end).end()  # type: ignore[union-attr]
+        at = _after(_BETWEEN, told, end)

@@ -116,13 +116,15 @@ def _ambiguous(event: Sample) -> Iterator[Poison]:
 
 def _not_json(event: Sample) -> Iterator[Poison]:
     whole = to_json(event | {"id": f"{event['id']}:not-json"})
+    deep = b'{"data":' * _DEEP + b"1" + b"}" * _DEEP
+    # Beyond what can be read, or beyond what may be sent.
+    yield Poison("deep nesting", Sending(deep), Expected((400, 422)))
     bodies = {
         "nothing": b"",
         "half an event": whole[: len(whole) // 2],
         "NaN": whole[:-1] + b',"attempt":NaN}',
         "not UTF-8": whole[:-1] + b',"shopregion":"\xff\xfe"}',
         "half a character": whole[:-1] + b',"shopregion":"\\ud800"}',
-        "deep nesting": b'{"data":' * _DEEP + b"1" + b"}" * _DEEP,
         "XML": b"<event/>",
     }
     for name, body in bodies.items():

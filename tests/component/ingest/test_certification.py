@@ -17,6 +17,8 @@ from services.contracts.events import Fault, Unreadable, read_strictly
 from services.contracts.topics import IDENTITIES, OUTSIDE, PURCHASES
 from services.ingest import reading
 from services.ingest.reading import Refused
+from services.publisher_kit.asking import Door
+from services.publisher_kit.checks import Answer, Sending
 from tests.component.ingest.relay import Misbehaving, relayed, tell
 
 NOW = "2026-01-01T00:00Z"
@@ -185,6 +187,25 @@ def test_where_nothing_answers_one_line_says_so(monkeypatch: pytest.MonkeyPatch)
 
     assert shown.exit_code == 1
     assert "nothing answers at the door (ConnectError)" in str(shown.exception)
+
+
+def test_who_stops_it_leaves_erased_customers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask, asked = Door.ask, []
+
+    def interrupted(door: Door, sending: Sending) -> Answer:
+        asked.append(sending)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return ask(door, sending)
+
+    monkeypatch.setattr(Door, "ask", interrupted)
+    with relayed() as (up, _, url):
+        shown = verify(url, *ORDERS)
+        erased = up.publisher.written(IDENTITIES)
+
+    assert shown.exit_code == 130
+    assert "the customers of the samples are erased" in shown.stderr
+    assert len(erased) == 4
 
 
 def test_the_app_refuses_by_the_reading_that_these_tests_bend() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.contracts.events import Fault
 from services.contracts.topics import MAX_EVENT_BYTES
 from services.ingest.reading import Readable, Refused
 from services.publisher_kit.pieces import Piece, pieces, placed, read_alone
@@ -79,6 +80,47 @@ def test_lines_are_cut_into_lines(items: list[Any]) -> None:
 def test_a_fault_of_json_lies_on_its_line() -> None:
     assert fault('{\n "a": NaN\n}') == (2, "expected value at column 7")
     assert fault('{"a": 1}\n'[:-2]) == (1, "EOF while parsing an object at column 7")
+
+
+def test_a_fault_of_an_event_lies_on_the_line_of_its_value() -> None:
+    wrong = ONE | {"data": ONE["data"] | {"currency": "euro", "a/b": 1}}
+    text = "\n" + json.dumps([ONE, wrong], indent=1)
+    second = cut(text)[1]
+    reading = read_alone(second.raw, START)
+    assert isinstance(reading, Refused)
+    found = {fault.pointer: placed(second, fault)[0] for fault in reading.faults}
+
+    lines = text.splitlines()
+    assert found.keys() == {"/data/currency", "/data/a~1b"}
+    assert '"euro"' in lines[found["/data/currency"] - 1]
+    assert '"a/b"' in lines[found["/data/a~1b"] - 1]
+
+
+@pytest.mark.parametrize(
+    ("pointer", "line"),
+    [
+        ("", 1),
+        ("/a", 2),
+        ("/a/0", 3),
+        ("/a/1", 4),
+        ("/a/1/b", 5),
+        ("/a/1/c", 4),
+        ("/a/7", 2),
+        ("/z/1", 1),
+    ],
+)
+def test_what_is_missing_lies_where_its_object_begins(pointer: str, line: int) -> None:
+    raw = b'{\n"a": [\n1,\n{\n"b": "x"}]}'
+
+    assert placed(Piece(raw, 1), Fault(pointer, "missing", "x"))[0] == line
+
+
+@given(VALUES, st.lists(st.text(max_size=3), max_size=3))
+def test_a_line_is_found_for_any_pointer(value: Any, steps: list[str]) -> None:
+    raw = json.dumps(value, indent=1).encode()
+    line, _ = placed(Piece(raw, 1), Fault("".join(f"/{step}" for step in steps), "x", "x"))
+
+    assert 1 <= line <= raw.count(b"\n") + 1
 
 
 def test_what_the_simulated_shop_writes_is_unwrapped_and_what_is_too_large_refused() -> None:
