@@ -27,6 +27,9 @@ def _check() -> int:
 
 
 def _compare() -> int:
+    if not releases.RELEASED.is_dir():
+        print("nothing was released yet: there is nothing to compare with")
+        return 0
     found = list(releases.steps(releases.read(releases.RELEASED), releases.read(schemas.DIRECTORY)))
     print(releases.report(found) or "as released")
     return 1 if any(step.breaking for step in found) else 0
