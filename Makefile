@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench
 
-.PHONY: help setup lock schemas format lint check test stream-check outreach-check demo train-olist clean
+.PHONY: help setup lock schemas format lint check test contract-check stream-check outreach-check demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,9 @@ stream-check: $(STAMP) ## Kill, freeze, scale and starve the stream, then verify
 outreach-check: $(STAMP) ## Kill and freeze outreach and let its mail server fail, then judge the ledger; a quarter of an hour.  QUICK=1, ROW=<name> SEED=1.
 	@$(BIN)/python -m tests.faults.outreach --folder build/outreach $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick)
 
+contract-check: $(STAMP) ## The official validators on the committed documents, and every snippet for publishers; needs node, a JDK, curl.
+	@PYTHON="$(BIN)/python" sh deploy/contract-check/run.sh
+
 check: lint ## The quick half of it: format, lint, types, imports, unit and contract tests.
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/upstream -m "not connected"
 
@@ -62,8 +65,9 @@ format: $(STAMP) ## Rewrite the code in the house's format.
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix $(CODE)
 
-schemas: $(STAMP) ## Make the committed schemas from the contracts, the playbooks' model and the desk's API.
+schemas: $(STAMP) ## Make the committed schemas, documents and references from the models, the doors and the playbooks.
 	@$(BIN)/python -m services.contracts write
+	@mkdir -p build && $(BIN)/python -m services.ingest.openapi_file > build/ingest.json && mv build/ingest.json services/ingest/openapi.json
 	@mkdir -p build && $(BIN)/care playbook schema > build/playbook.json && mv build/playbook.json services/outreach/playbooks/schema.json
 	@$(BIN)/python -m services.outreach.api > build/openapi.json && mv build/openapi.json services/outreach/api/openapi.json
 

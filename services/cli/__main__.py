@@ -41,6 +41,12 @@ COMMANDS = {
         "Play a shop of up to a million customers.",
         "demo",
     ),
+    "validate": Entry("services.cli.validate:validate", "Read files of events as the door does."),
+    "publisher": Entry(
+        "services.cli.publisher:publisher",
+        "Certify a door, and what one would publish.",
+        "publisher",
+    ),
     "backfill": Entry("services.cli.backfill:backfill", "Load the past into a deployment.", "demo"),
     "train": Entry("services.cli.train:train_command", "Fit a model to records.", "train"),
     "evaluate": Entry(

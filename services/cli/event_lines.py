@@ -6,16 +6,9 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from pydantic_core import to_json
-
 from services.contracts.envelope import Event
-from services.contracts.events import Fault, Unreadable
-from services.contracts.topics import MAX_EVENT_BYTES
-from services.ingest.reading import Reading, Refused, read_one
-from services.ingest.strict_json import parse
-
-_EVENT = "event"
-"""What a line holds that tells more than the event itself."""
+from services.ingest.reading import Refused
+from services.publisher_kit.pieces import read_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +31,7 @@ def read_lines(lines: Iterable[bytes], now: datetime) -> Iterator[Line]:
     for number, raw in enumerate(lines, start=1):
         if not raw.strip():
             continue
-        reading = _read(raw, now)
+        reading = read_alone(raw, now)
         if isinstance(reading, Refused):
             yield Line(number, None, _told(reading))
         else:
@@ -49,22 +42,6 @@ def name_of(event: Event[Any]) -> bytes:
     """Return a short name that two events share where the predictor takes them for one."""
     parts = (event.partitionkey, event.source, event.id)
     return blake2b("\n".join(parts).encode(), digest_size=16).digest()
-
-
-def _read(raw: bytes, now: datetime) -> Reading:
-    try:
-        document = parse(raw)
-    except Unreadable as error:
-        return Refused(error.reason, error.faults)
-    body = document.value
-    if isinstance(body, dict) and "specversion" not in body and _EVENT in body:
-        if ambiguities := document.faults():
-            return Refused("invalid", ambiguities)
-        raw = to_json(body[_EVENT])
-    if len(raw) > MAX_EVENT_BYTES:
-        fault = Fault("", "too_large", f"an event may have {MAX_EVENT_BYTES} bytes")
-        return Refused("too_large", (fault,))
-    return read_one(raw, now)
 
 
 def _told(refused: Refused) -> str:

@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Callable, Mapping
 
-from services.contracts import asyncapi, releases, schemas
+from services.contracts import asyncapi, reference, releases, schemas
 
 _USAGE = """usage: python -m services.contracts write|check|compare|release
 
-  write    make the JSON Schemas and the AsyncAPI document from the models
+  write    make the JSON Schemas, the AsyncAPI document and the reference of events from the models
   check    say which of them differ from the models (exit code 1)
   compare  say what differs from the last release, what of it breaks somebody (exit code 1), and in which
            order to roll it out
@@ -15,18 +15,21 @@ _USAGE = """usage: python -m services.contracts write|check|compare|release
 
 
 def _write() -> int:
-    changed = schemas.write() + asyncapi.write()
+    changed = schemas.write() + asyncapi.write() + reference.write()
     print("\n".join(changed) or "schemas are up to date")
     return 0
 
 
 def _check() -> int:
-    differing = schemas.drift() + asyncapi.drift()
+    differing = schemas.drift() + asyncapi.drift() + reference.drift()
     print("\n".join(differing) or "schemas are up to date")
     return 1 if differing else 0
 
 
 def _compare() -> int:
+    if not releases.RELEASED.is_dir():
+        print("nothing was released yet: there is nothing to compare with")
+        return 0
     found = list(releases.steps(releases.read(releases.RELEASED), releases.read(schemas.DIRECTORY)))
     print(releases.report(found) or "as released")
     return 1 if any(step.breaking for step in found) else 0

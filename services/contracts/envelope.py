@@ -92,15 +92,23 @@ class Event(Contract, Generic[F]):
 
     specversion: Literal["1.0"] = "1.0"
     id: Identifier
+    """Names the fact, not the attempt to tell it: whatever is sent again keeps it.  No white space."""
     source: Source
     type: Annotated[str, Field(min_length=1, max_length=128)]
+    """One of those on this page."""
     time: Instant
+    """When the fact happened, not when it is told; 1970 to 2199, kept in UTC."""
     partitionkey: CustomerId
+    """The customer's pseudonymous id, the same from every publisher; never a mail address."""
     subject: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """For people and tools on the way; nothing is decided by it."""
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: Annotated[str, Field(max_length=512)] | None = None
+    """For tools on the way, for example `urn:care:schema:` and the type."""
     traceparent: TraceParent | None = None
+    """W3C Trace Context; kept, and a header of the record too."""
     tracestate: Annotated[str, Field(max_length=512)] | None = None
+    """The same."""
     data: F
 
     @property

@@ -58,6 +58,7 @@ class PaymentFailed(Fact):
     payment_id: Identifier
     reason: PaymentFailure
     order_id: Identifier | None = None
+    """This, or the cart, must be named."""
     cart_id: Identifier | None = None
     """Where payment comes before the order."""
 

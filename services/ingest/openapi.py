@@ -27,6 +27,7 @@ ABOUT: Mapping[str, Any] = {
     "title": "Proactive care: ingest",
     "version": "1",
     "description": "Company systems publish purchase, delivery and contact events here.",
+    "license_info": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
 }
 
 _DATA = {"shipment_id": "sh-1", "order_id": "o-1", "promised_by": "2026-03-05T00:00:00Z"}
@@ -75,8 +76,11 @@ def _problem(description: str, *examples: tuple[ProblemKind, str, list[Any]]) ->
 def _results(
     description: str, example: Mapping[str, object], *models: type[BaseModel]
 ) -> dict[str, Any]:
-    schemas = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
-    content = {"schema": {"anyOf": schemas}, "examples": example}
+    schemas: list[dict[str, Any]] = [
+        {"$ref": f"#/components/schemas/{model.__name__}"} for model in models
+    ]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    content = {"schema": schema, "examples": example}
     return {"description": description, "content": {JSON: content}}
 
 
@@ -144,11 +148,14 @@ _BODY = {
     },
 }
 
+_OPEN: Mapping[str, Any] = {"security": []}
+"""What is asked of nobody in particular is said so; silence could mean that it was forgotten."""
+
 RECEIVE: Mapping[str, Any] = {
     "status_code": 202,
     "summary": "Publish one event or a batch",
     "responses": _ANSWERS,
-    "openapi_extra": {"requestBody": _BODY},
+    "openapi_extra": {"requestBody": _BODY, **_OPEN},
 }
 
 _TOLD = {
@@ -197,18 +204,24 @@ def webhook(name: str) -> Mapping[str, Any]:
         "name": f"receive_{name}_webhook",
         "summary": f"Where {name.capitalize()} sends its webhooks",
         "responses": _WEBHOOK_ANSWERS,
-        "openapi_extra": {"requestBody": body, "parameters": headers},
+        "openapi_extra": {"requestBody": body, "parameters": headers, "security": [{name: []}]},
     }
 
 
 _VERDICT = {"description": "Yes.", "content": {JSON: {"example": {"ok": True, "because": "ok"}}}}
 _NO = {"description": "No.", "content": {JSON: {"example": {"ok": False, "because": "draining"}}}}
-LIVE: Mapping[str, Any] = {"summary": "Does the loop turn?", "responses": {200: _VERDICT}}
+LIVE: Mapping[str, Any] = {
+    "summary": "Does the loop turn?",
+    "openapi_extra": _OPEN,
+    "responses": {200: _VERDICT},
+}
 READY: Mapping[str, Any] = {
+    "openapi_extra": _OPEN,
     "summary": "Should events be sent here?",
     "responses": {200: _VERDICT, 503: _NO},
 }
 METRICS: Mapping[str, Any] = {
+    "openapi_extra": _OPEN,
     "summary": "The door's own metrics, as Prometheus reads them",
     "responses": {200: {"description": "Metrics.", "content": {"text/plain": {"example": ""}}}},
 }
@@ -222,10 +235,20 @@ def describe_events(app: FastAPI) -> None:
         known = app.openapi_schema is not None
         document = render()
         if not known:
-            document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
+            components = document.setdefault("components", {})
+            components.setdefault("schemas", {}).update(_schemas())
+            components["securitySchemes"] = _signed()
         return document
 
     app.openapi = with_events  # type: ignore[method-assign]
+
+
+def _signed() -> dict[str, Any]:
+    """Return how each adapter's webhooks are known: by a signature over the body, in a header."""
+    return {
+        name: {"type": "apiKey", "in": "header", "name": headers[0]}
+        for name, headers in _SIGNATURES.items()
+    }
 
 
 def _schemas() -> dict[str, Any]:

@@ -221,3 +221,12 @@ def test_releasing_makes_today_the_release(released: Path) -> None:
     assert main(["release"]) == 0
     assert main(["compare"]) == 0
     assert releases.read(released) == releases.read(schemas.DIRECTORY)
+
+
+def test_before_the_first_release_there_is_nothing_to_compare_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(releases, "RELEASED", tmp_path / "released")
+
+    assert main(["compare"]) == 0
+    assert "nothing was released yet" in capsys.readouterr().out

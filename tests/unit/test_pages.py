@@ -13,6 +13,10 @@ from services.contracts import metric_names as m
 from services.contracts.outreach import Mode
 from services.contracts.people import MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, RiskKind
+from services.contracts.topics import HORIZON, MAX_EVENT_BYTES
+from services.ingest.documents import STATUS
+from services.ingest.metering import REASONS
+from services.ingest.reading import MAX_BATCH_EVENTS
 from services.kit.settings import environment_names
 from services.outreach.gates import GATES
 from services.outreach.messages import NAMES_AN_ORDER, TELLS_A_DATE, Templates, samples
@@ -25,6 +29,7 @@ PAGES = (
     *("README.md", "SECURITY.md", "docs/complaint-risk.md", "docs/lapse-risk.md"),
     *("docs/expectations.md", "docs/playbooks.md", "docs/customer-pages.md"),
     *("docs/outreach-policy.md", "docs/identity-and-privacy.md", "docs/adapters.md"),
+    *("docs/publishing.md", "docs/event-reference.md"),
 )
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
@@ -122,3 +127,16 @@ def test_the_page_on_policy_names_every_gate_in_its_order() -> None:
     named = re.findall(r"^\| `(\w+)` \|", gates, re.MULTILINE)
 
     assert named == [gate.__name__ for gate in GATES]
+
+
+def test_the_publishers_guide_names_every_status_reason_and_metric_there_is() -> None:
+    text = page("docs/publishing.md")
+    rows = " ".join(re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE))
+    named = {metric.name for metric in m.METRICS}
+
+    assert {str(int(status)) for status in STATUS.values()} <= set(re.findall(r"\d+", rows))
+    assert [reason for reason in REASONS if f"`{reason}`" not in text] == []
+    assert set(re.findall(r"`(care_\w+)\{", text)) <= named
+    assert f"{MAX_EVENT_BYTES // 1024} KiB" in text
+    assert f"up to {MAX_BATCH_EVENTS}" in text
+    assert f"{HORIZON.days} days" in text

@@ -54,6 +54,7 @@ def test_help_lists_every_command_with_examples_and_exit_codes() -> None:
      "breaker", "breaker list", "breaker approve", "breaker reject",
      "pause", "pause all", "pause playbook", "pause channel", "pause list",
      "resume", "resume all", "resume playbook", "resume channel",
+     "validate", "publisher", "publisher verify", "publisher check",
      "why", "playbook", "playbook check", "playbook list", "playbook show", "playbook schema"],
 )  # fmt: skip
 def test_every_command_shows_an_example(words: str) -> None:
