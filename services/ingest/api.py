@@ -21,6 +21,7 @@ from services.ingest.answers import Answer
 from services.ingest.body import BodyReader, TooLarge, TooSlow
 from services.ingest.documents import SAME_ID, ProblemKind, Status, WebhookOutcome
 from services.ingest.media import LIMITS, Mode, UnsupportedMediaType, attributes_in, mode_of
+from services.ingest.memory import Memory
 from services.ingest.metering import Meter
 from services.ingest.reading import (
     MAX_BATCH_EVENTS,
@@ -32,7 +33,8 @@ from services.ingest.reading import (
     read_binary,
     read_one,
 )
-from services.ingest.records import Publisher, record_of
+from services.ingest.records import Publisher
+from services.ingest.repeats import Repeats
 from services.ingest.webhooks import AdapterOff, Webhook
 from services.kit import logs
 from services.kit.clock import NoTimeYet, monotonic
@@ -53,6 +55,8 @@ class Ports:
     """Room for bodies while they are read; the publisher takes room for records from it too."""
     adapters: Adapters = field(default_factory=dict)
     """Those switched on; the paths of others are not there."""
+    memory: Memory = field(default_factory=lambda: Memory(100_000, 3_600))
+    """Of what was published lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class _Door:
     ports: Ports
     terms: Terms
     meter: Meter
+    repeats: Repeats
 
 
 OpenPorts = Callable[[], AbstractAsyncContextManager[Ports]]
@@ -129,7 +134,8 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with open_ports() as ports:
             meter = Meter(lambda: ports.admission.records)
-            yield {"door": _Door(ports, terms or Terms(), meter)}
+            repeats = Repeats(ports.publisher, ports.memory, ports.admission, monotonic)
+            yield {"door": _Door(ports, terms or Terms(), meter, repeats)}
 
     # The documentation pages load scripts from elsewhere; the document itself is enough.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **openapi.ABOUT)
@@ -214,9 +220,8 @@ async def _publish(found: Reading | list[Reading], door: _Door) -> Answer:
     if isinstance(found, Refused):
         return answers.for_refused(found)
     readings = [found] if isinstance(found, Readable) else found
-    records = [record_of(r.event, r.topic) for r in readings if isinstance(r, Readable)]
     try:
-        outcomes = await door.ports.publisher.publish(records)
+        outcomes = await door.repeats.publish([r for r in readings if isinstance(r, Readable)])
     except Overloaded:
         return _come_back(ProblemKind.OVERLOADED, door, readings)
     if isinstance(found, Readable):

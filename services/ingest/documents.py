@@ -19,6 +19,7 @@ class ProblemKind(StrEnum):
     TOO_LARGE = "too-large"
     TOO_SLOW = "too-slow"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    CONFLICT = "conflict"
     OVERLOADED = "overloaded"
     OUTCOME_UNKNOWN = "outcome-unknown"
     NO_TIME_YET = "no-time-yet"
@@ -34,6 +35,7 @@ STATUS: Mapping[ProblemKind, HTTPStatus] = {
     ProblemKind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ProblemKind.TOO_SLOW: HTTPStatus.REQUEST_TIMEOUT,
     ProblemKind.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ProblemKind.CONFLICT: HTTPStatus.CONFLICT,
     ProblemKind.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.OUTCOME_UNKNOWN: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NO_TIME_YET: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -49,6 +51,7 @@ TITLES: Mapping[ProblemKind, str] = {
     ProblemKind.TOO_LARGE: "The body is larger than the limit",
     ProblemKind.TOO_SLOW: "The body did not arrive in time",
     ProblemKind.UNSUPPORTED_MEDIA_TYPE: "The media type is not one of those taken here",
+    ProblemKind.CONFLICT: "Another event of this source and id is there already",
     ProblemKind.OVERLOADED: "Too much is under way; nothing was taken",
     ProblemKind.OUTCOME_UNKNOWN: "The broker did not acknowledge; the outcome is not known",
     ProblemKind.NO_TIME_YET: "Simulated time has not begun; nothing was taken",
@@ -59,6 +62,12 @@ TITLES: Mapping[ProblemKind, str] = {
 }
 
 SAME_ID = "Send it again later with the same id and source: a repeat is recognised, harmlessly."
+
+
+OTHER_BODY = (
+    "An event of this source and id was accepted before and says something else: give a new fact a "
+    "new id."
+)
 
 
 class Error(BaseModel):
@@ -73,6 +82,7 @@ class Status(StrEnum):
     """What became of one event."""
 
     ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
 
@@ -94,11 +104,11 @@ class WebhookOutcome(StrEnum):
 
 
 class Accepted(BaseModel):
-    """The broker has the event."""
+    """The broker has the event, since now or (`duplicate`) since an earlier telling of it."""
 
     id: str
     source: str
-    status: Literal["accepted"] = "accepted"
+    status: Literal["accepted", "duplicate"]
     topic: str
     partition: int
     offset: int
@@ -111,7 +121,8 @@ class Result(BaseModel):
     id: str | None = Field(default=None, description="As sent, where it was well formed.")
     source: str | None = Field(default=None, description="As sent, where it was well formed.")
     status: Status = Field(
-        description="`rejected`: do not send it again unchanged; `unknown`: do, with the same id."
+        description="`duplicate`: the same event was accepted before, and lies where it says; "
+        "`rejected`: do not send it again unchanged; `unknown`: do, with the same id."
     )
     topic: str | None = None
     partition: int | None = None
@@ -124,6 +135,7 @@ class Results(BaseModel):
     """What became of every event of a batch, in its order."""
 
     accepted: int
+    duplicate: int
     rejected: int
     unknown: int
     results: list[Result]

@@ -17,6 +17,7 @@ REASONS = (
     "unknown_type",
     "invalid",
     "too_far_ahead",
+    "conflict",
     "too_large",
     "too_slow",
     "unsupported_media_type",

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from services.contracts.envelope import BATCH, JSON, STRUCTURED, Event
 from services.contracts.events import FACTS, FROM_OUTSIDE
 from services.ingest.documents import (
+    OTHER_BODY,
     PROBLEM,
     SAME_ID,
     STATUS,
@@ -50,7 +51,14 @@ _REJECTED = {
     "reason": "invalid",
     "errors": [_MISSING],
 }
-_ALL_TAKEN = {"accepted": 1, "rejected": 0, "unknown": 0, "results": [{"index": 0, **_PLACED}]}
+_AGAIN = {**_PLACED, "status": "duplicate"}
+_ALL_TAKEN = {
+    "accepted": 1,
+    "duplicate": 0,
+    "rejected": 0,
+    "unknown": 0,
+    "results": [{"index": 0, **_PLACED}],
+}
 _SOME_TAKEN = {**_ALL_TAKEN, "rejected": 1, "results": [{"index": 0, **_PLACED}, _REJECTED]}
 _RETRY_AFTER = {"retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
@@ -81,8 +89,13 @@ def _results(
 
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: _results(
+        "The same event was accepted before: the broker has it, and nothing was written again.",
+        {"one": {"value": _AGAIN}},
+        Accepted,
+    ),
     202: _results(
-        "The broker has every event.",
+        "The broker has every event; of a batch, also those that it had before.",
         {"one": {"value": _PLACED}, "batch": {"value": _ALL_TAKEN}},
         Accepted,
         Results,
@@ -103,6 +116,15 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     ),
     408: _problem(
         "The body did not arrive in time.", (ProblemKind.TOO_SLOW, "The limit is 10 seconds.", [])
+    ),
+    409: _problem(
+        "Another event of this source and id was accepted before.  Best effort: a replica remembers "
+        "what it took itself, so many events for so long; the predictor has the last word.",
+        (
+            ProblemKind.CONFLICT,
+            OTHER_BODY,
+            [{"pointer": "/id", "code": "conflict", "detail": OTHER_BODY}],
+        ),
     ),
     413: _problem(
         "A body or a batch beyond its limit.",

@@ -49,6 +49,15 @@ class Settings(CommonSettings):
     retry_after_seconds: int = Field(
         default=1, ge=1, description="What `retry-after` says with a 503."
     )
+    remembered_events: int = Field(
+        default=100_000,
+        ge=0,
+        description="Events this replica remembers to tell a repeat from a new one, some 450 bytes "
+        "each; 0: none, every repeat is published again.",
+    )
+    remembered_seconds: float = Field(
+        default=3_600.0, gt=0, description="How long it remembers one at most."
+    )
     drain_delay_seconds: float = Field(
         default=0.0,
         ge=0,

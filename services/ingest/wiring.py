@@ -13,6 +13,7 @@ from services.contracts.topics import OUTSIDE, TICKS
 from services.ingest.adapters.adapter import open_adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports
+from services.ingest.memory import Memory
 from services.ingest.producers import Producers
 from services.ingest.publisher import KafkaPublisher
 from services.ingest.settings import Settings
@@ -55,7 +56,9 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
             admission=admission,
             patience_seconds=settings.acknowledgement_timeout_seconds,
         )
-        yield Ports(publisher, clock.now, with_clock(readiness, clock), admission, adapters)
+        memory = Memory(settings.remembered_events, settings.remembered_seconds)
+        ready = with_clock(readiness, clock)
+        yield Ports(publisher, clock.now, ready, admission, adapters, memory)
 
 
 def _check_topics(settings: Settings) -> None:
