@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from traceback import extract_tb
 from typing import Any
@@ -14,12 +14,15 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.ingest import answers, openapi, webhooks
+from services.contracts.topics import DEFAULT_PARTITIONS
+from services.ingest import answers, fates, openapi, webhooks
 from services.ingest.adapters.adapter import AdapterName, Adapters
 from services.ingest.admission import Admission, Overloaded
 from services.ingest.answers import Answer
 from services.ingest.body import BodyReader, TooLarge, TooSlow
 from services.ingest.documents import SAME_ID, ProblemKind, Status, WebhookOutcome
+from services.ingest.fates import LookTerms
+from services.ingest.looks import NoLooks
 from services.ingest.media import LIMITS, Mode, UnsupportedMediaType, attributes_in, mode_of
 from services.ingest.memory import Memory
 from services.ingest.metering import Meter
@@ -37,7 +40,7 @@ from services.ingest.records import Publisher
 from services.ingest.repeats import Repeats
 from services.ingest.webhooks import AdapterOff, Webhook
 from services.kit import logs
-from services.kit.clock import NoTimeYet, monotonic
+from services.kit.clock import NoTimeYet, SystemClock, monotonic
 from services.kit.health import Verdict
 
 _log = logs.get(__name__)
@@ -57,6 +60,12 @@ class Ports:
     """Those switched on; the paths of others are not there."""
     memory: Memory = field(default_factory=lambda: Memory(100_000, 3_600))
     """Of what was published lately."""
+    looks: LookTerms = field(
+        default_factory=lambda: LookTerms(
+            NoLooks(), SystemClock(), DEFAULT_PARTITIONS, timedelta(days=1)
+        )
+    )
+    """How events are looked for on the topics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,19 @@ async def receive(request: Request) -> Response:
     door: _Door = request.state.door
     answer, duration = await _answered(request, door, _take)
     _log_request(answer, duration)
+    return _response(answer)
+
+
+@router.get("/v1/events/{source:path}/{id:path}", **openapi.FATE)
+async def fate(request: Request) -> Response:
+    """Answer what became of one event."""
+    door: _Door = request.state.door
+    started = monotonic()
+    answer, outcome = await fates.fate_of(
+        request, door.ports.looks, door.repeats, door.terms.retry_after_seconds
+    )
+    door.meter.count_look(outcome)
+    _log.info("event_looked_for", **fates.log_line(answer, outcome, monotonic() - started))
     return _response(answer)
 
 

@@ -25,6 +25,11 @@ class ProblemKind(StrEnum):
     NO_TIME_YET = "no-time-yet"
     NOT_SIGNED = "not-signed"
     NOT_FOUND = "not-found"
+    BAD_QUESTION = "bad-question"
+    NOT_FOUND_WITHIN = "not-found-within"
+    LOOK_CUT_SHORT = "look-cut-short"
+    LOOK_FAILED = "look-failed"
+    TOO_MANY_LOOKS = "too-many-looks"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     INTERNAL = "internal"
 
@@ -41,6 +46,11 @@ STATUS: Mapping[ProblemKind, HTTPStatus] = {
     ProblemKind.NO_TIME_YET: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NOT_SIGNED: HTTPStatus.UNAUTHORIZED,
     ProblemKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ProblemKind.BAD_QUESTION: HTTPStatus.BAD_REQUEST,
+    ProblemKind.NOT_FOUND_WITHIN: HTTPStatus.NOT_FOUND,
+    ProblemKind.LOOK_CUT_SHORT: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemKind.LOOK_FAILED: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemKind.TOO_MANY_LOOKS: HTTPStatus.TOO_MANY_REQUESTS,
     ProblemKind.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ProblemKind.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -56,6 +66,11 @@ TITLES: Mapping[ProblemKind, str] = {
     ProblemKind.OUTCOME_UNKNOWN: "The broker did not acknowledge; the outcome is not known",
     ProblemKind.NO_TIME_YET: "Simulated time has not begun; nothing was taken",
     ProblemKind.NOT_SIGNED: "The webhook is not signed as it must be; nothing was taken",
+    ProblemKind.BAD_QUESTION: "The question cannot be read",
+    ProblemKind.NOT_FOUND_WITHIN: "No such event lies where it was looked for",
+    ProblemKind.LOOK_CUT_SHORT: "It was not found as far as was looked, which was not to the end",
+    ProblemKind.LOOK_FAILED: "It could not be looked for",
+    ProblemKind.TOO_MANY_LOOKS: "Another event is being looked for",
     ProblemKind.NOT_FOUND: "There is nothing at this path",
     ProblemKind.METHOD_NOT_ALLOWED: "This path does not take this method",
     ProblemKind.INTERNAL: "An error inside; the outcome is not known",
@@ -85,6 +100,17 @@ class Status(StrEnum):
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+
+
+class LookOutcome(StrEnum):
+    """How a question what became of an event ended."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    CUT_SHORT = "cut_short"
+    BAD = "bad"
+    FAILED = "failed"
+    TURNED_AWAY = "turned_away"
 
 
 class WebhookOutcome(StrEnum):

@@ -22,6 +22,7 @@ from services.ingest.documents import (
     Results,
     WebhookResult,
 )
+from services.ingest.fates import EventFate
 from services.ingest.reading import MAX_BATCH_EVENTS
 
 ABOUT: Mapping[str, Any] = {
@@ -223,6 +224,90 @@ def webhook(name: str) -> Mapping[str, Any]:
     }
 
 
+_FATE: Mapping[str, Any] = {
+    "id": "7f7c1d9e",
+    "source": "/shop/orders",
+    "fate": "applied",
+    "records": [
+        {
+            "topic": "deliveries",
+            "partition": 3,
+            "offset": 4711,
+            "accepted_at": "2026-03-01T09:30:02.113Z",
+            "fate": "applied",
+        }
+    ],
+    "looked": {
+        "since": "2026-02-28T09:31:00Z",
+        "until": "2026-03-01T09:31:00Z",
+        "topics": ["purchases", "deliveries", "contacts", "identities"],
+        "partition": 3,
+        "records": 20_511,
+        "is_complete": True,
+    },
+}
+_LOOKED_FOR = {
+    "source": ("path", "The event's `source`, percent-encoded: a slash in it is `%2F`."),
+    "id": ("path", "The event's `id`, percent-encoded."),
+    "customer": (
+        "query",
+        "The event's `partitionkey`: only that customer's partition is looked at.",
+    ),
+    "type": ("query", "The event's `type`: only its topic is looked at."),
+    "topic": ("query", "Only this topic is looked at."),
+    "since": ("query", "Records written before this are passed over; without it, a day or as set."),
+}
+FATE: Mapping[str, Any] = {
+    "summary": "What became of one event",
+    "description": "From what the topics say, never more: where each of its records lies, since when, "
+    "and whether the predictor applied it.  Nothing of what it tells.",
+    "responses": {
+        200: _results("It lies on its topic.", {"applied": {"value": _FATE}}, EventFate),
+        400: _problem(
+            "The question cannot be read.",
+            (
+                ProblemKind.BAD_QUESTION,
+                "since must be an instant with its zone",
+                [
+                    {
+                        "pointer": "",
+                        "code": "since",
+                        "detail": "since must be an instant with its zone",
+                    }
+                ],
+            ),
+        ),
+        404: _problem(
+            "It does not lie where it was looked for, which was looked through; `looked` says where.",
+            (ProblemKind.NOT_FOUND_WITHIN, "It may lie further back: give an earlier since.", []),
+        ),
+        429: _problem(
+            "As many are being looked for as may be at a time.",
+            (ProblemKind.TOO_MANY_LOOKS, "Ask again later.", []),
+        )
+        | {"headers": _RETRY_AFTER},
+        500: _ANSWERS[500],
+        503: _problem(
+            "Nothing can be said of it: not all could be looked through in time (`looked` says where "
+            "it was looked), or the broker does not answer.",
+            (ProblemKind.LOOK_CUT_SHORT, "Narrow it by customer, and ask again.", []),
+            (ProblemKind.LOOK_FAILED, "Ask again later.", []),
+        ),
+    },
+    "openapi_extra": {
+        "parameters": [
+            {
+                "name": name,
+                "in": place,
+                "required": place == "path",
+                "description": description,
+                "schema": {"type": "string"},
+            }
+            for name, (place, description) in _LOOKED_FOR.items()
+        ]
+    },
+}
+
 _VERDICT = {"description": "Yes.", "content": {JSON: {"example": {"ok": True, "because": "ok"}}}}
 _NO = {"description": "No.", "content": {JSON: {"example": {"ok": False, "because": "draining"}}}}
 LIVE: Mapping[str, Any] = {"summary": "Does the loop turn?", "responses": {200: _VERDICT}}
@@ -257,7 +342,10 @@ def _schemas() -> dict[str, Any]:
     references, rendered = models_json_schema(
         [
             *((model, "validation") for model in events.values()),
-            *((model, "validation") for model in (Accepted, Results, WebhookResult, Problem)),
+            *(
+                (model, "validation")
+                for model in (Accepted, Results, WebhookResult, EventFate, Problem)
+            ),
         ],
         ref_template="#/components/schemas/{model}",
     )
