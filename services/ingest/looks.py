@@ -51,17 +51,18 @@ class ProcessLooks:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._busy = 0
+        self.busy = 0
+        """Questions being answered now."""
 
     async def look(self, asked: Asked, scope: Scope) -> Report:
         """Return what was found; see `Looks`."""
-        if self._busy >= self._settings.looks_at_once:
+        if self.busy >= self._settings.looks_at_once:
             raise TooManyLooks
-        self._busy += 1
+        self.busy += 1
         try:
             return await self._ask(self._question(asked, scope))
         finally:
-            self._busy -= 1
+            self.busy -= 1
 
     def _question(self, asked: Asked, scope: Scope) -> Question:
         settings = self._settings
