@@ -22,6 +22,7 @@ from services.ingest.answers import Answer
 from services.ingest.body import BodyReader, TooLarge, TooSlow
 from services.ingest.documents import SAME_ID, ProblemKind, Status, WebhookOutcome
 from services.ingest.fates import LookTerms
+from services.ingest.headers import HeadLimit
 from services.ingest.looks import NoLooks
 from services.ingest.media import LIMITS, Mode, UnsupportedMediaType, attributes_in, mode_of
 from services.ingest.memory import Memory
@@ -161,6 +162,7 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
 
     # The documentation pages load scripts from elsewhere; the document itself is enough.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **openapi.ABOUT)
+    app.add_middleware(HeadLimit)
     app.include_router(router)
     app.add_exception_handler(HTTPException, _not_here)
     app.add_exception_handler(Exception, _broken)

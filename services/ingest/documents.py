@@ -18,6 +18,7 @@ class ProblemKind(StrEnum):
     INVALID = "invalid"
     TOO_LARGE = "too-large"
     TOO_SLOW = "too-slow"
+    HEADERS_TOO_LARGE = "headers-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     CONFLICT = "conflict"
     OVERLOADED = "overloaded"
@@ -39,6 +40,7 @@ STATUS: Mapping[ProblemKind, HTTPStatus] = {
     ProblemKind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemKind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ProblemKind.TOO_SLOW: HTTPStatus.REQUEST_TIMEOUT,
+    ProblemKind.HEADERS_TOO_LARGE: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     ProblemKind.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ProblemKind.CONFLICT: HTTPStatus.CONFLICT,
     ProblemKind.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -60,6 +62,7 @@ TITLES: Mapping[ProblemKind, str] = {
     ProblemKind.INVALID: "The event does not follow its contract",
     ProblemKind.TOO_LARGE: "The body is larger than the limit",
     ProblemKind.TOO_SLOW: "The body did not arrive in time",
+    ProblemKind.HEADERS_TOO_LARGE: "The request line and its headers are larger than the limit",
     ProblemKind.UNSUPPORTED_MEDIA_TYPE: "The media type is not one of those taken here",
     ProblemKind.CONFLICT: "Another event of this source and id is there already",
     ProblemKind.OVERLOADED: "Too much is under way; nothing was taken",

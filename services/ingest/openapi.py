@@ -139,6 +139,14 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "The event does not follow its contract; each fault with its JSON pointer.",
         (ProblemKind.INVALID, "1 fault(s); nothing was taken.", [_MISSING]),
     ),
+    431: _problem(
+        "A request line and headers beyond their limit.",
+        (
+            ProblemKind.HEADERS_TOO_LARGE,
+            "The limit is 16384 bytes for the request line and all headers.",
+            [],
+        ),
+    ),
     500: _problem(
         "An error inside; send again with the same id.", (ProblemKind.INTERNAL, SAME_ID, [])
     ),
@@ -195,7 +203,7 @@ _WEBHOOK_ANSWERS: dict[int | str, dict[str, Any]] = {
         "This adapter is off: no file of secrets is set.",
         (ProblemKind.NOT_FOUND, "See /openapi.json.", []),
     ),
-    **{status: _ANSWERS[status] for status in (400, 408, 413, 500, 503)},
+    **{status: _ANSWERS[status] for status in (400, 408, 413, 431, 500, 503)},
 }
 _SIGNATURES = {
     "aftership": ("aftership-hmac-sha256",),
@@ -286,6 +294,7 @@ FATE: Mapping[str, Any] = {
             (ProblemKind.TOO_MANY_LOOKS, "Ask again later.", []),
         )
         | {"headers": _RETRY_AFTER},
+        431: _ANSWERS[431],
         500: _ANSWERS[500],
         503: _problem(
             "Nothing can be said of it: not all could be looked through in time (`looked` says where "

@@ -346,7 +346,7 @@ class TestOpenApi:
         document = up.client.get("/openapi.json").json()
         answers = document["paths"]["/v1/events"]["post"]["responses"]
 
-        taken, refused = {"200", "202", "207"}, {"400", "408", "409", "413", "415", "422"}
+        taken, refused = {"200", "202", "207"}, {"400", "408", "409", "413", "415", "422", "431"}
         assert set(answers) == taken | refused | {"500", "503"}
         for answer in answers.values():
             for content in answer["content"].values():
