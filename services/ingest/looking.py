@@ -32,7 +32,7 @@ from services.kit.clock import monotonic
 from services.kit.dead_letters import read_header
 from services.kit.kafka_clients import end_offsets, open_consumer, reaching
 
-_NICENESS = 10
+_NICENESS = 19
 _SHARE_FOR_EVENTS = 0.7
 """Of the time; the rest is for what became of them."""
 _POLL_MS = 200

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -153,10 +152,11 @@ SCOPE = Scope(PREDICTOR_SOURCES, None, factories.START)
 class TestProcesses:
     """The real thing, where nobody answers."""
 
-    def settings(self, **more: Any) -> Settings:
+    def settings(self, at_once: int = 1) -> Settings:
         # Port 9 of loopback: discard, where no broker is.
-        told = {"kafka_bootstrap_servers": "127.0.0.1:9", "look_seconds": 2.0} | more
-        return Settings(**told)
+        return Settings(
+            kafka_bootstrap_servers="127.0.0.1:9", look_seconds=2, looks_at_once=at_once
+        )
 
     def test_without_a_broker_nothing_is_said(self) -> None:
         async def check() -> None:
@@ -181,7 +181,7 @@ class TestProcesses:
 
     def test_none_at_all_may_be_agreed(self) -> None:
         async def check() -> None:
-            for looks in (ProcessLooks(self.settings(looks_at_once=0)), NoLooks()):
+            for looks in (ProcessLooks(self.settings(at_once=0)), NoLooks()):
                 with pytest.raises(TooManyLooks):
                     await looks.look(Asked("shop", "e-1"), SCOPE)
 

@@ -158,7 +158,8 @@ def test_no_fate_is_told_that_the_predictor_did_not_bring_about(
             town.now += step[1]
             town.tick()
             continue
-        make, age, is_broken = {"placed": placed, "promised": promised}[step[0]], step[1], step[2]
+        kind, age, is_broken = step
+        make = placed if kind == "placed" else promised
         town.give(make(event_id="e-1", customer="c-1", at=town.now - age), is_broken=is_broken)
     told = town.told()
 
