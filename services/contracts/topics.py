@@ -119,24 +119,24 @@ PURCHASES = _raw(
     "orders as the shop sees them",
     30,
     "publishers ingest",
-    "churn_predictor outreach metrics",
+    "churn_predictor outreach metrics ingest",
 )
 DELIVERIES = _raw(
     "deliveries",
     "promises, hand-overs, checkpoints, deliveries",
     30,
     "publishers ingest",
-    "churn_predictor outreach metrics",
+    "churn_predictor outreach metrics ingest",
 )
 CONTACTS = _raw(
     "contacts",
     "what customers said to us, and surveys",
     30,
     "publishers ingest outreach",
-    "churn_predictor outreach metrics",
+    "churn_predictor outreach metrics ingest",
 )
 CUSTOMERS = _raw(
-    "customers", "the whole profile at each change", None, "publishers ingest", "outreach"
+    "customers", "the whole profile at each change", None, "publishers ingest", "outreach ingest"
 )
 CONSENTS = _raw(
     "consents",
@@ -144,14 +144,14 @@ CONSENTS = _raw(
     30,
     # Who says stop on a page of ours has told outreach alone; it belongs beside their every other word.
     "publishers ingest outreach",
-    "outreach",
+    "outreach ingest",
 )
 IDENTITIES = _raw(
     "identities",
     "merged, erased; nothing personal",
     400,
     "publishers ingest",
-    "churn_predictor outreach metrics",
+    "churn_predictor outreach metrics ingest",
 )
 
 TICKS = _log(
@@ -200,7 +200,7 @@ ACCOUNTS = _log(
     "cumulative counts: applied, duplicate, late, dead-lettered",
     None,
     "churn_predictor",
-    "metrics",
+    "metrics ingest",
 )
 OUTREACH = _log(
     "outreach",

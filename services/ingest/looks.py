@@ -81,14 +81,12 @@ class ProcessLooks:
         )
 
     async def _ask(self, question: Question) -> Report:
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.ingest.looking", stdin=pipe, stdout=pipe, stderr=pipe
-        )
+        process = await _started()
         try:
             async with asyncio.timeout(question.seconds + _GRACE_SECONDS):
                 told, _ = await process.communicate(question.model_dump_json().encode())
         except TimeoutError:
+            _log.warning("look_took_too_long")
             raise LookFailed from None
         finally:
             if process.returncode is None:
@@ -100,3 +98,14 @@ class ProcessLooks:
             # What it says on its way out may quote an address, and nothing of it is for publishers.
             _log.warning("look_failed", exit_code=process.returncode)
             raise LookFailed from None
+
+
+async def _started() -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-m", "services.ingest.looking")
+    try:
+        return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
+    except OSError as error:
+        # No process or no memory to be had: publishing goes on.
+        _log.warning("look_not_started", error=type(error).__name__)
+        raise LookFailed from None

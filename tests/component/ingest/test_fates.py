@@ -179,6 +179,19 @@ class TestProcesses:
 
         asyncio.run(check())
 
+    def test_without_room_for_a_process_nothing_is_said(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.executable", "/nowhere/python")
+
+        async def check() -> None:
+            looks = ProcessLooks(self.settings())
+            with pytest.raises(LookFailed):
+                await looks.look(Asked("shop", "e-1"), SCOPE)
+            assert looks.busy == 0
+
+        asyncio.run(check())
+
     def test_none_at_all_may_be_agreed(self) -> None:
         async def check() -> None:
             for looks in (ProcessLooks(self.settings(at_once=0)), NoLooks()):
