@@ -136,7 +136,7 @@ CONTACTS = _raw(
     "churn_predictor outreach metrics ingest",
 )
 CUSTOMERS = _raw(
-    "customers", "the whole profile at each change", None, "publishers ingest", "outreach ingest"
+    "customers", "the whole profile at each change", None, "publishers ingest", "outreach"
 )
 CONSENTS = _raw(
     "consents",
@@ -144,7 +144,7 @@ CONSENTS = _raw(
     30,
     # Who says stop on a page of ours has told outreach alone; it belongs beside their every other word.
     "publishers ingest outreach",
-    "outreach ingest",
+    "outreach",
 )
 IDENTITIES = _raw(
     "identities",

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.contracts.envelope import CustomerId, Identifier, Instant, Source
 from services.contracts.events import FACTS, FROM_OUTSIDE, TOPIC_OF, Fault
-from services.contracts.topics import OUTSIDE, PREDICTOR_SOURCES, Topic
+from services.contracts.topics import OUTSIDE, PERSONAL, PREDICTOR_SOURCES, Topic
 from services.ingest.memory import Remembered
 
 T = TypeVar("T")
@@ -50,6 +50,7 @@ class Scope:
     """Where to look."""
 
     topics: tuple[Topic, ...]
+    """Those that may be read here: none with personal data."""
     partition: int | None
     since: datetime
 
@@ -96,16 +97,16 @@ def scope_of(
         partition = partition_of(asked.customer)
     elif remembered is not None and remembered.place is not None:
         partition = remembered.place.partition
-    topics = _kin(remembered) if asked.topic is None else (asked.topic,)
-    return Scope(topics, partition, asked.since or earliest)
+    return Scope(_topics(asked, remembered), partition, asked.since or earliest)
 
 
-def _kin(remembered: Remembered | None) -> tuple[Topic, ...]:
-    """Return the topics among which the predictor tells duplicates, where the event's is known."""
-    if remembered is None:
-        return OUTSIDE
-    is_counted = remembered.topic in PREDICTOR_SOURCES
-    return PREDICTOR_SOURCES if is_counted else (remembered.topic,)
+def _topics(asked: Asked, remembered: Remembered | None) -> tuple[Topic, ...]:
+    """Return the topics to look at; none where the event's holds personal data, which only outreach reads."""
+    topic = asked.topic or (None if remembered is None else remembered.topic)
+    if topic in PERSONAL:
+        return ()
+    # Not the event's own alone: the predictor knows an id again from each of its topics.
+    return PREDICTOR_SOURCES if asked.topic is None else (asked.topic,)
 
 
 def _once(query: Sequence[tuple[str, str]]) -> Mapping[str, str]:

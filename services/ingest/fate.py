@@ -47,7 +47,9 @@ class RecordFate(BaseModel):
     topic: str
     partition: int
     offset: int
-    accepted_at: datetime = Field(description="When it was written, by its writer's clock.")
+    accepted_at: datetime | None = Field(
+        default=None, description="When it was written, by its writer's clock."
+    )
     fate: Fate
     because: str | None = Field(default=None, description="In words, where there is more to say.")
     reason: str | None = Field(default=None, description="Of a dead letter, in one word.")
@@ -100,7 +102,7 @@ class Evidence:
 
 
 _NOT_READ = "what lies behind it on other topics was not read to the end: ask again"
-_NOBODY_COUNTS = "nobody tells on a topic what became of records here"
+_NOBODY_COUNTS = "what became of it is not told: only outreach reads this topic"
 _BEFORE_FIRST = "the predictor began behind it and never reads it"
 _NEAR_HORIZON = (
     "it is as old as what is just not looked at any more; which side it fell on is not told"
@@ -121,6 +123,12 @@ def fates(evidence: Evidence, *, simulated: bool) -> list[RecordFate]:
     judge = _Judge(evidence, simulated)
     found = sorted(evidence.found, key=lambda f: (f.topic.name, f.partition, f.offset))
     return [judge.fate(each) for each in found]
+
+
+def unread(topic: Topic, partition: int, offset: int) -> RecordFate:
+    """Return what is told of a record on a topic that is not read here."""
+    place = {"topic": topic.name, "partition": partition, "offset": offset}
+    return RecordFate.model_validate({**place, "fate": Fate.ACCEPTED, "because": _NOBODY_COUNTS})
 
 
 def of_all(records: Iterable[RecordFate]) -> Fate | None:

@@ -14,7 +14,7 @@ from services.ingest import answers
 from services.ingest.answers import Answer
 from services.ingest.asking import Asked, Scope, Unanswerable, read_question, scope_of
 from services.ingest.documents import SAME_ID, LookOutcome, ProblemKind
-from services.ingest.fate import Fate, RecordFate, of_all
+from services.ingest.fate import Fate, RecordFate, of_all, unread
 from services.ingest.looking import Report
 from services.ingest.looks import LookFailed, Looks, TooManyLooks
 from services.ingest.memory import Remembered
@@ -22,6 +22,10 @@ from services.ingest.repeats import Repeats
 from services.kit.clock import Clock
 from services.kit.kafka_clients import partition_of
 
+_FURTHER_BACK = "It may lie further back: give an earlier since.  If nobody was told 202, send it."
+_NOT_READ = (
+    "Topics with personal data are not read here: of them is known what this replica took lately."
+)
 _NARROW = "Narrow it by customer, by type or topic, or by a later since, and ask again."
 
 
@@ -76,7 +80,7 @@ async def fate_of(
         asked, remembered, partition_of=terms.partition_of, earliest=now - terms.lookback
     )
     try:
-        report = await terms.looks.look(asked, scope)
+        report = await terms.looks.look(asked, scope) if scope.topics else _unread(remembered)
     except TooManyLooks:
         kind, outcome = ProblemKind.TOO_MANY_LOOKS, LookOutcome.TURNED_AWAY
     except LookFailed:
@@ -87,6 +91,15 @@ async def fate_of(
         kind, "Ask again later.", retry_after_seconds=retry_after_seconds, more=_known(remembered)
     )
     return problem, outcome
+
+
+def _unread(remembered: Remembered | None) -> Report:
+    """Return all there is to say of an event on a topic that is not read here."""
+    place = None if remembered is None else remembered.place
+    if remembered is None or place is None:
+        return Report(records=[], read=0, is_complete=True)
+    record = unread(remembered.topic, place.partition, place.offset)
+    return Report(records=[record], read=0, is_complete=True)
 
 
 def _answer(
@@ -109,7 +122,7 @@ def _answer(
         )
     more = {"looked": looked.model_dump(mode="json", exclude_none=True), **_known(remembered)}
     if report.is_complete:
-        detail = "It may lie further back: give an earlier since.  If nobody was told 202, send it."
+        detail = _FURTHER_BACK if scope.topics else _NOT_READ
         problem = answers.problem(ProblemKind.NOT_FOUND_WITHIN, detail, more=more)
         return problem, LookOutcome.NOT_FOUND
     return answers.problem(ProblemKind.LOOK_CUT_SHORT, _NARROW, more=more), LookOutcome.CUT_SHORT

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from services.contracts.people import CustomerUpdated
 from services.contracts.topics import PREDICTOR_SOURCES
 from services.ingest.asking import Asked, Scope
 from services.ingest.documents import ProblemKind
@@ -89,6 +90,19 @@ def test_what_was_accepted_here_is_looked_for_where_it_lies(up: Door, looks: Fak
     assert (scope.topics, scope.partition) == (PREDICTOR_SOURCES, place["partition"])
     remembered = as_problem(response, ProblemKind.NOT_FOUND_WITHIN)["remembered"]
     assert (remembered["status"], remembered["offset"]) == ("accepted", place["offset"])
+
+
+def test_of_personal_topics_only_what_is_remembered_is_told(up: Door, looks: FakeLooks) -> None:
+    event = factories.event(CustomerUpdated(), event_id="e/1")
+    before = ask(up, topic="customers")
+    place = post(up, event.encode()).json()
+
+    (record,) = ask(up).json()["records"]
+
+    assert as_problem(before, ProblemKind.NOT_FOUND_WITHIN)["looked"]["topics"] == []
+    assert (record["fate"], record["offset"]) == ("accepted", place["offset"])
+    assert "only outreach" in record["because"]
+    assert looks.asked == []
 
 
 def test_an_unknown_outcome_is_told_as_such(up: Door) -> None:

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contracts.topics import DELIVERIES, OUTSIDE, PREDICTOR_SOURCES, PURCHASES
+from services.contracts.topics import (
+    CONSENTS,
+    DELIVERIES,
+    OUTSIDE,
+    PERSONAL,
+    PREDICTOR_SOURCES,
+    PURCHASES,
+    Topic,
+)
 from services.ingest.asking import Asked, Unanswerable, read_question, scope_of
 from services.ingest.memory import Remembered
 from services.ingest.records import Acknowledged
@@ -83,7 +91,7 @@ def test_what_narrows_it_narrows_it() -> None:
 def test_without_a_hint_everything_is_looked_through() -> None:
     scope = scope_of(Asked("shop", "e-1"), None, partition_of=lambda _: 3, earliest=START)
 
-    assert (scope.topics, scope.partition, scope.since) == (OUTSIDE, None, START)
+    assert (scope.topics, scope.partition, scope.since) == (PREDICTOR_SOURCES, None, START)
 
 
 def test_what_is_remembered_tells_where_to_look() -> None:
@@ -92,3 +100,15 @@ def test_what_is_remembered_tells_where_to_look() -> None:
 
     # Not the topic alone: the predictor knows an id again from each of its topics.
     assert (scope.topics, scope.partition) == (PREDICTOR_SOURCES, 2)
+
+
+@pytest.mark.parametrize("topic", [None, *OUTSIDE])
+@pytest.mark.parametrize("known", [None, Remembered(b"", CONSENTS, Acknowledged(2, 7))])
+def test_topics_with_personal_data_are_never_read(
+    topic: Topic | None, known: Remembered | None
+) -> None:
+    asked = Asked("shop", "e-1", topic=topic)
+
+    scope = scope_of(asked, known, partition_of=lambda _: 3, earliest=START)
+
+    assert not set(scope.topics) & set(PERSONAL)
