@@ -53,6 +53,12 @@ INGEST_SECONDS = Metric(
     _LATENCY_SECONDS,
 )
 
+INGEST_LOOKS = Metric(
+    "care_ingest_looks_total",
+    Kind.COUNTER,
+    "Questions what became of an event, by outcome.",
+    ("outcome",),
+)
 INGEST_WEBHOOKS = Metric(
     "care_ingest_webhooks_total",
     Kind.COUNTER,

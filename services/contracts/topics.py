@@ -119,21 +119,21 @@ PURCHASES = _raw(
     "orders as the shop sees them",
     30,
     "publishers ingest",
-    "churn_predictor outreach metrics",
+    "churn_predictor outreach metrics ingest",
 )
 DELIVERIES = _raw(
     "deliveries",
     "promises, hand-overs, checkpoints, deliveries",
     30,
     "publishers ingest",
-    "churn_predictor outreach metrics",
+    "churn_predictor outreach metrics ingest",
 )
 CONTACTS = _raw(
     "contacts",
     "what customers said to us, and surveys",
     30,
     "publishers ingest outreach",
-    "churn_predictor outreach metrics",
+    "churn_predictor outreach metrics ingest",
 )
 CUSTOMERS = _raw(
     "customers", "the whole profile at each change", None, "publishers ingest", "outreach"
@@ -151,7 +151,7 @@ IDENTITIES = _raw(
     "merged, erased; nothing personal",
     400,
     "publishers ingest",
-    "churn_predictor outreach metrics",
+    "churn_predictor outreach metrics ingest",
 )
 
 TICKS = _log(
@@ -200,7 +200,7 @@ ACCOUNTS = _log(
     "cumulative counts: applied, duplicate, late, dead-lettered",
     None,
     "churn_predictor",
-    "metrics",
+    "metrics ingest",
 )
 OUTREACH = _log(
     "outreach",

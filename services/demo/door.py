@@ -19,6 +19,7 @@ _LONGEST_WAIT_SECONDS = 5.0
 _LOOK_SECONDS = 5.0
 
 _BUSY = httpx.codes.SERVICE_UNAVAILABLE
+_TAKEN = ("accepted", "duplicate")
 _AHEAD_OF_ITS_CLOCK = "too_far_ahead"
 
 
@@ -101,7 +102,7 @@ class Door:
             for item, answer in _paired(batch, answers):
                 if answer["status"] == "unknown":
                     yield item
-                elif answer["status"] != "accepted":
+                elif answer["status"] not in _TAKEN:
                     refused.append(Refusal(item, _why(answer)))
 
         self._settle(batch, judge)
@@ -175,7 +176,7 @@ def unsettled(batch: Sequence[Publication], answers: Answers) -> Iterator[Public
         is_early = answer.get("reason") == _AHEAD_OF_ITS_CLOCK and not item.refusable
         if status == "unknown" or is_early:
             yield item
-        elif (status == "accepted") == item.refusable:
+        elif (status in _TAKEN) == item.refusable:
             raise DoorClosed(f"ingest {status} {item.event_id}, which was not meant: {answer}")
 
 

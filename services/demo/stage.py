@@ -112,6 +112,8 @@ def environment(
         "CARE_TOPIC_PREFIX": prefix,
         "CARE_PARTITIONS": str(partitions),
         "CARE_CLOCK": "ticks",
+        # What repeats come to must not depend on what a replica that was killed had remembered.
+        "CARE_INGEST_REMEMBERED_EVENTS": "0",
         "CARE_LOG_FORMAT": "json",
         # The shortest a broker allows: whoever is killed is missed soon.
         "CARE_CHURN_PREDICTOR_SESSION_SECONDS": "6",

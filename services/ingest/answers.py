@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from services.contracts.events import Fault
 from services.ingest.documents import (
+    OTHER_BODY,
     PROBLEM,
     SAME_ID,
     STATUS,
@@ -20,7 +21,9 @@ from services.ingest.documents import (
     WebhookOutcome,
 )
 from services.ingest.reading import Readable, Reading, Refused
-from services.ingest.records import Acknowledged, Outcome
+from services.ingest.records import Acknowledged, Conflict, Duplicate, Told
+
+_CONFLICT = Fault("/id", "conflict", OTHER_BODY)
 
 Tally = Counter[tuple[str, Status]]
 """Events by topic (`none`: it could not be told) and status."""
@@ -64,15 +67,22 @@ def problem(
     return Answer(STATUS[kind], to_json(body), PROBLEM, headers)
 
 
-def for_one(readable: Readable, outcome: Outcome, retry_after_seconds: int) -> Answer:
-    """Return 202 for an acknowledged event, 503 where the outcome is not known."""
+def for_one(readable: Readable, outcome: Told, retry_after_seconds: int) -> Answer:
+    """Return 202 for an acknowledged event, 200 for a repeat, 409 for another body, 503 for unknown."""
     event, topic = readable.event, readable.topic.name
     trace = {"event_id": event.id, "event_source": event.source, "topic": topic}
-    if isinstance(outcome, Acknowledged):
+    if isinstance(outcome, Acknowledged | Duplicate):
         place = {"partition": outcome.partition, "offset": outcome.offset}
-        body = {"id": event.id, "source": event.source, "status": "accepted", "topic": topic}
-        tally = Counter({(topic, Status.ACCEPTED): 1})
-        return Answer(HTTPStatus.ACCEPTED, to_json(body | place), tally=tally, trace=trace | place)
+        is_new = isinstance(outcome, Acknowledged)
+        status = Status.ACCEPTED if is_new else Status.DUPLICATE
+        body = {"id": event.id, "source": event.source, "status": status, "topic": topic} | place
+        code = HTTPStatus.ACCEPTED if is_new else HTTPStatus.OK
+        tally = Counter({(topic, status): 1})
+        return Answer(code, to_json(body), tally=tally, trace=trace | place)
+    if isinstance(outcome, Conflict):
+        answer = problem(ProblemKind.CONFLICT, OTHER_BODY, faults=[_CONFLICT])
+        tally, reasons = _tally_of([readable]), Counter({ProblemKind.CONFLICT.value: 1})
+        return replace(answer, tally=tally, reasons=reasons, trace=trace)
     answer = problem(ProblemKind.OUTCOME_UNKNOWN, SAME_ID, retry_after_seconds=retry_after_seconds)
     tally = Counter({(topic, Status.UNKNOWN): 1})
     return replace(answer, tally=tally, trace=trace | {"because": outcome.because})
@@ -87,9 +97,9 @@ def for_refused(refused: Refused) -> Answer:
 
 
 def for_batch(
-    readings: Sequence[Reading], outcomes: Sequence[Outcome], retry_after_seconds: int
+    readings: Sequence[Reading], outcomes: Sequence[Told], retry_after_seconds: int
 ) -> Answer:
-    """Return 202 where all were accepted, 503 where nothing is known of any, else 207.
+    """Return 202 where the broker has all, 503 where nothing is known of any, else 207.
 
     Args:
         outcomes: One for each readable item, in their order.
@@ -98,7 +108,7 @@ def for_batch(
     counts = Counter(result["status"] for result in results)
     body = {status.value: counts[status] for status in Status} | {"results": results}
     headers = {"retry-after": str(retry_after_seconds)} if counts[Status.UNKNOWN] else {}
-    all_accepted = counts[Status.ACCEPTED] == len(results)
+    all_accepted = counts[Status.ACCEPTED] + counts[Status.DUPLICATE] == len(results)
     status = HTTPStatus.ACCEPTED if all_accepted else HTTPStatus.MULTI_STATUS
     answer = Answer(status, to_json(body), headers=headers)
     if results and counts[Status.UNKNOWN] == len(results):
@@ -109,7 +119,7 @@ def for_batch(
         (_topic_of(reading), result["status"])
         for reading, result in zip(readings, results, strict=True)
     )
-    reasons = Counter(r.reason for r in readings if isinstance(r, Refused))
+    reasons = Counter(result["reason"] for result in results if "reason" in result)
     return replace(answer, tally=tally, reasons=reasons)
 
 
@@ -134,14 +144,14 @@ def _topic_of(reading: Reading) -> str:
     return "none" if reading.topic is None else reading.topic.name
 
 
-def _results(readings: Sequence[Reading], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def _results(readings: Sequence[Reading], outcomes: Sequence[Told]) -> list[dict[str, Any]]:
     remaining = iter(outcomes)
     return [
         {"index": index} | _result(reading, remaining) for index, reading in enumerate(readings)
     ]
 
 
-def _result(reading: Reading, remaining: Iterator[Outcome]) -> dict[str, Any]:
+def _result(reading: Reading, remaining: Iterator[Told]) -> dict[str, Any]:
     if isinstance(reading, Refused):
         return _rejected(reading)
     return _published(reading, next(remaining))
@@ -156,12 +166,16 @@ def _rejected(refused: Refused) -> dict[str, Any]:
     }
 
 
-def _published(readable: Readable, outcome: Outcome) -> dict[str, Any]:
+def _published(readable: Readable, outcome: Told) -> dict[str, Any]:
     event = readable.event
     told = {"id": event.id, "source": event.source}
-    if isinstance(outcome, Acknowledged):
+    if isinstance(outcome, Conflict):
+        reason = {"reason": ProblemKind.CONFLICT.value, "errors": [_error(_CONFLICT)]}
+        return told | {"status": Status.REJECTED} | reason
+    if isinstance(outcome, Acknowledged | Duplicate):
         place = {"partition": outcome.partition, "offset": outcome.offset}
-        return told | {"status": Status.ACCEPTED, "topic": readable.topic.name} | place
+        status = Status.ACCEPTED if isinstance(outcome, Acknowledged) else Status.DUPLICATE
+        return told | {"status": status, "topic": readable.topic.name} | place
     return told | {"status": Status.UNKNOWN, "topic": readable.topic.name}
 
 

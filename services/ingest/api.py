@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from traceback import extract_tb
 from typing import Any
@@ -14,13 +14,18 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.ingest import answers, openapi, webhooks
+from services.contracts.topics import DEFAULT_PARTITIONS
+from services.ingest import answers, fates, openapi, webhooks
 from services.ingest.adapters.adapter import AdapterName, Adapters
 from services.ingest.admission import Admission, Overloaded
 from services.ingest.answers import Answer
 from services.ingest.body import BodyReader, TooLarge, TooSlow
 from services.ingest.documents import SAME_ID, ProblemKind, Status, WebhookOutcome
+from services.ingest.fates import LookTerms
+from services.ingest.headers import HeadLimit
+from services.ingest.looks import NoLooks
 from services.ingest.media import LIMITS, Mode, UnsupportedMediaType, attributes_in, mode_of
+from services.ingest.memory import Memory
 from services.ingest.metering import Meter
 from services.ingest.reading import (
     MAX_BATCH_EVENTS,
@@ -32,10 +37,11 @@ from services.ingest.reading import (
     read_binary,
     read_one,
 )
-from services.ingest.records import Publisher, record_of
+from services.ingest.records import Publisher
+from services.ingest.repeats import Repeats
 from services.ingest.webhooks import AdapterOff, Webhook
 from services.kit import logs
-from services.kit.clock import NoTimeYet, monotonic
+from services.kit.clock import NoTimeYet, SystemClock, monotonic
 from services.kit.health import Verdict
 
 _log = logs.get(__name__)
@@ -53,6 +59,14 @@ class Ports:
     """Room for bodies while they are read; the publisher takes room for records from it too."""
     adapters: Adapters = field(default_factory=dict)
     """Those switched on; the paths of others are not there."""
+    memory: Memory = field(default_factory=lambda: Memory(100_000, 3_600))
+    """Of what was published lately."""
+    looks: LookTerms = field(
+        default_factory=lambda: LookTerms(
+            NoLooks(), SystemClock(), DEFAULT_PARTITIONS, timedelta(days=1)
+        )
+    )
+    """How events are looked for on the topics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,7 @@ class _Door:
     ports: Ports
     terms: Terms
     meter: Meter
+    repeats: Repeats
 
 
 OpenPorts = Callable[[], AbstractAsyncContextManager[Ports]]
@@ -80,6 +95,19 @@ async def receive(request: Request) -> Response:
     door: _Door = request.state.door
     answer, duration = await _answered(request, door, _take)
     _log_request(answer, duration)
+    return _response(answer)
+
+
+@router.get("/v1/events/{source:path}/{id:path}", **openapi.FATE)
+async def fate(request: Request) -> Response:
+    """Answer what became of one event."""
+    door: _Door = request.state.door
+    started = monotonic()
+    answer, outcome = await fates.fate_of(
+        request, door.ports.looks, door.repeats, door.terms.retry_after_seconds
+    )
+    door.meter.count_look(outcome)
+    _log.info("event_looked_for", **fates.log_line(answer, outcome, monotonic() - started))
     return _response(answer)
 
 
@@ -129,10 +157,12 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with open_ports() as ports:
             meter = Meter(lambda: ports.admission.records)
-            yield {"door": _Door(ports, terms or Terms(), meter)}
+            repeats = Repeats(ports.publisher, ports.memory, ports.admission, monotonic)
+            yield {"door": _Door(ports, terms or Terms(), meter, repeats)}
 
     # The documentation pages load scripts from elsewhere; the document itself is enough.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **openapi.ABOUT)
+    app.add_middleware(HeadLimit)
     app.include_router(router)
     app.add_exception_handler(HTTPException, _not_here)
     app.add_exception_handler(Exception, _broken)
@@ -214,9 +244,8 @@ async def _publish(found: Reading | list[Reading], door: _Door) -> Answer:
     if isinstance(found, Refused):
         return answers.for_refused(found)
     readings = [found] if isinstance(found, Readable) else found
-    records = [record_of(r.event, r.topic) for r in readings if isinstance(r, Readable)]
     try:
-        outcomes = await door.ports.publisher.publish(records)
+        outcomes = await door.repeats.publish([r for r in readings if isinstance(r, Readable)])
     except Overloaded:
         return _come_back(ProblemKind.OVERLOADED, door, readings)
     if isinstance(found, Readable):

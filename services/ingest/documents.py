@@ -18,12 +18,19 @@ class ProblemKind(StrEnum):
     INVALID = "invalid"
     TOO_LARGE = "too-large"
     TOO_SLOW = "too-slow"
+    HEADERS_TOO_LARGE = "headers-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    CONFLICT = "conflict"
     OVERLOADED = "overloaded"
     OUTCOME_UNKNOWN = "outcome-unknown"
     NO_TIME_YET = "no-time-yet"
     NOT_SIGNED = "not-signed"
     NOT_FOUND = "not-found"
+    BAD_QUESTION = "bad-question"
+    NOT_FOUND_WITHIN = "not-found-within"
+    LOOK_CUT_SHORT = "look-cut-short"
+    LOOK_FAILED = "look-failed"
+    TOO_MANY_LOOKS = "too-many-looks"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     INTERNAL = "internal"
 
@@ -33,12 +40,19 @@ STATUS: Mapping[ProblemKind, HTTPStatus] = {
     ProblemKind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemKind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ProblemKind.TOO_SLOW: HTTPStatus.REQUEST_TIMEOUT,
+    ProblemKind.HEADERS_TOO_LARGE: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     ProblemKind.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ProblemKind.CONFLICT: HTTPStatus.CONFLICT,
     ProblemKind.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.OUTCOME_UNKNOWN: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NO_TIME_YET: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NOT_SIGNED: HTTPStatus.UNAUTHORIZED,
     ProblemKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ProblemKind.BAD_QUESTION: HTTPStatus.BAD_REQUEST,
+    ProblemKind.NOT_FOUND_WITHIN: HTTPStatus.NOT_FOUND,
+    ProblemKind.LOOK_CUT_SHORT: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemKind.LOOK_FAILED: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemKind.TOO_MANY_LOOKS: HTTPStatus.TOO_MANY_REQUESTS,
     ProblemKind.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ProblemKind.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -48,17 +62,30 @@ TITLES: Mapping[ProblemKind, str] = {
     ProblemKind.INVALID: "The event does not follow its contract",
     ProblemKind.TOO_LARGE: "The body is larger than the limit",
     ProblemKind.TOO_SLOW: "The body did not arrive in time",
+    ProblemKind.HEADERS_TOO_LARGE: "The request line and its headers are larger than the limit",
     ProblemKind.UNSUPPORTED_MEDIA_TYPE: "The media type is not one of those taken here",
+    ProblemKind.CONFLICT: "Another event of this source and id is there already",
     ProblemKind.OVERLOADED: "Too much is under way; nothing was taken",
     ProblemKind.OUTCOME_UNKNOWN: "The broker did not acknowledge; the outcome is not known",
     ProblemKind.NO_TIME_YET: "Simulated time has not begun; nothing was taken",
     ProblemKind.NOT_SIGNED: "The webhook is not signed as it must be; nothing was taken",
+    ProblemKind.BAD_QUESTION: "The question cannot be read",
+    ProblemKind.NOT_FOUND_WITHIN: "No such event lies where it was looked for",
+    ProblemKind.LOOK_CUT_SHORT: "It was not found as far as was looked, which was not to the end",
+    ProblemKind.LOOK_FAILED: "It could not be looked for",
+    ProblemKind.TOO_MANY_LOOKS: "Another event is being looked for",
     ProblemKind.NOT_FOUND: "There is nothing at this path",
     ProblemKind.METHOD_NOT_ALLOWED: "This path does not take this method",
     ProblemKind.INTERNAL: "An error inside; the outcome is not known",
 }
 
 SAME_ID = "Send it again later with the same id and source: a repeat is recognised, harmlessly."
+
+
+OTHER_BODY = (
+    "An event of this source and id was accepted before and says something else: give a new fact a "
+    "new id."
+)
 
 
 class Error(BaseModel):
@@ -73,8 +100,20 @@ class Status(StrEnum):
     """What became of one event."""
 
     ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+
+
+class LookOutcome(StrEnum):
+    """How a question what became of an event ended."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    CUT_SHORT = "cut_short"
+    BAD = "bad"
+    FAILED = "failed"
+    TURNED_AWAY = "turned_away"
 
 
 class WebhookOutcome(StrEnum):
@@ -94,11 +133,11 @@ class WebhookOutcome(StrEnum):
 
 
 class Accepted(BaseModel):
-    """The broker has the event."""
+    """The broker has the event, since now or (`duplicate`) since an earlier telling of it."""
 
     id: str
     source: str
-    status: Literal["accepted"] = "accepted"
+    status: Literal["accepted", "duplicate"]
     topic: str
     partition: int
     offset: int
@@ -111,7 +150,8 @@ class Result(BaseModel):
     id: str | None = Field(default=None, description="As sent, where it was well formed.")
     source: str | None = Field(default=None, description="As sent, where it was well formed.")
     status: Status = Field(
-        description="`rejected`: do not send it again unchanged; `unknown`: do, with the same id."
+        description="`duplicate`: the same event was accepted before, and lies where it says; "
+        "`rejected`: do not send it again unchanged; `unknown`: do, with the same id."
     )
     topic: str | None = None
     partition: int | None = None
@@ -124,6 +164,7 @@ class Results(BaseModel):
     """What became of every event of a batch, in its order."""
 
     accepted: int
+    duplicate: int
     rejected: int
     unknown: int
     results: list[Result]

@@ -8,7 +8,7 @@ from services.contracts import metric_names
 from services.contracts.topics import OUTSIDE
 from services.ingest.adapters.adapter import AdapterName
 from services.ingest.answers import Answer
-from services.ingest.documents import STATUS, Status, WebhookOutcome
+from services.ingest.documents import STATUS, LookOutcome, Status, WebhookOutcome
 from services.kit import telemetry
 
 REASONS = (
@@ -17,6 +17,7 @@ REASONS = (
     "unknown_type",
     "invalid",
     "too_far_ahead",
+    "conflict",
     "too_large",
     "too_slow",
     "unsupported_media_type",
@@ -38,6 +39,7 @@ class Meter:
         self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
         self._seconds = telemetry.histogram(metric_names.INGEST_SECONDS, self.registry)
         self._webhooks = telemetry.counter(metric_names.INGEST_WEBHOOKS, self.registry)
+        self._looks = telemetry.counter(metric_names.INGEST_LOOKS, self.registry)
         gauge = telemetry.gauge(metric_names.INGEST_IN_FLIGHT, self.registry)
         gauge.set_function(in_flight)
         self._begin()
@@ -52,7 +54,13 @@ class Meter:
             self._webhooks.labels(*answer.webhook).inc()
         self._seconds.labels(str(int(answer.status))).observe(duration_seconds)
 
+    def count_look(self, outcome: LookOutcome) -> None:
+        """Count one question what became of an event."""
+        self._looks.labels(outcome.value).inc()
+
     def _begin(self) -> None:
+        for look in LookOutcome:
+            self._looks.labels(look.value)
         for topic in _TOPICS:
             for status in Status:
                 self._events.labels(topic, status.value)

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from services.contracts.envelope import BATCH, JSON, STRUCTURED, Event
 from services.contracts.events import FACTS, FROM_OUTSIDE
 from services.ingest.documents import (
+    OTHER_BODY,
     PROBLEM,
     SAME_ID,
     STATUS,
@@ -21,6 +22,7 @@ from services.ingest.documents import (
     Results,
     WebhookResult,
 )
+from services.ingest.fates import EventFate
 from services.ingest.reading import MAX_BATCH_EVENTS
 
 ABOUT: Mapping[str, Any] = {
@@ -51,7 +53,14 @@ _REJECTED = {
     "reason": "invalid",
     "errors": [_MISSING],
 }
-_ALL_TAKEN = {"accepted": 1, "rejected": 0, "unknown": 0, "results": [{"index": 0, **_PLACED}]}
+_AGAIN = {**_PLACED, "status": "duplicate"}
+_ALL_TAKEN = {
+    "accepted": 1,
+    "duplicate": 0,
+    "rejected": 0,
+    "unknown": 0,
+    "results": [{"index": 0, **_PLACED}],
+}
 _SOME_TAKEN = {**_ALL_TAKEN, "rejected": 1, "results": [{"index": 0, **_PLACED}, _REJECTED]}
 _RETRY_AFTER = {"retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
@@ -85,8 +94,13 @@ def _results(
 
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: _results(
+        "The same event was accepted before: the broker has it, and nothing was written again.",
+        {"one": {"value": _AGAIN}},
+        Accepted,
+    ),
     202: _results(
-        "The broker has every event.",
+        "The broker has every event; of a batch, also those that it had before.",
         {"one": {"value": _PLACED}, "batch": {"value": _ALL_TAKEN}},
         Accepted,
         Results,
@@ -108,6 +122,15 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     408: _problem(
         "The body did not arrive in time.", (ProblemKind.TOO_SLOW, "The limit is 10 seconds.", [])
     ),
+    409: _problem(
+        "Another event of this source and id was accepted before.  Best effort: a replica remembers "
+        "what it took itself, so many events for so long; the predictor has the last word.",
+        (
+            ProblemKind.CONFLICT,
+            OTHER_BODY,
+            [{"pointer": "/id", "code": "conflict", "detail": OTHER_BODY}],
+        ),
+    ),
     413: _problem(
         "A body or a batch beyond its limit.",
         (ProblemKind.TOO_LARGE, "The limit is 262144 bytes.", []),
@@ -119,6 +142,14 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     422: _problem(
         "The event does not follow its contract; each fault with its JSON pointer.",
         (ProblemKind.INVALID, "1 fault(s); nothing was taken.", [_MISSING]),
+    ),
+    431: _problem(
+        "A request line and headers beyond their limit.",
+        (
+            ProblemKind.HEADERS_TOO_LARGE,
+            "The limit is 16384 bytes for the request line and all headers.",
+            [],
+        ),
     ),
     500: _problem(
         "An error inside; send again with the same id.", (ProblemKind.INTERNAL, SAME_ID, [])
@@ -179,7 +210,7 @@ _WEBHOOK_ANSWERS: dict[int | str, dict[str, Any]] = {
         "This adapter is off: no file of secrets is set.",
         (ProblemKind.NOT_FOUND, "See /openapi.json.", []),
     ),
-    **{status: _ANSWERS[status] for status in (400, 408, 413, 500, 503)},
+    **{status: _ANSWERS[status] for status in (400, 408, 413, 431, 500, 503)},
 }
 _SIGNATURES = {
     "aftership": ("aftership-hmac-sha256",),
@@ -207,6 +238,91 @@ def webhook(name: str) -> Mapping[str, Any]:
         "openapi_extra": {"requestBody": body, "parameters": headers, "security": [{name: []}]},
     }
 
+
+_FATE: Mapping[str, Any] = {
+    "id": "7f7c1d9e",
+    "source": "/shop/orders",
+    "fate": "applied",
+    "records": [
+        {
+            "topic": "deliveries",
+            "partition": 3,
+            "offset": 4711,
+            "accepted_at": "2026-03-01T09:30:02.113Z",
+            "fate": "applied",
+        }
+    ],
+    "looked": {
+        "since": "2026-02-28T09:31:00Z",
+        "until": "2026-03-01T09:31:00Z",
+        "topics": ["purchases", "deliveries", "contacts", "identities"],
+        "partition": 3,
+        "records": 20_511,
+        "is_complete": True,
+    },
+}
+_LOOKED_FOR = {
+    "source": ("path", "The event's `source`, percent-encoded: a slash in it is `%2F`."),
+    "id": ("path", "The event's `id`, percent-encoded."),
+    "customer": (
+        "query",
+        "The event's `partitionkey`: only that customer's partition is looked at.",
+    ),
+    "type": ("query", "The event's `type`: only its topic is looked at."),
+    "topic": ("query", "Only this topic is looked at."),
+    "since": ("query", "Records written before this are passed over; without it, a day or as set."),
+}
+FATE: Mapping[str, Any] = {
+    "summary": "What became of one event",
+    "description": "From what the topics say, never more: where each of its records lies, since when, "
+    "and whether the predictor applied it.  Nothing of what it tells.",
+    "responses": {
+        200: _results("It lies on its topic.", {"applied": {"value": _FATE}}, EventFate),
+        400: _problem(
+            "The question cannot be read.",
+            (
+                ProblemKind.BAD_QUESTION,
+                "since must be an instant with its zone",
+                [
+                    {
+                        "pointer": "",
+                        "code": "since",
+                        "detail": "since must be an instant with its zone",
+                    }
+                ],
+            ),
+        ),
+        404: _problem(
+            "It does not lie where it was looked for, which was looked through; `looked` says where.",
+            (ProblemKind.NOT_FOUND_WITHIN, "It may lie further back: give an earlier since.", []),
+        ),
+        429: _problem(
+            "As many are being looked for as may be at a time.",
+            (ProblemKind.TOO_MANY_LOOKS, "Ask again later.", []),
+        )
+        | {"headers": _RETRY_AFTER},
+        431: _ANSWERS[431],
+        500: _ANSWERS[500],
+        503: _problem(
+            "Nothing can be said of it: not all could be looked through in time (`looked` says where "
+            "it was looked), or the broker does not answer.",
+            (ProblemKind.LOOK_CUT_SHORT, "Narrow it by customer, and ask again.", []),
+            (ProblemKind.LOOK_FAILED, "Ask again later.", []),
+        ),
+    },
+    "openapi_extra": {
+        "parameters": [
+            {
+                "name": name,
+                "in": place,
+                "required": place == "path",
+                "description": description,
+                "schema": {"type": "string"},
+            }
+            for name, (place, description) in _LOOKED_FOR.items()
+        ]
+    },
+}
 
 _VERDICT = {"description": "Yes.", "content": {JSON: {"example": {"ok": True, "because": "ok"}}}}
 _NO = {"description": "No.", "content": {JSON: {"example": {"ok": False, "because": "draining"}}}}
@@ -258,7 +374,10 @@ def _schemas() -> dict[str, Any]:
     references, rendered = models_json_schema(
         [
             *((model, "validation") for model in events.values()),
-            *((model, "validation") for model in (Accepted, Results, WebhookResult, Problem)),
+            *(
+                (model, "validation")
+                for model in (Accepted, Results, WebhookResult, EventFate, Problem)
+            ),
         ],
         ref_template="#/components/schemas/{model}",
     )

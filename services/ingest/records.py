@@ -44,6 +44,23 @@ class Unknown:
 Outcome = Acknowledged | Unknown
 
 
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The broker acknowledged the same event before; nothing was written again."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The broker acknowledged another event of this source and id before; nothing was written."""
+
+
+Told = Outcome | Duplicate | Conflict
+"""What a publisher is told of an event that can be read."""
+
+
 class Publisher(Protocol):
     """Writes records and says what became of each."""
 

@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 
 from services.ingest.api import Ports, Terms, create_app
+from services.ingest.headers import MAX_HEAD_BYTES, HeadLimitProtocol
 from services.ingest.settings import Settings
 from services.ingest.wiring import open_ports
 from services.kit import address_file, logs
@@ -77,6 +78,8 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
     patience = settings.acknowledgement_timeout_seconds + _ANSWER_SECONDS
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http=HeadLimitProtocol,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -49,6 +49,32 @@ class Settings(CommonSettings):
     retry_after_seconds: int = Field(
         default=1, ge=1, description="What `retry-after` says with a 503."
     )
+    remembered_events: int = Field(
+        default=100_000,
+        ge=0,
+        description="Events this replica remembers to tell a repeat from a new one, some 450 bytes "
+        "each; 0: none, every repeat is published again.",
+    )
+    remembered_seconds: float = Field(
+        default=3_600.0, gt=0, description="How long it remembers one at most."
+    )
+    lookback_seconds: float = Field(
+        default=86_400.0,
+        gt=0,
+        description="How far back `GET /v1/events/{source}/{id}` looks where it is not told `since`.",
+    )
+    look_seconds: float = Field(
+        default=10.0, ge=2, le=60, description="How long it may look at most."
+    )
+    look_records: int = Field(
+        default=500_000, ge=1, description="How many records it may look at at most."
+    )
+    looks_at_once: int = Field(
+        default=1,
+        ge=0,
+        description="How many such questions are answered at a time, each by a process of some 60 MB; "
+        "beyond it they get 429. 0: none ever.",
+    )
     drain_delay_seconds: float = Field(
         default=0.0,
         ge=0,

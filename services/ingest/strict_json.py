@@ -9,12 +9,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isinf
+from typing import Any
 
 from services.contracts.events import Fault, Unreadable, parse_json, pointer
 
 REPEATED_NAME = "repeated_name"
 NUL_CHARACTER = "nul_character"
 NUMBER_OUT_OF_RANGE = "number_out_of_range"
+
+MAX_DEPTH = 32
+"""Levels of objects and arrays in one body; a batch's array is one."""
 
 _ESCAPED_NUL = b"\\u0000"
 
@@ -51,7 +55,10 @@ def parse(raw: bytes) -> Document:
         Unreadable: `not_json`; the detail names line and column and never the content.
     """
     # The fast and strict parser first: it alone refuses lone surrogates and other encodings.
-    parse_json(raw)
+    value = parse_json(raw)
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        fault = Fault("", "too_deep", f"JSON may be nested {MAX_DEPTH} levels deep")
+        raise Unreadable("not_json", (fault,))
     return _parse_again(raw)
 
 
@@ -80,6 +87,19 @@ def _parse_again(raw: bytes) -> Document:
         fault = Fault("", "not_json", "an integer or a nesting is beyond what can be read")
         raise Unreadable("not_json", (fault,)) from None
     return Document(value, bool(oddities) or _ESCAPED_NUL in raw)
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Return whether objects and arrays are nested more than so many levels deep."""
+    level: list[Any] = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
 
 
 def _repeated(pairs: list[tuple[str, object]]) -> tuple[str, ...]:

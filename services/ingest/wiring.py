@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 
 from kafka import KafkaProducer
@@ -13,6 +14,9 @@ from services.contracts.topics import OUTSIDE, TICKS
 from services.ingest.adapters.adapter import open_adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports
+from services.ingest.fates import LookTerms
+from services.ingest.looks import ProcessLooks
+from services.ingest.memory import Memory
 from services.ingest.producers import Producers
 from services.ingest.publisher import KafkaPublisher
 from services.ingest.settings import Settings
@@ -55,7 +59,15 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
             admission=admission,
             patience_seconds=settings.acknowledgement_timeout_seconds,
         )
-        yield Ports(publisher, clock.now, with_clock(readiness, clock), admission, adapters)
+        memory = Memory(settings.remembered_events, settings.remembered_seconds)
+        ready = with_clock(readiness, clock)
+        looks = _looks(settings)
+        yield Ports(publisher, clock.now, ready, admission, adapters, memory, looks)
+
+
+def _looks(settings: Settings) -> LookTerms:
+    lookback = timedelta(seconds=settings.lookback_seconds)
+    return LookTerms(ProcessLooks(settings), SystemClock(), settings.partitions, lookback)
 
 
 def _check_topics(settings: Settings) -> None:

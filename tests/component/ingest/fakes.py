@@ -4,13 +4,14 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.contracts.topics import Topic
 from services.ingest.adapters.adapter import Adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports, Terms, create_app
+from services.ingest.fates import LookTerms
 from services.ingest.records import Acknowledged, Outcome, Record, Unknown
 from services.kit.clock import NoTimeYet
 from services.kit.health import Verdict
@@ -113,6 +114,7 @@ def door(
     max_bytes: int = 8 * 1024 * 1024,
     body_seconds: float = 5,
     adapters: Adapters | None = None,
+    looks: LookTerms | None = None,
 ) -> Iterator[Door]:
     """Yield a door that is up."""
     admission = Admission(max_records, max_bytes)
@@ -127,7 +129,8 @@ def door(
     @asynccontextmanager
     async def open_ports() -> AsyncIterator[Ports]:
         publishers.append(FakePublisher(admission))
-        yield Ports(publishers[0], now, lambda: opened[0].readiness, admission, adapters or {})
+        ports = Ports(publishers[0], now, lambda: opened[0].readiness, admission, adapters or {})
+        yield ports if looks is None else replace(ports, looks=looks)
 
     app = create_app(open_ports, Terms(retry_after_seconds=3, body_timeout_seconds=body_seconds))
     with TestClient(app, raise_server_exceptions=False) as client:

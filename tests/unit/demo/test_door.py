@@ -82,6 +82,17 @@ def test_only_what_has_no_known_outcome_is_sent_again() -> None:
     assert asked == [["e1", "e2", "e3"], ["e2"]]
 
 
+def test_what_was_taken_before_is_taken() -> None:
+    """The answer to the first sending was lost on its way."""
+
+    def known(_: list[dict[str, Any]]) -> httpx.Response:
+        return httpx.Response(202, json=results("duplicate"))
+
+    assert publishing([item(1)], [vanishes, known]) == [["e1"]] * 2
+    with pytest.raises(DoorClosed, match="ingest duplicate e1"):
+        publishing([item(1, refusable=True)], [known])
+
+
 def test_a_refusal_that_was_meant_is_fine() -> None:
     def mixed(_: list[dict[str, Any]]) -> httpx.Response:
         return httpx.Response(207, json=results("accepted", "rejected"))

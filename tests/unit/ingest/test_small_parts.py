@@ -10,7 +10,7 @@ from services.ingest.documents import STATUS, TITLES, Problem, ProblemKind, Resu
 from services.ingest.media import Mode, UnsupportedMediaType, attributes_in, mode_of
 from services.ingest.metering import REASONS, Meter
 from services.ingest.reading import Readable, read_one
-from services.ingest.records import Acknowledged, Unknown
+from services.ingest.records import Acknowledged, Conflict, Duplicate, Told, Unknown
 from services.ingest.wiring import with_clock
 from services.kit.clock import SystemClock
 from services.kit.health import Verdict
@@ -102,10 +102,15 @@ class TestAnswers:
             ([Acknowledged(0, 1), Unknown("x")], 207),
             ([Unknown("x"), Unknown("x")], 503),
             ([], 202),
+            ([Acknowledged(0, 1), Duplicate(0, 0)], 202),
+            ([Duplicate(0, 0)], 202),
+            ([Acknowledged(0, 1), Conflict()], 207),
+            ([Conflict()], 207),
+            ([Unknown("x"), Duplicate(0, 0)], 207),
         ],
     )
     def test_a_batch_is_202_only_if_every_event_is_there(
-        self, outcomes: list[Acknowledged | Unknown], status: int
+        self, outcomes: list[Told], status: int
     ) -> None:
         answer = for_batch([readable() for _ in outcomes], outcomes, 3)
 

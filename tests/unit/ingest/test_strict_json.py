@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from services.contracts.events import Unreadable
-from services.ingest.strict_json import parse
+from services.ingest.strict_json import MAX_DEPTH, parse
 
 JSON_VALUES = st.recursive(
     st.none()
@@ -100,3 +100,17 @@ def test_faults_of_one_item_are_told_from_its_own_root() -> None:
 
     assert document.faults((0,)) == ()
     assert [fault.pointer for fault in document.faults((1,))] == ["/a"]
+
+
+@pytest.mark.parametrize(("opens", "closes"), [(b"[", b"]"), (b'{"a":', b"}")])
+@pytest.mark.parametrize("inside", [b"1", b"[]", b"{}"])
+def test_json_may_be_so_deep_and_no_deeper(opens: bytes, closes: bytes, inside: bytes) -> None:
+    levels = MAX_DEPTH - (inside != b"1")
+    wide = b"[" + b",".join([b"[[]]"] * 100) + b"]"
+
+    parse(opens * levels + inside + closes * levels)
+    parse(wide)
+    with pytest.raises(Unreadable) as deep:
+        parse(opens * (levels + 1) + inside + closes * (levels + 1))
+
+    assert deep.value.faults[0].code == "too_deep"
