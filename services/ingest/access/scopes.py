@@ -1,0 +1,29 @@
+"""Scopes: `publish:<type>@<source>`, either side of which may end in `*`.  Pure.
+
+`publish:care.order.*@/shop/*` covers each event whose type begins with `care.order.` and whose source
+begins with `/shop/`.  Without `@` any source is covered: `publish:*` is everything.
+"""
+
+from collections.abc import Iterable
+
+PREFIX = "publish:"
+EVERYTHING = f"{PREFIX}*"
+
+
+def may_publish(scopes: Iterable[str], event_type: str, source: str) -> bool:
+    """Return whether one of these scopes covers an event of this type from this source."""
+    return any(_covers(scope, event_type, source) for scope in scopes)
+
+
+def _covers(scope: str, event_type: str, source: str) -> bool:
+    if not scope.startswith(PREFIX):
+        return False
+    # A type holds no `@`; a source may.
+    types, at, sources = scope.removeprefix(PREFIX).partition("@")
+    return _matches(types, event_type) and _matches(sources if at else "*", source)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    if pattern.endswith("*"):
+        return text.startswith(pattern[:-1])
+    return text == pattern
