@@ -15,6 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.ingest import answers, openapi, webhooks
+from services.ingest.access import refusals
+from services.ingest.access.callers import Denied
+from services.ingest.access.gate import Gate, Visit
 from services.ingest.adapters.adapter import AdapterName, Adapters
 from services.ingest.admission import Admission, Overloaded
 from services.ingest.answers import Answer
@@ -53,6 +56,8 @@ class Ports:
     """Room for bodies while they are read; the publisher takes room for records from it too."""
     adapters: Adapters = field(default_factory=dict)
     """Those switched on; the paths of others are not there."""
+    gate: Gate = field(kw_only=True)
+    """Who may publish what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,10 @@ router = APIRouter()
 async def receive(request: Request) -> Response:
     """Take one event or a batch; 202 is a promise: the broker has acknowledged it."""
     door: _Door = request.state.door
-    answer, duration = await _answered(request, door, _take)
+    client = request.query_params.get("client")
+    with door.ports.gate.visit(request.headers, client) as visit:
+        answer, duration = await _answered(request, door, partial(_take, visit))
+        answer = visit.leave(answer)
     _log_request(answer, duration)
     return _response(answer)
 
@@ -164,6 +172,8 @@ async def _answer(request: Request, reader: BodyReader, door: _Door, take: _Take
     """Return the answer, whatever is wrong with the request or with the broker."""
     try:
         return await take(request, reader, door)
+    except Denied as denied:
+        answer = refusals.answer_of(denied)
     except AdapterOff:
         answer = answers.problem(ProblemKind.NOT_FOUND, "See /openapi.json.")
     except UnsupportedMediaType as error:
@@ -183,16 +193,18 @@ async def _answer(request: Request, reader: BodyReader, door: _Door, take: _Take
     return replace(answer, headers={**answer.headers, "connection": "close"})
 
 
-async def _take(request: Request, reader: BodyReader, door: _Door) -> Answer:
+async def _take(visit: Visit, request: Request, reader: BodyReader, door: _Door) -> Answer:
+    await visit.enter()
     headers = request.headers
     attributes = attributes_in(request.scope["headers"])
     mode = mode_of(headers.get("content-type"), headers.get("content-encoding"), attributes)
     raw = await reader.read(LIMITS[mode], door.terms.body_timeout_seconds)
+    visit.see_body(raw)
     try:
         now = door.ports.now()
     except NoTimeYet:
         return _come_back(ProblemKind.NO_TIME_YET, door)
-    found = _read(mode, attributes, raw, now)
+    found = visit.admit(_read(mode, attributes, raw, now))
     # From here on the records are counted by the publisher, and the body is not needed.
     reader.close()
     return await _publish(found, door)

@@ -23,6 +23,10 @@ class ProblemKind(StrEnum):
     OUTCOME_UNKNOWN = "outcome-unknown"
     NO_TIME_YET = "no-time-yet"
     NOT_SIGNED = "not-signed"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    RATE_LIMITED = "rate-limited"
+    ISSUER_AWAY = "issuer-away"
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     INTERNAL = "internal"
@@ -38,6 +42,10 @@ STATUS: Mapping[ProblemKind, HTTPStatus] = {
     ProblemKind.OUTCOME_UNKNOWN: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NO_TIME_YET: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NOT_SIGNED: HTTPStatus.UNAUTHORIZED,
+    ProblemKind.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    ProblemKind.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    ProblemKind.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    ProblemKind.ISSUER_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ProblemKind.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ProblemKind.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -53,6 +61,10 @@ TITLES: Mapping[ProblemKind, str] = {
     ProblemKind.OUTCOME_UNKNOWN: "The broker did not acknowledge; the outcome is not known",
     ProblemKind.NO_TIME_YET: "Simulated time has not begun; nothing was taken",
     ProblemKind.NOT_SIGNED: "The webhook is not signed as it must be; nothing was taken",
+    ProblemKind.UNAUTHENTICATED: "Who sends this is not known; nothing was taken",
+    ProblemKind.FORBIDDEN: "Who sends this may not publish it; nothing was taken",
+    ProblemKind.RATE_LIMITED: "This client has sent too much; nothing was taken",
+    ProblemKind.ISSUER_AWAY: "The keys that sign tokens are not known; nothing was taken",
     ProblemKind.NOT_FOUND: "There is nothing at this path",
     ProblemKind.METHOD_NOT_ALLOWED: "This path does not take this method",
     ProblemKind.INTERNAL: "An error inside; the outcome is not known",

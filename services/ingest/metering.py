@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from services.contracts import metric_names
 from services.contracts.topics import OUTSIDE
+from services.ingest.access.callers import Reason
 from services.ingest.adapters.adapter import AdapterName
 from services.ingest.answers import Answer
 from services.ingest.documents import STATUS, Status, WebhookOutcome
@@ -22,6 +23,7 @@ REASONS = (
     "unsupported_media_type",
     "overloaded",
     "no_time_yet",
+    "forbidden",
 )
 """Every value of the label `reason`."""
 
@@ -36,6 +38,7 @@ class Meter:
         self.registry = CollectorRegistry()
         self._events = telemetry.counter(metric_names.INGEST_EVENTS, self.registry)
         self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
+        self._refused = telemetry.counter(metric_names.INGEST_REFUSED_REQUESTS, self.registry)
         self._seconds = telemetry.histogram(metric_names.INGEST_SECONDS, self.registry)
         self._webhooks = telemetry.counter(metric_names.INGEST_WEBHOOKS, self.registry)
         gauge = telemetry.gauge(metric_names.INGEST_IN_FLIGHT, self.registry)
@@ -50,6 +53,8 @@ class Meter:
             self._rejected.labels(reason).inc(events)
         if answer.webhook is not None:
             self._webhooks.labels(*answer.webhook).inc()
+        if answer.refused is not None:
+            self._refused.labels(answer.refused).inc()
         self._seconds.labels(str(int(answer.status))).observe(duration_seconds)
 
     def _begin(self) -> None:
@@ -58,6 +63,8 @@ class Meter:
                 self._events.labels(topic, status.value)
         for reason in REASONS:
             self._rejected.labels(reason)
+        for reason in Reason:
+            self._refused.labels(reason.value)
         for adapter in AdapterName:
             for outcome in WebhookOutcome:
                 self._webhooks.labels(adapter, outcome)

@@ -52,6 +52,38 @@ _REJECTED = {
 }
 _ALL_TAKEN = {"accepted": 1, "rejected": 0, "unknown": 0, "results": [{"index": 0, **_PLACED}]}
 _SOME_TAKEN = {**_ALL_TAKEN, "rejected": 1, "results": [{"index": 0, **_PLACED}, _REJECTED]}
+_FORBIDDEN = {
+    "pointer": "",
+    "code": "forbidden",
+    "detail": "needs a scope that covers publish:care.shipment.promised.v1 from this source",
+}
+_CHALLENGE = {"www-authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
+_RATE = {
+    name: {
+        "description": f"{what} (draft-ietf-httpapi-ratelimit-headers-10).",
+        "schema": {"type": "string"},
+    }
+    for name, what in {
+        "ratelimit-policy": "Events at most, and seconds in which so many come back",
+        "ratelimit": "Events left, and seconds until all are back",
+    }.items()
+}
+SECURITY_SCHEMES: Mapping[str, Any] = {
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key `care_<keyid>_<secret>`, or a token of the deployment's OIDC provider.",
+    },
+    "signedWebhook": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "Standard Webhooks: with `webhook-id`, `webhook-timestamp` and `?client=`.",
+    },
+}
+SECURITY = [{name: []} for name in SECURITY_SCHEMES]
+"""Any one of them, as the deployment has switched them on."""
 _RETRY_AFTER = {"retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
 
@@ -101,6 +133,16 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
             [{"pointer": "", "code": "not_json", "detail": "expected value at line 1 column 1"}],
         ),
     ),
+    401: _problem(
+        "No key, token or signature that is valid here.",
+        (ProblemKind.UNAUTHENTICATED, "Send an API key or a token that is valid here.", []),
+    )
+    | {"headers": _CHALLENGE},
+    403: _problem(
+        "No scope of this client covers the event's type and source.  In a batch such an event is "
+        "`rejected` with the reason `forbidden`.",
+        (ProblemKind.FORBIDDEN, "1 fault(s); nothing was taken.", [_FORBIDDEN]),
+    ),
     408: _problem(
         "The body did not arrive in time.", (ProblemKind.TOO_SLOW, "The limit is 10 seconds.", [])
     ),
@@ -116,6 +158,11 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "The event does not follow its contract; each fault with its JSON pointer.",
         (ProblemKind.INVALID, "1 fault(s); nothing was taken.", [_MISSING]),
     ),
+    429: _problem(
+        "This client has sent more than its rate allows.",
+        (ProblemKind.RATE_LIMITED, "Wait as long as retry-after says.", []),
+    )
+    | {"headers": {**_RETRY_AFTER, **_RATE}},
     500: _problem(
         "An error inside; send again with the same id.", (ProblemKind.INTERNAL, SAME_ID, [])
     ),
@@ -124,6 +171,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         (ProblemKind.OVERLOADED, SAME_ID, []),
         (ProblemKind.OUTCOME_UNKNOWN, SAME_ID, []),
         (ProblemKind.NO_TIME_YET, SAME_ID, []),
+        (ProblemKind.ISSUER_AWAY, "The tokens' issuer does not answer.", []),
     )
     | {"headers": _RETRY_AFTER},
 }
@@ -144,11 +192,18 @@ _BODY = {
     },
 }
 
+_CLIENT = {
+    "name": "client",
+    "in": "query",
+    "required": False,
+    "description": "Of a signed webhook: which publisher it is from.",
+    "schema": {"type": "string"},
+}
 RECEIVE: Mapping[str, Any] = {
     "status_code": 202,
     "summary": "Publish one event or a batch",
     "responses": _ANSWERS,
-    "openapi_extra": {"requestBody": _BODY},
+    "openapi_extra": {"requestBody": _BODY, "security": SECURITY, "parameters": [_CLIENT]},
 }
 
 _TOLD = {
@@ -222,7 +277,9 @@ def describe_events(app: FastAPI) -> None:
         known = app.openapi_schema is not None
         document = render()
         if not known:
-            document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
+            components = document.setdefault("components", {})
+            components.setdefault("schemas", {}).update(_schemas())
+            components["securitySchemes"] = dict(SECURITY_SCHEMES)
         return document
 
     app.openapi = with_events  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ from kafka.errors import KafkaError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.contracts.topics import OUTSIDE, TICKS
+from services.ingest.access.opening import open_gate
 from services.ingest.adapters.adapter import open_adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports
@@ -36,12 +37,13 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
     """Open the producer, warm, and the clock; close both in the end.
 
     Raises:
-        Unavailable: no broker, the topics are not as this deployment needs them, or a file of
-            secrets cannot be used.
+        Unavailable: no broker, the topics are not as this deployment needs them, a file of keys or
+            secrets cannot be used, or nothing says how publishers show who they are.
     """
     adapters = open_adapters(settings)
     admission = Admission(settings.max_in_flight_records, settings.max_in_flight_bytes)
     async with contextlib.AsyncExitStack() as stack:
+        gate = await stack.enter_async_context(open_gate(settings))
         await asyncio.to_thread(_check_topics, settings)
         producers = Producers(
             partial(_open_producer, settings), settings.acknowledgement_timeout_seconds
@@ -55,7 +57,8 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
             admission=admission,
             patience_seconds=settings.acknowledgement_timeout_seconds,
         )
-        yield Ports(publisher, clock.now, with_clock(readiness, clock), admission, adapters)
+        ready = with_clock(readiness, clock)
+        yield Ports(publisher, clock.now, ready, admission, adapters, gate=gate)
 
 
 def _check_topics(settings: Settings) -> None:

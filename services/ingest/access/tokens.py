@@ -13,12 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import (
-    ExpiredTokenError,
-    InvalidClaimError,
-    JoseError,
-    UnsupportedAlgorithmError,
-)
+from joserfc.errors import ClaimError, ExpiredTokenError, JoseError, UnsupportedAlgorithmError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
@@ -29,7 +24,7 @@ LEEWAY_SECONDS = 60
 """How far the provider's clock may be from ours."""
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
-    *("ES256", "ES384", "ES512", "Ed25519", "EdDSA"),
+    *("ES256", "ES384", "ES512", "Ed25519"),
 )
 """Those that may be allowed: with none of them can a public key be used to sign."""
 MAX_TOKEN_BYTES = 16 * 1024
@@ -86,8 +81,8 @@ def caller_of(token: str, keys: KeySet, issuer: Issuer, now: datetime, rate: Rat
         raise Denied(Reason.WRONG_ALGORITHM) from None
     except ExpiredTokenError:
         raise Denied(Reason.EXPIRED) from None
-    except InvalidClaimError as error:
-        raise Denied(_reason(error)) from None
+    except ClaimError as error:
+        raise Denied(_OF_CLAIM.get(str(error.claim), Reason.MALFORMED)) from None
     except (JoseError, ValueError):
         raise Denied(Reason.WRONG_SECRET) from None
     return Caller(
@@ -106,10 +101,6 @@ def _header(token: str) -> Mapping[str, Any]:
     if not isinstance(header, dict):
         raise Denied(Reason.MALFORMED)
     return header
-
-
-def _reason(error: InvalidClaimError) -> Reason:
-    return _OF_CLAIM.get(str(error.claim), Reason.MALFORMED)
 
 
 def _client(claims: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.contracts.topics import Topic
+from services.ingest.access.gate import Gate
+from services.ingest.access.rates import Rate
 from services.ingest.adapters.adapter import Adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports, Terms, create_app
@@ -106,6 +108,11 @@ class Door:
         return next(float(line.removeprefix(start)) for line in lines if line.startswith(start))
 
 
+def open_to_all() -> Gate:
+    """Return a gate that lets everybody publish everything."""
+    return Gate(now=lambda: factories.START, elapsed=lambda: 0.0, rate=Rate(1, 1), is_open=True)
+
+
 @contextmanager
 def door(
     *,
@@ -113,6 +120,7 @@ def door(
     max_bytes: int = 8 * 1024 * 1024,
     body_seconds: float = 5,
     adapters: Adapters | None = None,
+    gate: Gate | None = None,
 ) -> Iterator[Door]:
     """Yield a door that is up."""
     admission = Admission(max_records, max_bytes)
@@ -127,7 +135,14 @@ def door(
     @asynccontextmanager
     async def open_ports() -> AsyncIterator[Ports]:
         publishers.append(FakePublisher(admission))
-        yield Ports(publishers[0], now, lambda: opened[0].readiness, admission, adapters or {})
+        yield Ports(
+            publishers[0],
+            now,
+            lambda: opened[0].readiness,
+            admission,
+            adapters or {},
+            gate=gate or open_to_all(),
+        )
 
     app = create_app(open_ports, Terms(retry_after_seconds=3, body_timeout_seconds=body_seconds))
     with TestClient(app, raise_server_exceptions=False) as client:

@@ -346,7 +346,9 @@ class TestOpenApi:
         document = up.client.get("/openapi.json").json()
         answers = document["paths"]["/v1/events"]["post"]["responses"]
 
-        assert set(answers) == {"202", "207", "400", "408", "413", "415", "422", "500", "503"}
+        assert set(answers) == {
+            *("202", "207", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503")
+        }
         for answer in answers.values():
             for content in answer["content"].values():
                 assert content["examples"]
