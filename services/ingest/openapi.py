@@ -82,7 +82,7 @@ SECURITY_SCHEMES: Mapping[str, Any] = {
         "description": "Standard Webhooks: with `webhook-id`, `webhook-timestamp` and `?client=`.",
     },
 }
-SECURITY = [{name: []} for name in SECURITY_SCHEMES]
+SECURITY: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
 """Any one of them, as the deployment has switched them on."""
 _RETRY_AFTER = {"retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 

@@ -58,8 +58,8 @@ def _methods(settings: Settings) -> frozenset[Method]:
     if Method.NONE in methods and not (settings.is_for_development or _is_loopback(settings.host)):
         raise Unavailable(
             f"CARE_INGEST_AUTHENTICATION=none lets anybody publish who reaches {settings.host}: make keys "
-            "with `care keys create` and set CARE_INGEST_AUTHENTICATION=api_keys and CARE_INGEST_API_KEYS_FILE, "
-            "listen on 127.0.0.1, or say CARE_DEPLOYMENT=dev"
+            "with `care keys create` and set CARE_INGEST_AUTHENTICATION=api_keys and "
+            "CARE_INGEST_API_KEYS_FILE, listen on 127.0.0.1, or say CARE_DEPLOYMENT=dev"
         )
     return methods
 

@@ -2,18 +2,20 @@
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.contracts.topics import Topic
 from services.ingest.access.gate import Gate
+from services.ingest.access.opening import open_gate
 from services.ingest.access.rates import Rate
 from services.ingest.adapters.adapter import Adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports, Terms, create_app
 from services.ingest.records import Acknowledged, Outcome, Record, Unknown
+from services.ingest.settings import Settings
 from services.kit.clock import NoTimeYet
 from services.kit.health import Verdict
 from services.kit.kafka_clients import partition_of
@@ -120,9 +122,10 @@ def door(
     max_bytes: int = 8 * 1024 * 1024,
     body_seconds: float = 5,
     adapters: Adapters | None = None,
-    gate: Gate | None = None,
+    access: Settings | None = None,
+    turned: Callable[[Gate], Gate] = lambda gate: gate,
 ) -> Iterator[Door]:
-    """Yield a door that is up."""
+    """Yield a door that is up; open to everybody, or with the gate that these settings make."""
     admission = Admission(max_records, max_bytes)
     opened: list[Door] = []
     publishers: list[FakePublisher] = []
@@ -135,14 +138,19 @@ def door(
     @asynccontextmanager
     async def open_ports() -> AsyncIterator[Ports]:
         publishers.append(FakePublisher(admission))
-        yield Ports(
+        ports = Ports(
             publishers[0],
             now,
             lambda: opened[0].readiness,
             admission,
             adapters or {},
-            gate=gate or open_to_all(),
+            gate=open_to_all(),
         )
+        if access is None:
+            yield ports
+            return
+        async with open_gate(access) as gate:
+            yield replace(ports, gate=turned(gate))
 
     app = create_app(open_ports, Terms(retry_after_seconds=3, body_timeout_seconds=body_seconds))
     with TestClient(app, raise_server_exceptions=False) as client:
