@@ -1,5 +1,7 @@
 """An OIDC provider on loopback: its keys over real HTTP, and tokens as it would make them."""
 
+import base64
+import hmac
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import ECKey, Key, OctKey, RSAKey
+from joserfc.jwk import ECKey, Key, RSAKey
 
 ISSUER = "https://login.example/realms/shop"
 AUDIENCE = "care-ingest"
@@ -18,7 +20,7 @@ SCOPE = "openid publish:care.order.*@/shop/*"
 
 def signing_key(key_id: str = "k-1") -> RSAKey:
     """Return a new key."""
-    return RSAKey.generate_key(2048, {"kid": key_id, "use": "sig", "alg": "RS256"})
+    return RSAKey.generate_key(2048, {"kid": key_id, "use": "sig"})
 
 
 def token(key: Key, at: float, algorithm: str = "RS256", **changes: Any) -> str:
@@ -37,9 +39,19 @@ def token(key: Key, at: float, algorithm: str = "RS256", **changes: Any) -> str:
     return jwt.encode(header, told, key, algorithms=[algorithm])
 
 
-def as_secret(key: RSAKey) -> OctKey:
-    """Return the public key as who mistakes it for a secret would use it."""
-    return OctKey.import_key(key.as_pem(private=False), {"kid": str(key.kid)})
+def resigned(text: str, header: Mapping[str, object], secret: bytes | None = None) -> str:
+    """Return the token with this header, signed by HMAC with this secret, or not at all.
+
+    No library makes such tokens of a public key any more; an attacker does.
+    """
+    head = _coded(json.dumps(header).encode())
+    signed = f"{head}.{text.split('.')[1]}"
+    seal = b"" if secret is None else hmac.digest(secret, signed.encode(), "sha256")
+    return f"{signed}.{_coded(seal)}"
+
+
+def _coded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 @dataclass
