@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     *("README.md", "SECURITY.md", "docs/complaint-risk.md", "docs/lapse-risk.md"),
     *("docs/expectations.md", "docs/playbooks.md", "docs/customer-pages.md"),
-    *("docs/outreach-policy.md", "docs/adapters.md"),
+    *("docs/outreach-policy.md", "docs/adapters.md", "docs/publishing-auth.md"),
 )
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 

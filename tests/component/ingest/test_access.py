@@ -218,6 +218,15 @@ class TestKeys:
         assert response.status_code == 400
         assert "ratelimit" in response.headers
 
+    def test_no_room_is_taken_for_the_body_of_who_is_not_known(self, world: World) -> None:
+        admission = world.door.admission
+        admission.enter(0, admission._max_bytes)
+
+        unknown = world.post(factories.placed())
+        known = world.post(factories.placed(), headers=world.with_key())
+
+        assert (unknown.status_code, known.status_code) == (401, 503)
+
 
 class TestScopes:
     def test_one_event_without_the_scope_is_403(self, world: World) -> None:
