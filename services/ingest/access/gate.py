@@ -144,6 +144,18 @@ class Visit:
             return [self._judged(reading) for reading in found]
         return self._judged(found)
 
+    def ask(self, source: str) -> None:
+        """Let in who only asks about an event from this source; it counts as one event.
+
+        Raises:
+            Denied: no scope covers this source, or it is not known who asks: a signature is over a body.
+        """
+        if self.caller is None:
+            raise Denied(Reason.MALFORMED)
+        self._charge(1)
+        if not scopes.may_ask_about(self.caller.scopes, source):
+            raise Denied(Reason.MISSING_SCOPE)
+
     def leave(self, answer: Answer) -> Answer:
         """Return the answer with what is said to this caller, and what the log says of it."""
         caller, gate = self.caller, self._gate

@@ -19,6 +19,7 @@ _DETAILS: Mapping[Reason, str] = {
     Reason.RATE_LIMITED: "Wait as long as retry-after says; the headers ratelimit and ratelimit-policy "
     "tell how much may come.",
     Reason.ISSUER_AWAY: "The tokens' issuer does not answer: send it again later, or use an API key.",
+    Reason.MISSING_SCOPE: "No scope of this client covers this source.",
     Reason.STALE: "The signed time is more than 5 minutes from this deployment's: set the clocks.",
     Reason.REPLAYED: "This webhook was taken before: who sends it again signs the time of that attempt.",
 }

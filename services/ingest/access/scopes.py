@@ -15,12 +15,23 @@ def may_publish(scopes: Iterable[str], event_type: str, source: str) -> bool:
     return any(_covers(scope, event_type, source) for scope in scopes)
 
 
+def may_ask_about(scopes: Iterable[str], source: str) -> bool:
+    """Return whether one of these scopes covers any type of event from this source."""
+    return any(_matches(_sides(scope)[1], source) for scope in scopes if scope.startswith(PREFIX))
+
+
 def _covers(scope: str, event_type: str, source: str) -> bool:
     if not scope.startswith(PREFIX):
         return False
+    types, sources = _sides(scope)
+    return _matches(types, event_type) and _matches(sources, source)
+
+
+def _sides(scope: str) -> tuple[str, str]:
+    """Return the pattern of types and that of sources."""
     # A type holds no `@`; a source may.
     types, at, sources = scope.removeprefix(PREFIX).partition("@")
-    return _matches(types, event_type) and _matches(sources if at else "*", source)
+    return types, sources if at else "*"
 
 
 def _matches(pattern: str, text: str) -> bool:

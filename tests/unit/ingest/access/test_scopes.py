@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from services.ingest.access.scopes import may_publish
+from services.ingest.access.scopes import may_ask_about, may_publish
 from services.kit.key_file import Scope
 
 PLACED = "care.order.placed.v1"
@@ -71,3 +71,12 @@ def test_the_file_takes_a_scope(scope: str) -> None:
 def test_the_file_refuses_what_would_cover_nothing(scope: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Scope).validate_python(scope)
+
+
+def test_who_may_publish_something_from_a_source_may_ask_about_it() -> None:
+    given = ["publish:care.order.*@/shop/*", "outreach:*"]
+
+    assert may_ask_about(given, "/shop/orders")
+    assert not may_ask_about(given, "/other")
+    assert may_ask_about(["publish:care.order.*"], "/other")
+    assert not may_ask_about(["outreach:*"], "/shop/orders")
