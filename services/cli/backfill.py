@@ -89,6 +89,7 @@ class Summary:
 )
 @click.argument("file", type=click.File("rb"))
 @click.option("--ingest", metavar="URL", required=True, help="The deployment's front door.")
+@options.api_key
 @options.bootstrap
 @options.partitions
 @options.prefix
@@ -105,6 +106,7 @@ def backfill(
     *,
     file: BinaryIO,
     ingest: str,
+    api_key: str | None,
     is_late_meant: bool,
     show: int,
     as_json: bool,
@@ -120,7 +122,7 @@ def backfill(
         with telling(Console(stderr=True)) as tell, TemporaryFile() as new:
             sift(_counted(file, tell), SystemClock().now(), known(place, tell), new, summary)
             new.seek(0)
-            with closing(Door(address)) as door:
+            with closing(Door(address, key=api_key)) as door:
                 send(door, new, summary, tell)
     except DoorClosed as error:
         raise Unavailable(

@@ -65,7 +65,11 @@ class _Instant(click.ParamType):
 
 
 _CLIENT = _Shaped(ClientName, "write lower-case letters, digits, '.', '_' and '-'")
-_SCOPE = _Shaped(Scope, "write a scope such as outreach:read, or its beginning and a *")
+_SCOPE = _Shaped(
+    Scope,
+    "write a scope such as outreach:read, or its beginning and a *; or publish:TYPE@SOURCE, either side "
+    "of which may end in *",
+)
 
 
 @click.group()
@@ -79,10 +83,13 @@ def keys() -> None:
       outreach:read   see problems, timelines, decisions, playbooks, pauses
       outreach:act    pause and resume, approve and reject, say what became of something
       outreach:*      both
+      publish:TYPE@SOURCE   publish such events through ingest; either side may end in *
+      publish:*             publish everything
 
     \b
     Examples:
       care keys create --file keys.json --client care-desk --scope outreach:read --scope outreach:act
+      care keys create --file keys.json --client shop --scope 'publish:care.order.*@/shop/*'
       care keys list --file keys.json
       care keys revoke --file keys.json 5f1c22ab90de7711
     """
@@ -99,9 +106,22 @@ def keys() -> None:
     "--not-after", type=_Instant(), metavar="DATE",
     help="From when on it opens nothing: an instant, or a day, which still counts.",
 )  # fmt: skip
+@click.option(
+    "--events-per-second", type=click.FloatRange(min=0, max=1_000_000, min_open=True),
+    help="How fast it may publish; ingest's own setting where it is not said.",
+)  # fmt: skip
+@click.option(
+    "--burst", type=click.IntRange(min=1, max=10_000_000),
+    help="How many events it may publish at once; likewise.",
+)  # fmt: skip
 @options.as_json
 def create(
-    path: Path, client: str, scopes: tuple[str, ...], not_after: datetime | None, as_json: bool
+    path: Path,
+    client: str,
+    scopes: tuple[str, ...],
+    not_after: datetime | None,
+    as_json: bool,
+    **rate: Any,
 ) -> None:
     """Make a key and print it, this once: the file keeps its hash alone.
 
@@ -115,6 +135,7 @@ def create(
     if not_after is not None and not_after <= now:
         raise click.UsageError("--not-after has passed already: the key would open nothing")
     key, text = api_keys.made(secrets.token_bytes, client, scopes, not_after)
+    key = replace(key, **rate)
     known = key_file.read(path) if path.exists() else ()
     try:
         Keys((*known, key), now)
@@ -171,6 +192,8 @@ def _as_object(key: Key, now: datetime) -> dict[str, object]:
         "client": key.client,
         "scopes": list(key.scopes),
         "not_after": None if key.not_after is None else key.not_after.isoformat(),
+        "events_per_second": key.events_per_second,
+        "burst": key.burst,
         "state": _state(key, now),
     }
 

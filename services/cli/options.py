@@ -37,6 +37,14 @@ prefix: Decorator = click.option(
     help="Put before every topic name.",
 )
 
+api_key: Decorator = click.option(
+    "--api-key",
+    envvar="CARE_INGEST_API_KEY",
+    metavar="KEY",
+    show_envvar=True,
+    help="What opens ingest, where it asks for a key; in the environment others do not see it.",
+)
+
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, TextIO
 import click
 from rich.console import Console
 
+from services.cli import options
 from services.cli.lengths import OutageSpan, StepLength
 from services.cli.progress import Reached, showing
 from services.contracts.topics import DEFAULT_PARTITIONS
@@ -56,6 +57,7 @@ class Choice:
     out: BinaryIO | None
     truth: TextIO | None
     ingest: str | None
+    api_key: str | None
     mail: tuple[str, int] | None
     bootstrap: str | None
     prefix: str
@@ -98,6 +100,7 @@ class Choice:
             bootstrap=self.bootstrap,
             prefix=self.prefix,
             partitions=self.partitions,
+            key=self.api_key,
         )
 
 
@@ -150,6 +153,7 @@ class Choice:
 @click.option("--out", type=click.File("wb", lazy=False), help="Where events go; - is stdout.")
 @click.option("--truth", type=click.File("w", lazy=False), help="Where the truth goes.")
 @click.option("--ingest", metavar="URL", help="The front door of a running deployment.")
+@options.api_key
 @click.option(
     "--mail", type=Address(), metavar="HOST:PORT",
     help="Where that deployment's outreach delivers its mail: the customers' letter boxes.",
@@ -168,22 +172,22 @@ class Choice:
     help="Partitions of every topic, for --ingest.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def simulate_shop(**options: Any) -> None:
+def simulate_shop(**told: Any) -> None:
     """Play the shop to its end and print a summary: on stderr where events go to stdout."""
-    choice = Choice(**options)
+    choice = Choice(**told)
     deployment = choice.deployment
     try:
         shop = open_shop(choice.parameters, choice.seed)
     except ValueError as error:
         leave(str(error), EXIT_USAGE)
     began = monotonic()
-    told = _play(shop, choice, deployment)
+    played = _play(shop, choice, deployment)
     summary = {
         "seed": choice.seed,
         "customers": choice.parameters.customers,
         "start": shop.start.isoformat(),
         "end": shop.end.isoformat(),
-        **told,
+        **played,
         "seconds": round(monotonic() - began, 1),
     }
     is_stdout_taken = choice.out is click.get_binary_stream("stdout")

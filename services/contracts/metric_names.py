@@ -42,6 +42,12 @@ INGEST_EVENTS = Metric(
 INGEST_REJECTED = Metric(
     "care_ingest_rejected_total", Kind.COUNTER, "Events refused, by reason.", ("reason",)
 )
+INGEST_REFUSED_REQUESTS = Metric(
+    "care_ingest_refused_requests_total",
+    Kind.COUNTER,
+    "Requests that were not let in, by reason.",
+    ("reason",),
+)
 INGEST_IN_FLIGHT = Metric(
     "care_ingest_in_flight_records", Kind.GAUGE, "Records sent and not yet acknowledged."
 )

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 120.0
 _LONGEST_WAIT_SECONDS = 5.0
 _LOOK_SECONDS = 5.0
 
-_BUSY = httpx.codes.SERVICE_UNAVAILABLE
+_BUSY = (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS)
 _TAKEN = ("accepted", "duplicate")
 _AHEAD_OF_ITS_CLOCK = "too_far_ahead"
 
@@ -71,10 +71,24 @@ class Door:
         self,
         address: str,
         *,
+        key: str | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._client = httpx.Client(base_url=address, timeout=30.0, transport=transport)
+        """Remember where to publish.
+
+        Args:
+            address: Of ingest.
+            key: The API key that opens it; None: it asks for none.
+            patience_seconds: How long one batch may take, repeats included.
+            transport: What carries the requests, in tests.
+        """
+        self._client = httpx.Client(
+            base_url=address,
+            headers={"x-api-key": key} if key else {},
+            timeout=30.0,
+            transport=transport,
+        )
         self._patience_seconds = patience_seconds
 
     def close(self) -> None:
@@ -141,8 +155,13 @@ class Door:
             )
         except httpx.TransportError as error:
             raise _TryAgain(f"no answer ({type(error).__name__})", 0.2) from error
-        if response.status_code == _BUSY:
-            raise _TryAgain("it answers 503", _retry_after(response))
+        if response.status_code in _BUSY:
+            raise _TryAgain(f"it answers {response.status_code}", _retry_after(response))
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise DoorClosed(
+                "ingest does not know who sends the events: set CARE_INGEST_API_KEY to a key of its "
+                "CARE_INGEST_API_KEYS_FILE (care keys create)"
+            )
         if response.status_code not in (httpx.codes.ACCEPTED, httpx.codes.MULTI_STATUS):
             raise DoorClosed(f"ingest answers {response.status_code}: {response.text[:300]}")
         results: Answers = response.json()["results"]

@@ -124,6 +124,8 @@ class Deployment:
     bootstrap: str
     prefix: str
     partitions: int
+    key: str | None = None
+    """The API key that opens ingest; None: it asks for none."""
     patience_seconds: float = PATIENCE_SECONDS
 
     def check(self) -> None:
@@ -158,7 +160,9 @@ def play_into(deployment: Deployment, world: Observed, step: timedelta) -> int:
     deployment.check()
     with ExitStack() as stack:
         letters = stack.enter_context(_letter_box(deployment.mail))
-        door = Door(deployment.ingest, patience_seconds=deployment.patience_seconds)
+        door = Door(
+            deployment.ingest, key=deployment.key, patience_seconds=deployment.patience_seconds
+        )
         stack.callback(door.close)
         barriers = Barriers(
             deployment.bootstrap,

@@ -142,7 +142,11 @@ def open_world(options: Options) -> World:
 
 def play(world: World, stage: Stage, options: Options, audience: Audience) -> int:
     """Take the world through its time on this stage; return the number of ticks."""
-    door = Door(stage.services.address("ingest"), patience_seconds=options.patience_seconds)
+    door = Door(
+        stage.services.address("ingest"),
+        key=stage.publishing_key,
+        patience_seconds=options.patience_seconds,
+    )
     barriers = Barriers(
         stage.kafka_bootstrap,
         prefix=stage.topic_prefix,

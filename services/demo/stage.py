@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -13,6 +13,7 @@ from psycopg import sql
 from services.contracts.topics import TOPICS
 from services.demo.mail_sink import MailSink
 from services.demo.supervisor import SERVICES, Limits, Supervisor
+from services.kit import api_keys, key_file
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import apply_topics, delete_topics
 from services.local import parts
@@ -20,6 +21,7 @@ from services.local.parts import Parts
 from services.outreach import migrate
 
 PARTITIONS = 4
+_KEYS_FILE = "keys.json"
 
 Say = Callable[[str], None]
 
@@ -49,6 +51,8 @@ class Stage:
     mails: MailSink
     services: Supervisor
     parts: Parts
+    publishing_key: str
+    """The API key of whoever publishes on this stage; made anew for each."""
     partitions: int = PARTITIONS
 
     @property
@@ -83,6 +87,8 @@ def standing(folder: Path, say: Say, cast: Cast) -> Iterator[Stage]:
         stack.callback(sink.close)
         say(f"starting {', '.join(cast.posts[:-1])} and {cast.posts[-1]}")
         told = environment(found.kafka_bootstrap, prefix, url, sink.address, cast.partitions)
+        key = _publishing_key(folder / _KEYS_FILE)
+        told |= {"CARE_INGEST_API_KEYS_FILE": str((folder / _KEYS_FILE).resolve())}
         services = Supervisor(
             {**told, **cast.settings},
             folder,
@@ -93,7 +99,7 @@ def standing(folder: Path, say: Say, cast: Cast) -> Iterator[Stage]:
         stack.callback(services.close)
         services.start().wait_until_live()
         yield Stage(
-            found.kafka_bootstrap, prefix, url, folder, sink, services, found, cast.partitions
+            found.kafka_bootstrap, prefix, url, folder, sink, services, found, key, cast.partitions
         )
         say("stopping")
 
@@ -122,6 +128,13 @@ def environment(
         "CARE_OUTREACH_SMTP_HOST": smtp[0],
         "CARE_OUTREACH_SMTP_PORT": str(smtp[1]),
     }
+
+
+def _publishing_key(path: Path) -> str:
+    """Make the only key there is, as fast as the shop is, and return it; its hash alone is in the file."""
+    key, text = api_keys.made(secrets.token_bytes, "demo-shop", ["publish:*"])
+    key_file.write(path, [replace(key, events_per_second=1e6, burst=10_000_000)])
+    return text
 
 
 def _clear(folder: Path) -> None:

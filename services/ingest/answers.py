@@ -28,6 +28,9 @@ _CONFLICT = Fault("/id", "conflict", OTHER_BODY)
 Tally = Counter[tuple[str, Status]]
 """Events by topic (`none`: it could not be told) and status."""
 
+_KINDS = {"not_json": ProblemKind.NOT_JSON, "forbidden": ProblemKind.FORBIDDEN}
+"""Of a refused event, by reason; all others are `INVALID`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -44,6 +47,8 @@ class Answer:
     """For the log line; ids and positions only."""
     webhook: tuple[str, WebhookOutcome] | None = None
     """The adapter it came through, and what became of it."""
+    refused: str | None = None
+    """Why the request was not let in; None: it was."""
 
 
 def problem(
@@ -89,11 +94,16 @@ def for_one(readable: Readable, outcome: Told, retry_after_seconds: int) -> Answ
 
 
 def for_refused(refused: Refused) -> Answer:
-    """Return 400 for what is not JSON and 422 for what is no event of ours, with each fault."""
-    kind = ProblemKind.NOT_JSON if refused.reason == "not_json" else ProblemKind.INVALID
+    """Return 400 for what is not JSON, 403 for what its sender may not publish, else 422; with each fault."""
+    kind = _KINDS.get(refused.reason, ProblemKind.INVALID)
     detail = f"{len(refused.faults)} fault(s); nothing was taken."
     answer = problem(kind, detail, faults=refused.faults)
-    return replace(answer, tally=_tally_of([refused]), reasons=Counter({refused.reason: 1}))
+    return replace(
+        answer,
+        tally=_tally_of([refused]),
+        reasons=Counter({refused.reason: 1}),
+        refused="missing_scope" if kind is ProblemKind.FORBIDDEN else None,
+    )
 
 
 def for_batch(

@@ -16,6 +16,9 @@ from starlette.requests import ClientDisconnect
 
 from services.contracts.topics import DEFAULT_PARTITIONS
 from services.ingest import answers, fates, openapi, webhooks
+from services.ingest.access import refusals
+from services.ingest.access.callers import Denied
+from services.ingest.access.gate import Gate, Visit
 from services.ingest.adapters.adapter import AdapterName, Adapters
 from services.ingest.admission import Admission, Overloaded
 from services.ingest.answers import Answer
@@ -67,6 +70,8 @@ class Ports:
         )
     )
     """How events are looked for on the topics."""
+    gate: Gate = field(kw_only=True)
+    """Who may publish what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,10 @@ router = APIRouter()
 async def receive(request: Request) -> Response:
     """Take one event or a batch; 202 is a promise: the broker has acknowledged it."""
     door: _Door = request.state.door
-    answer, duration = await _answered(request, door, _take)
+    client = request.query_params.get("client")
+    with door.ports.gate.visit(request.headers, client) as visit:
+        answer, duration = await _answered(request, door, partial(_take, visit))
+        answer = visit.leave(answer)
     _log_request(answer, duration)
     return _response(answer)
 
@@ -103,10 +111,12 @@ async def fate(request: Request) -> Response:
     """Answer what became of one event."""
     door: _Door = request.state.door
     started = monotonic()
-    answer, outcome = await fates.fate_of(
-        request, door.ports.looks, door.repeats, door.terms.retry_after_seconds
-    )
-    door.meter.count_look(outcome)
+    with door.ports.gate.visit(request.headers, None) as visit:
+        answer, outcome = await fates.fate_of(
+            request, visit, door.ports.looks, door.repeats, door.terms.retry_after_seconds
+        )
+        answer = visit.leave(answer)
+    door.meter.count_look(answer, outcome)
     _log.info("event_looked_for", **fates.log_line(answer, outcome, monotonic() - started))
     return _response(answer)
 
@@ -194,6 +204,8 @@ async def _answer(request: Request, reader: BodyReader, door: _Door, take: _Take
     """Return the answer, whatever is wrong with the request or with the broker."""
     try:
         return await take(request, reader, door)
+    except Denied as denied:
+        answer = refusals.answer_of(denied)
     except AdapterOff:
         answer = answers.problem(ProblemKind.NOT_FOUND, "See /openapi.json.")
     except UnsupportedMediaType as error:
@@ -213,16 +225,18 @@ async def _answer(request: Request, reader: BodyReader, door: _Door, take: _Take
     return replace(answer, headers={**answer.headers, "connection": "close"})
 
 
-async def _take(request: Request, reader: BodyReader, door: _Door) -> Answer:
+async def _take(visit: Visit, request: Request, reader: BodyReader, door: _Door) -> Answer:
+    await visit.enter()
     headers = request.headers
     attributes = attributes_in(request.scope["headers"])
     mode = mode_of(headers.get("content-type"), headers.get("content-encoding"), attributes)
     raw = await reader.read(LIMITS[mode], door.terms.body_timeout_seconds)
+    visit.see_body(raw)
     try:
         now = door.ports.now()
     except NoTimeYet:
         return _come_back(ProblemKind.NO_TIME_YET, door)
-    found = _read(mode, attributes, raw, now)
+    found = visit.admit(_read(mode, attributes, raw, now))
     # From here on the records are counted by the publisher, and the body is not needed.
     reader.close()
     return await _publish(found, door)

@@ -25,6 +25,10 @@ class ProblemKind(StrEnum):
     OUTCOME_UNKNOWN = "outcome-unknown"
     NO_TIME_YET = "no-time-yet"
     NOT_SIGNED = "not-signed"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    RATE_LIMITED = "rate-limited"
+    ISSUER_AWAY = "issuer-away"
     NOT_FOUND = "not-found"
     BAD_QUESTION = "bad-question"
     NOT_FOUND_WITHIN = "not-found-within"
@@ -47,6 +51,10 @@ STATUS: Mapping[ProblemKind, HTTPStatus] = {
     ProblemKind.OUTCOME_UNKNOWN: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NO_TIME_YET: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NOT_SIGNED: HTTPStatus.UNAUTHORIZED,
+    ProblemKind.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    ProblemKind.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    ProblemKind.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    ProblemKind.ISSUER_AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ProblemKind.BAD_QUESTION: HTTPStatus.BAD_REQUEST,
     ProblemKind.NOT_FOUND_WITHIN: HTTPStatus.NOT_FOUND,
@@ -74,6 +82,10 @@ TITLES: Mapping[ProblemKind, str] = {
     ProblemKind.LOOK_CUT_SHORT: "It was not found as far as was looked, which was not to the end",
     ProblemKind.LOOK_FAILED: "It could not be looked for",
     ProblemKind.TOO_MANY_LOOKS: "Another event is being looked for",
+    ProblemKind.UNAUTHENTICATED: "Who sends this is not known; nothing was taken",
+    ProblemKind.FORBIDDEN: "Who sends this may not publish it; nothing was taken",
+    ProblemKind.RATE_LIMITED: "This client has sent too much; nothing was taken",
+    ProblemKind.ISSUER_AWAY: "The keys that sign tokens are not known; nothing was taken",
     ProblemKind.NOT_FOUND: "There is nothing at this path",
     ProblemKind.METHOD_NOT_ALLOWED: "This path does not take this method",
     ProblemKind.INTERNAL: "An error inside; the outcome is not known",
@@ -114,6 +126,9 @@ class LookOutcome(StrEnum):
     BAD = "bad"
     FAILED = "failed"
     TURNED_AWAY = "turned_away"
+    """Too many are asked at a time."""
+    DENIED = "denied"
+    """Who asked is not known, or may not ask about this source, or asks too much."""
 
 
 class WebhookOutcome(StrEnum):

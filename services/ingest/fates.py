@@ -11,6 +11,9 @@ from pydantic import BaseModel, Field
 
 from services.contracts.envelope import CustomerId
 from services.ingest import answers
+from services.ingest.access import refusals
+from services.ingest.access.callers import Denied
+from services.ingest.access.gate import Visit
 from services.ingest.answers import Answer
 from services.ingest.asking import Asked, Scope, Unanswerable, read_question, scope_of
 from services.ingest.documents import SAME_ID, LookOutcome, ProblemKind
@@ -66,11 +69,19 @@ class LookTerms:
 
 
 async def fate_of(
-    request: Request, terms: LookTerms, repeats: Repeats, retry_after_seconds: int
+    request: Request,
+    visit: Visit,
+    terms: LookTerms,
+    repeats: Repeats,
+    retry_after_seconds: int,
 ) -> tuple[Answer, LookOutcome]:
     """Return what became of the event that a request asks for, and how the question ended."""
     try:
+        await visit.enter()
         asked = read_question(request.scope["raw_path"], request.query_params.multi_items())
+        visit.ask(asked.source)
+    except Denied as denied:
+        return refusals.answer_of(denied), LookOutcome.DENIED
     except Unanswerable as error:
         problem = answers.problem(ProblemKind.BAD_QUESTION, str(error), faults=error.faults)
         return problem, LookOutcome.BAD

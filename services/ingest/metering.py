@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from services.contracts import metric_names
 from services.contracts.topics import OUTSIDE
+from services.ingest.access.callers import Reason
 from services.ingest.adapters.adapter import AdapterName
 from services.ingest.answers import Answer
 from services.ingest.documents import STATUS, LookOutcome, Status, WebhookOutcome
@@ -23,6 +24,7 @@ REASONS = (
     "unsupported_media_type",
     "overloaded",
     "no_time_yet",
+    "forbidden",
 )
 """Every value of the label `reason`."""
 
@@ -37,6 +39,7 @@ class Meter:
         self.registry = CollectorRegistry()
         self._events = telemetry.counter(metric_names.INGEST_EVENTS, self.registry)
         self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
+        self._refused = telemetry.counter(metric_names.INGEST_REFUSED_REQUESTS, self.registry)
         self._seconds = telemetry.histogram(metric_names.INGEST_SECONDS, self.registry)
         self._webhooks = telemetry.counter(metric_names.INGEST_WEBHOOKS, self.registry)
         self._looks = telemetry.counter(metric_names.INGEST_LOOKS, self.registry)
@@ -52,11 +55,15 @@ class Meter:
             self._rejected.labels(reason).inc(events)
         if answer.webhook is not None:
             self._webhooks.labels(*answer.webhook).inc()
+        if answer.refused is not None:
+            self._refused.labels(answer.refused).inc()
         self._seconds.labels(str(int(answer.status))).observe(duration_seconds)
 
-    def count_look(self, outcome: LookOutcome) -> None:
+    def count_look(self, answer: Answer, outcome: LookOutcome) -> None:
         """Count one question what became of an event."""
         self._looks.labels(outcome.value).inc()
+        if answer.refused is not None:
+            self._refused.labels(answer.refused).inc()
 
     def _begin(self) -> None:
         for look in LookOutcome:
@@ -66,6 +73,8 @@ class Meter:
                 self._events.labels(topic, status.value)
         for reason in REASONS:
             self._rejected.labels(reason)
+        for reason in Reason:
+            self._refused.labels(reason.value)
         for adapter in AdapterName:
             for outcome in WebhookOutcome:
                 self._webhooks.labels(adapter, outcome)

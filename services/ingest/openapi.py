@@ -62,6 +62,38 @@ _ALL_TAKEN = {
     "results": [{"index": 0, **_PLACED}],
 }
 _SOME_TAKEN = {**_ALL_TAKEN, "rejected": 1, "results": [{"index": 0, **_PLACED}, _REJECTED]}
+_FORBIDDEN = {
+    "pointer": "",
+    "code": "forbidden",
+    "detail": "needs a scope that covers publish:care.shipment.promised.v1 from this source",
+}
+_CHALLENGE = {"www-authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
+_RATE = {
+    name: {
+        "description": f"{what} (draft-ietf-httpapi-ratelimit-headers-10).",
+        "schema": {"type": "string"},
+    }
+    for name, what in {
+        "ratelimit-policy": "Events at most, and seconds in which so many come back",
+        "ratelimit": "Events left, and seconds until all are back",
+    }.items()
+}
+SECURITY_SCHEMES: Mapping[str, Any] = {
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key `care_<keyid>_<secret>`, or a token of the deployment's OIDC provider.",
+    },
+    "signedWebhook": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "Standard Webhooks: with `webhook-id`, `webhook-timestamp` and `?client=`.",
+    },
+}
+SECURITY: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
+"""Any one of them, as the deployment has switched them on."""
 _RETRY_AFTER = {"retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
 
@@ -119,6 +151,16 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
             [{"pointer": "", "code": "not_json", "detail": "expected value at line 1 column 1"}],
         ),
     ),
+    401: _problem(
+        "No key, token or signature that is valid here.",
+        (ProblemKind.UNAUTHENTICATED, "Send an API key or a token that is valid here.", []),
+    )
+    | {"headers": _CHALLENGE},
+    403: _problem(
+        "No scope of this client covers the event's type and source.  In a batch such an event is "
+        "`rejected` with the reason `forbidden`.",
+        (ProblemKind.FORBIDDEN, "1 fault(s); nothing was taken.", [_FORBIDDEN]),
+    ),
     408: _problem(
         "The body did not arrive in time.", (ProblemKind.TOO_SLOW, "The limit is 10 seconds.", [])
     ),
@@ -143,6 +185,11 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "The event does not follow its contract; each fault with its JSON pointer.",
         (ProblemKind.INVALID, "1 fault(s); nothing was taken.", [_MISSING]),
     ),
+    429: _problem(
+        "This client has sent more than its rate allows.",
+        (ProblemKind.RATE_LIMITED, "Wait as long as retry-after says.", []),
+    )
+    | {"headers": {**_RETRY_AFTER, **_RATE}},
     431: _problem(
         "A request line and headers beyond their limit.",
         (
@@ -159,6 +206,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         (ProblemKind.OVERLOADED, SAME_ID, []),
         (ProblemKind.OUTCOME_UNKNOWN, SAME_ID, []),
         (ProblemKind.NO_TIME_YET, SAME_ID, []),
+        (ProblemKind.ISSUER_AWAY, "The tokens' issuer does not answer.", []),
     )
     | {"headers": _RETRY_AFTER},
 }
@@ -182,11 +230,18 @@ _BODY = {
 _OPEN: Mapping[str, Any] = {"security": []}
 """What is asked of nobody in particular is said so; silence could mean that it was forgotten."""
 
+_CLIENT = {
+    "name": "client",
+    "in": "query",
+    "required": False,
+    "description": "Of a signed webhook: which publisher it is from.",
+    "schema": {"type": "string"},
+}
 RECEIVE: Mapping[str, Any] = {
     "status_code": 202,
     "summary": "Publish one event or a batch",
     "responses": _ANSWERS,
-    "openapi_extra": {"requestBody": _BODY, **_OPEN},
+    "openapi_extra": {"requestBody": _BODY, "security": SECURITY, "parameters": [_CLIENT]},
 }
 
 _TOLD = {
@@ -292,15 +347,18 @@ FATE: Mapping[str, Any] = {
                 ],
             ),
         ),
+        401: _ANSWERS[401],
+        403: _ANSWERS[403],
         404: _problem(
             "It does not lie where it was looked for, which was looked through; `looked` says where.",
             (ProblemKind.NOT_FOUND_WITHIN, "It may lie further back: give an earlier since.", []),
         ),
         429: _problem(
-            "As many are being looked for as may be at a time.",
+            "As many are being looked for as may be at a time, or this client asks too much.",
             (ProblemKind.TOO_MANY_LOOKS, "Ask again later.", []),
+            (ProblemKind.RATE_LIMITED, "Wait as long as retry-after says.", []),
         )
-        | {"headers": _RETRY_AFTER},
+        | {"headers": {**_RETRY_AFTER, **_RATE}},
         431: _ANSWERS[431],
         500: _ANSWERS[500],
         503: _problem(
@@ -308,9 +366,11 @@ FATE: Mapping[str, Any] = {
             "it was looked), or the broker does not answer.",
             (ProblemKind.LOOK_CUT_SHORT, "Narrow it by customer, and ask again.", []),
             (ProblemKind.LOOK_FAILED, "Ask again later.", []),
+            (ProblemKind.ISSUER_AWAY, "The tokens' issuer does not answer.", []),
         ),
     },
     "openapi_extra": {
+        "security": SECURITY[:2],
         "parameters": [
             {
                 "name": name,
@@ -320,7 +380,7 @@ FATE: Mapping[str, Any] = {
                 "schema": {"type": "string"},
             }
             for name, (place, description) in _LOOKED_FOR.items()
-        ]
+        ],
     },
 }
 
@@ -353,7 +413,7 @@ def describe_events(app: FastAPI) -> None:
         if not known:
             components = document.setdefault("components", {})
             components.setdefault("schemas", {}).update(_schemas())
-            components["securitySchemes"] = _signed()
+            components["securitySchemes"] = {**SECURITY_SCHEMES, **_signed()}
         return document
 
     app.openapi = with_events  # type: ignore[method-assign]

@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from services.contracts.envelope import TimeZone
+from services.ingest.access.callers import Method
+from services.ingest.access.tokens import ALGORITHMS
 from services.ingest.adapters.shopify_terms import ParcelName
 from services.ingest.reading import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from services.kit.settings import CommonSettings
+
+_METHODS = "|".join(method for method in Method if method is not Method.NONE)
+_ALGORITHMS = "|".join(ALGORITHMS)
 
 
 class Settings(CommonSettings):
@@ -81,6 +86,56 @@ class Settings(CommonSettings):
         description="After SIGTERM: how long it is not ready but still serves, so that whoever "
         "routes requests here can stop doing so.",
     )
+    authentication: str = Field(
+        default="api_keys",
+        pattern=rf"^(none|({_METHODS})(,({_METHODS}))*)$",
+        description="How publishers show who they are, separated by commas: `api_keys`, `oidc`, `webhooks`; "
+        "or `none`: anybody may publish, which needs a loopback host or CARE_DEPLOYMENT=dev.",
+    )
+    deployment: str = Field(
+        default="production",
+        pattern=r"^(production|dev)$",
+        validation_alias=AliasChoices("CARE_DEPLOYMENT"),
+        description="`production`, or `dev`: nothing in it is worth protecting.",
+    )
+    api_keys_file: Path | None = Field(
+        default=None,
+        description="File with the hashes of the API keys, made with `care keys create`; read again when it "
+        "changes.",
+    )
+    webhook_secrets_file: Path | None = Field(
+        default=None,
+        description="File with the publishers that sign what they send and their secrets; read again when it "
+        "changes.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="Whose tokens are believed: `iss`, exactly as it stands in them."
+    )
+    oidc_audience: str | None = Field(
+        default=None, description="For whom tokens must be made: `aud`, or one of them."
+    )
+    oidc_algorithms: str = Field(
+        default="RS256,ES256",
+        pattern=rf"^({_ALGORITHMS})(,({_ALGORITHMS}))*$",
+        description="With which tokens may be signed, separated by commas; those with a public key alone.",
+    )
+    oidc_jwks_url: str | None = Field(
+        default=None,
+        description="Where the issuer's keys are: `jwks_uri` of its /.well-known/openid-configuration.",
+    )
+    events_per_second: float = Field(
+        default=1000.0,
+        gt=0,
+        le=1_000_000,
+        description="How many events a client may publish through one replica, where its key says "
+        "nothing else.",
+    )
+    burst: int = Field(
+        default=10_000,
+        ge=1,
+        le=10_000_000,
+        description="How many it may publish at once, after a pause; likewise.",
+    )
     aftership_secret_file: Path | None = Field(
         default=None,
         description="File with the secret of AfterShip's webhooks, one a line, any is accepted, read "
@@ -136,3 +191,8 @@ class Settings(CommonSettings):
         description="Custom attribute of a conversation that holds the reason, as our contract has "
         "it; else a label of that name.",
     )
+
+    @property
+    def is_for_development(self) -> bool:
+        """Whether nothing in this deployment is worth protecting."""
+        return self.deployment == "dev"

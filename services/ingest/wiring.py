@@ -11,6 +11,7 @@ from kafka.errors import KafkaError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.contracts.topics import OUTSIDE, TICKS
+from services.ingest.access.opening import open_gate
 from services.ingest.adapters.adapter import open_adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports
@@ -40,12 +41,13 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
     """Open the producer, warm, and the clock; close both in the end.
 
     Raises:
-        Unavailable: no broker, the topics are not as this deployment needs them, or a file of
-            secrets cannot be used.
+        Unavailable: no broker, the topics are not as this deployment needs them, a file of keys or
+            secrets cannot be used, or nothing says how publishers show who they are.
     """
     adapters = open_adapters(settings)
     admission = Admission(settings.max_in_flight_records, settings.max_in_flight_bytes)
     async with contextlib.AsyncExitStack() as stack:
+        gate = await stack.enter_async_context(open_gate(settings))
         await asyncio.to_thread(_check_topics, settings)
         producers = Producers(
             partial(_open_producer, settings), settings.acknowledgement_timeout_seconds
@@ -62,7 +64,7 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
         memory = Memory(settings.remembered_events, settings.remembered_seconds)
         ready = with_clock(readiness, clock)
         looks = _looks(settings)
-        yield Ports(publisher, clock.now, ready, admission, adapters, memory, looks)
+        yield Ports(publisher, clock.now, ready, admission, adapters, memory, looks, gate=gate)
 
 
 def _looks(settings: Settings) -> LookTerms:

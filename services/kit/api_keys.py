@@ -59,6 +59,10 @@ class Key:
     not_after: datetime | None = None
     """From this instant on it opens nothing; None: it does not end by itself."""
     revoked: bool = False
+    events_per_second: float | None = None
+    """How many events its client may publish; None: as the service has it."""
+    burst: int | None = None
+    """How many at once; None: likewise."""
 
     def is_active(self, now: datetime) -> bool:
         """Return whether it is in force."""

@@ -16,8 +16,18 @@ from services.kit.watched_file import UnreadableFile, WatchedFile, read_text
 MODE = 0o600
 ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 """Lower-case letters, digits, `.`, `_` and `-`: it is written into logs and records."""
-Scope = Annotated[str, Field(pattern=r"^[A-Za-z0-9:._/@-]{1,199}[A-Za-z0-9*]$")]
-"""What a service asks for, or the beginning of it and a `*`."""
+Scope = Annotated[
+    str,
+    Field(
+        min_length=2,
+        max_length=400,
+        pattern=r"^[A-Za-z0-9:._/-]*[A-Za-z0-9*](@([A-Za-z0-9:._/~%+?=&,;@#-]+\*?|\*))?$",
+    ),
+]
+"""What a service asks for, or the beginning of it and a `*`; where it has two sides, as
+`publish:<type>@<source>`, each may be a beginning."""
+EventsPerSecond = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+Burst = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
 class _Entry(BaseModel):
@@ -29,10 +39,19 @@ class _Entry(BaseModel):
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1)]
     not_after: AwareDatetime | None = None
     revoked: bool = False
+    events_per_second: EventsPerSecond | None = None
+    burst: Burst | None = None
 
     def key(self) -> Key:
         return Key(
-            self.id, self.client, self.sha256, self.scopes, self.not_after, revoked=self.revoked
+            self.id,
+            self.client,
+            self.sha256,
+            self.scopes,
+            self.not_after,
+            revoked=self.revoked,
+            events_per_second=self.events_per_second,
+            burst=self.burst,
         )
 
 
@@ -102,10 +121,13 @@ def write(path: Path, keys: Iterable[Key]) -> None:
             scopes=key.scopes,
             not_after=key.not_after,
             revoked=key.revoked,
+            events_per_second=key.events_per_second,
+            burst=key.burst,
         )
         for key in keys
     )
-    text = _Document(keys=entries).model_dump_json(indent=2) + "\n"
+    # A service of an earlier release reads what says no more than it knows.
+    text = _Document(keys=entries).model_dump_json(indent=2, exclude_none=True) + "\n"
     # What a link names is replaced, not the link.
     place = path.resolve()
     try:

@@ -45,6 +45,7 @@ def words(stage: Stage, **changes: str) -> list[str]:
         "bootstrap": stage.kafka_bootstrap,
         "prefix": stage.topic_prefix,
         "partitions": str(stage.partitions),
+        "api-key": stage.publishing_key,
     }
     return [word for name, value in (told | changes).items() for word in (f"--{name}", value)]
 

@@ -138,7 +138,7 @@ def tell_deadly_order(scene: Scene) -> None:
     at = scene.step.at - timedelta(minutes=1)
     event = factories.placed("deadly", customer="c-deadly", at=at, event_id="deadly")
     item = Publication(at, event.id, event.encode())
-    door = Door(scene.stage.services.address("ingest"))
+    door = Door(scene.stage.services.address("ingest"), key=scene.stage.publishing_key)
     try:
         door.publish([item])
     finally:

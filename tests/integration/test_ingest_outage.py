@@ -61,6 +61,7 @@ class TestKafkaPublisher(PublisherSuite):
             topic_prefix=self.deployment.prefix,
             partitions=PARTITIONS,
             acknowledgement_timeout_seconds=1,
+            authentication="none",
         )
         admission = Admission(max_records, 10**6)
         async with open_ports(settings, lambda: Verdict(ok=True)) as ports:

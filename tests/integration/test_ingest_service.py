@@ -26,6 +26,7 @@ from tests.support.door import open_door, post
 from tests.support.service import run_to_end
 from tests.support.topics import PARTITIONS, Deployment, wait_for
 
+LOCAL = {"CARE_LOG_FORMAT": "json", "CARE_INGEST_AUTHENTICATION": "none"}
 pytestmark = pytest.mark.connected
 
 
@@ -213,7 +214,7 @@ class TestStartingWithoutWhatItNeeds:
 
     @staticmethod
     def gives_up(environment: dict[str, str]) -> str:
-        ended = run_to_end("ingest", {"CARE_LOG_FORMAT": "json", **environment}, seconds=30)
+        ended = run_to_end("ingest", {**LOCAL, **environment}, seconds=30)
         assert ended.returncode == 75, ended.stderr
         assert "Traceback" not in ended.stderr + ended.stdout
         return ended.stderr.splitlines()[-1]

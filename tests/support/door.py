@@ -40,7 +40,12 @@ def open_door(environment: Mapping[str, str], folder: Path) -> Iterator[tuple[Se
     """Yield a running ingest and its address."""
     found = folder / "address"
     found.unlink(missing_ok=True)
-    told = {**environment, "CARE_INGEST_ADDRESS_FILE": str(found)}
+    # Tests of who may publish say otherwise.
+    told = {
+        "CARE_INGEST_AUTHENTICATION": "none",
+        **environment,
+        "CARE_INGEST_ADDRESS_FILE": str(found),
+    }
     with running("ingest", told, folder / "ingest.log") as service:
         wait_for(lambda: found.exists() or service.process.poll() is not None, "ingest to listen")
         assert service.process.poll() is None, service.output()

@@ -29,7 +29,7 @@ PAGES = (
     *("README.md", "SECURITY.md", "docs/complaint-risk.md", "docs/lapse-risk.md"),
     *("docs/expectations.md", "docs/playbooks.md", "docs/customer-pages.md"),
     *("docs/outreach-policy.md", "docs/identity-and-privacy.md", "docs/adapters.md"),
-    *("docs/publishing.md", "docs/event-reference.md"),
+    *("docs/publishing.md", "docs/event-reference.md", "docs/publishing-auth.md"),
 )
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 

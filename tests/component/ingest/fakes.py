@@ -2,17 +2,21 @@
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.contracts.topics import Topic
+from services.ingest.access.gate import Gate
+from services.ingest.access.opening import open_gate
+from services.ingest.access.rates import Rate
 from services.ingest.adapters.adapter import Adapters
 from services.ingest.admission import Admission
 from services.ingest.api import Ports, Terms, create_app
 from services.ingest.fates import LookTerms
 from services.ingest.records import Acknowledged, Outcome, Record, Unknown
+from services.ingest.settings import Settings
 from services.kit.clock import NoTimeYet
 from services.kit.health import Verdict
 from services.kit.kafka_clients import partition_of
@@ -107,6 +111,11 @@ class Door:
         return next(float(line.removeprefix(start)) for line in lines if line.startswith(start))
 
 
+def open_to_all() -> Gate:
+    """Return a gate that lets everybody publish everything."""
+    return Gate(now=lambda: factories.START, elapsed=lambda: 0.0, rate=Rate(1, 1), is_open=True)
+
+
 @contextmanager
 def door(
     *,
@@ -115,8 +124,10 @@ def door(
     body_seconds: float = 5,
     adapters: Adapters | None = None,
     looks: LookTerms | None = None,
+    access: Settings | None = None,
+    turned: Callable[[Gate], Gate] = lambda gate: gate,
 ) -> Iterator[Door]:
-    """Yield a door that is up."""
+    """Yield a door that is up; open to everybody, or with the gate that these settings make."""
     admission = Admission(max_records, max_bytes)
     opened: list[Door] = []
     publishers: list[FakePublisher] = []
@@ -129,8 +140,21 @@ def door(
     @asynccontextmanager
     async def open_ports() -> AsyncIterator[Ports]:
         publishers.append(FakePublisher(admission))
-        ports = Ports(publishers[0], now, lambda: opened[0].readiness, admission, adapters or {})
-        yield ports if looks is None else replace(ports, looks=looks)
+        ports = Ports(
+            publishers[0],
+            now,
+            lambda: opened[0].readiness,
+            admission,
+            adapters or {},
+            gate=open_to_all(),
+        )
+        if looks is not None:
+            ports = replace(ports, looks=looks)
+        if access is None:
+            yield ports
+            return
+        async with open_gate(access) as gate:
+            yield replace(ports, gate=turned(gate))
 
     app = create_app(open_ports, Terms(retry_after_seconds=3, body_timeout_seconds=body_seconds))
     with TestClient(app, raise_server_exceptions=False) as client:

@@ -347,7 +347,7 @@ class TestOpenApi:
         answers = document["paths"]["/v1/events"]["post"]["responses"]
 
         taken, refused = {"200", "202", "207"}, {"400", "408", "409", "413", "415", "422", "431"}
-        assert set(answers) == taken | refused | {"500", "503"}
+        assert set(answers) == taken | refused | {"401", "403", "429", "500", "503"}
         for answer in answers.values():
             for content in answer["content"].values():
                 assert content["examples"]

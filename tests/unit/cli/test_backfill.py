@@ -55,8 +55,8 @@ class Deployment:
 def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     found = Deployment()
 
-    def open_door(address: str) -> Door:
-        assert address == "http://ingest"
+    def open_door(address: str, key: str | None) -> Door:
+        assert (address, key) == ("http://ingest", "care_k")
         return Door(address, transport=httpx.MockTransport(found.answer))
 
     monkeypatch.setattr(command, "Door", open_door)
@@ -77,7 +77,7 @@ def load(lines: Sequence[bytes], *words: str) -> Result:
         ["backfill", "-", *PLACE, *words],
         input=b"\n".join(lines),
         prog_name="care",
-        env={"CARE_PARTITIONS": ""},
+        env={"CARE_PARTITIONS": "", "CARE_INGEST_API_KEY": "care_k"},
     )
 
 

@@ -54,7 +54,19 @@ def test_a_client_has_two_keys_until_one_is_revoked(path: Path) -> None:
     assert create(path).exit_code == 0
     listed = json.loads(run("list", "--file", str(path), "--json").stdout)
     assert [row["state"] for row in listed] == ["revoked", "active", "active"]
-    assert listed[0].keys() == {"id", "client", "scopes", "not_after", "state"}
+    assert listed[0].keys() == {
+        *("id", "client", "scopes", "not_after", "events_per_second", "burst", "state")
+    }
+
+
+def test_a_key_may_be_for_some_events_and_has_its_own_rate(path: Path) -> None:
+    scope, rate = "publish:care.order.*@/shop/*", ("--events-per-second", "5", "--burst", "20")
+
+    made = json.loads(create(path, "--json", "--scope", scope, *rate).stdout)
+
+    assert made["scopes"][-1] == scope
+    (key,) = key_file.read(path)
+    assert (key.events_per_second, key.burst) == (5, 20)
 
 
 def test_a_day_counts_to_its_end(path: Path) -> None:
@@ -71,6 +83,10 @@ def test_a_day_counts_to_its_end(path: Path) -> None:
         (["--not-after", "2099-01-31T12:00"], "has no zone"),
         (["--client", "Care Desk"], "lower-case letters"),
         (["--scope", "with space"], "a scope such as"),
+        (["--scope", "publish:care.*.v1@/shop"], "a scope such as"),
+        (["--scope", "publish:care.order.*@"], "a scope such as"),
+        (["--scope", "publish:care.order.*@/a*b"], "a scope such as"),
+        (["--events-per-second", "0"], "is not in the range"),
     ],
 )
 def test_wrong_words_are_refused_before_anything_is_written(

@@ -70,6 +70,27 @@ def test_a_busy_door_is_asked_again_with_the_same_ids() -> None:
     assert publishing([item(1), item(2)], [busy, busy, takes_all]) == [["e1", "e2"]] * 3
 
 
+def test_a_door_that_wants_less_at_once_is_asked_again() -> None:
+    def too_much(_: list[dict[str, Any]]) -> httpx.Response:
+        return httpx.Response(429, headers={"retry-after": "0"}, json={})
+
+    assert publishing([item(1)], [too_much, takes_all]) == [["e1"]] * 2
+
+
+def test_its_key_goes_with_every_request_and_a_wrong_one_is_told_with_what_to_do() -> None:
+    told: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        told.append(request.headers.get("x-api-key"))
+        return httpx.Response(401, json={})
+
+    for key in ("care_k", None):
+        door = Door("http://ingest", key=key, transport=httpx.MockTransport(answer))
+        with pytest.raises(DoorClosed, match="CARE_INGEST_API_KEY"):
+            door.publish([item(1)])
+    assert told == ["care_k", None]
+
+
 def test_a_broken_connection_is_tried_again_with_the_same_ids() -> None:
     assert publishing([item(1)], [vanishes, takes_all]) == [["e1"]] * 2
 

@@ -1,0 +1,40 @@
+"""Scopes: `publish:<type>@<source>`, either side of which may end in `*`.  Pure.
+
+`publish:care.order.*@/shop/*` covers each event whose type begins with `care.order.` and whose source
+begins with `/shop/`.  Without `@` any source is covered: `publish:*` is everything.
+"""
+
+from collections.abc import Iterable
+
+PREFIX = "publish:"
+EVERYTHING = f"{PREFIX}*"
+
+
+def may_publish(scopes: Iterable[str], event_type: str, source: str) -> bool:
+    """Return whether one of these scopes covers an event of this type from this source."""
+    return any(_covers(scope, event_type, source) for scope in scopes)
+
+
+def may_ask_about(scopes: Iterable[str], source: str) -> bool:
+    """Return whether one of these scopes covers any type of event from this source."""
+    return any(_matches(_sides(scope)[1], source) for scope in scopes if scope.startswith(PREFIX))
+
+
+def _covers(scope: str, event_type: str, source: str) -> bool:
+    if not scope.startswith(PREFIX):
+        return False
+    types, sources = _sides(scope)
+    return _matches(types, event_type) and _matches(sources, source)
+
+
+def _sides(scope: str) -> tuple[str, str]:
+    """Return the pattern of types and that of sources."""
+    # A type holds no `@`; a source may.
+    types, at, sources = scope.removeprefix(PREFIX).partition("@")
+    return types, sources if at else "*"
+
+
+def _matches(pattern: str, text: str) -> bool:
+    if pattern.endswith("*"):
+        return text.startswith(pattern[:-1])
+    return text == pattern
