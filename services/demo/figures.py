@@ -50,6 +50,8 @@ class Suppressed(Figures):
 
     solved: Count = 0
     already_known: Count = 0
+    not_helped: Count = 0
+    awaited: Count = 0
     message_class: Count = 0
     consent: Count = 0
     use_by: Count = 0

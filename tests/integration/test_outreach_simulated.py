@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from services.contracts import topics as t
+from services.contracts.people import CustomerMerged
 from services.kit.dead_letters import REASON, read_header
 from services.outreach.gates import GATES
-from tests.factories import DAY, HOUR, START, wrote
+from tests.factories import DAY, HOUR, START, event, wrote
 from tests.support.mail import Manner, Sink
 from tests.support.outreach import (
     Company,
@@ -54,9 +55,9 @@ def at(company: Company, moment: datetime, *events: Any) -> dict[int, Any]:
 def outcomes(company: Company) -> dict[str, list[str]]:
     """Return what was decided about each customer, in order."""
     found: dict[str, list[str]] = {}
-    for event in sorted(company.told("decided"), key=lambda e: e["time"]):
-        data = event["data"]
-        found.setdefault(event["partitionkey"], []).append(
+    for said in sorted(company.told("decided"), key=lambda e: e["time"]):
+        data = said["data"]
+        found.setdefault(said["partitionkey"], []).append(
             data.get("suppression") or data["outcome"]
         )
     return found
@@ -166,6 +167,25 @@ def test_nobodys_name_or_address_leaves_the_topic_it_came_on(
     for text in (said.decode("utf-8", "replace"), outreach.output(), str(reasons)):
         assert "canary" not in text.lower()
         assert "77700" not in text
+
+
+def test_what_waits_for_the_morning_is_sent_once_under_the_id_that_stays(
+    company: Company, sink: Sink, outreach: Service, database: str
+) -> None:
+    about: dict[str, Any] = {"subject": "sh-1", "order_id": "o-1"}
+    names = [f"c-{n}" for n in range(6)]
+    at(company, START, *(profile(name) for name in names))
+    at(company, NIGHT, *(opened(name, NIGHT, **about) for name in names))
+    merged = [
+        event(CustomerMerged(into="c-5"), at=NIGHT, customer=name, source="/crm")
+        for name in names[:-1]
+    ]
+    echoes = at(company, NIGHT + HOUR, *merged)
+    assert min(e.next_due for e in echoes.values() if e.next_due) == MORNING
+    at(company, MORNING)
+
+    assert [mail["To"] for mail in sink.mails] == ["c-5@example.org"]
+    assert query(database, "SELECT DISTINCT customer_id FROM sends") == [("c-5",)]
 
 
 def test_nothing_is_decided_before_its_barrier(
