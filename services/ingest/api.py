@@ -30,6 +30,7 @@ from services.ingest.looks import NoLooks
 from services.ingest.media import LIMITS, Mode, UnsupportedMediaType, attributes_in, mode_of
 from services.ingest.memory import Memory
 from services.ingest.metering import Meter
+from services.ingest.openapi_fate import FATE
 from services.ingest.reading import (
     MAX_BATCH_EVENTS,
     BatchTooLong,
@@ -106,7 +107,7 @@ async def receive(request: Request) -> Response:
     return _response(answer)
 
 
-@router.get("/v1/events/{source:path}/{id:path}", **openapi.FATE)
+@router.get("/v1/events/{source:path}/{id:path}", **FATE)
 async def fate(request: Request) -> Response:
     """Answer what became of one event."""
     door: _Door = request.state.door

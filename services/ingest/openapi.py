@@ -68,7 +68,7 @@ _FORBIDDEN = {
     "detail": "needs a scope that covers publish:care.shipment.promised.v1 from this source",
 }
 _CHALLENGE = {"www-authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
-_RATE = {
+RATE = {
     name: {
         "description": f"{what} (draft-ietf-httpapi-ratelimit-headers-10).",
         "schema": {"type": "string"},
@@ -94,10 +94,11 @@ SECURITY_SCHEMES: Mapping[str, Any] = {
 }
 SECURITY: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
 """Any one of them, as the deployment has switched them on."""
-_RETRY_AFTER = {"retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+RETRY_AFTER = {"retry-after": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
 
-def _problem(description: str, *examples: tuple[ProblemKind, str, list[Any]]) -> dict[str, Any]:
+def problem(description: str, *examples: tuple[ProblemKind, str, list[Any]]) -> dict[str, Any]:
+    """Return what is said of an answer that is a problem document, with examples: kind, detail, errors."""
     shown = {
         kind.value: {
             "value": {
@@ -114,9 +115,10 @@ def _problem(description: str, *examples: tuple[ProblemKind, str, list[Any]]) ->
     return {"description": description, "content": {PROBLEM: content}}
 
 
-def _results(
+def results(
     description: str, example: Mapping[str, object], *models: type[BaseModel]
 ) -> dict[str, Any]:
+    """Return what is said of an answer that is one of these models, with an example."""
     schemas: list[dict[str, Any]] = [
         {"$ref": f"#/components/schemas/{model.__name__}"} for model in models
     ]
@@ -125,25 +127,25 @@ def _results(
     return {"description": description, "content": {JSON: content}}
 
 
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: _results(
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: results(
         "The same event was accepted before: the broker has it, and nothing was written again.",
         {"one": {"value": _AGAIN}},
         Accepted,
     ),
-    202: _results(
+    202: results(
         "The broker has every event; of a batch, also those that it had before.",
         {"one": {"value": _PLACED}, "batch": {"value": _ALL_TAKEN}},
         Accepted,
         Results,
     ),
-    207: _results(
+    207: results(
         "A batch of which not every event was accepted; each has its own result.  With "
         "`retry-after` where the outcome of some is not known.",
         {"batch": {"value": _SOME_TAKEN}},
         Results,
     ),
-    400: _problem(
+    400: problem(
         "The body is not JSON.",
         (
             ProblemKind.NOT_JSON,
@@ -151,20 +153,20 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
             [{"pointer": "", "code": "not_json", "detail": "expected value at line 1 column 1"}],
         ),
     ),
-    401: _problem(
+    401: problem(
         "No key, token or signature that is valid here.",
         (ProblemKind.UNAUTHENTICATED, "Send an API key or a token that is valid here.", []),
     )
     | {"headers": _CHALLENGE},
-    403: _problem(
+    403: problem(
         "No scope of this client covers the event's type and source.  In a batch such an event is "
         "`rejected` with the reason `forbidden`.",
         (ProblemKind.FORBIDDEN, "1 fault(s); nothing was taken.", [_FORBIDDEN]),
     ),
-    408: _problem(
+    408: problem(
         "The body did not arrive in time.", (ProblemKind.TOO_SLOW, "The limit is 10 seconds.", [])
     ),
-    409: _problem(
+    409: problem(
         "Another event of this source and id was accepted before.  Best effort: a replica remembers "
         "what it took itself, so many events for so long; the predictor has the last word.",
         (
@@ -173,24 +175,24 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
             [{"pointer": "/id", "code": "conflict", "detail": OTHER_BODY}],
         ),
     ),
-    413: _problem(
+    413: problem(
         "A body or a batch beyond its limit.",
         (ProblemKind.TOO_LARGE, "The limit is 262144 bytes.", []),
     ),
-    415: _problem(
+    415: problem(
         "A media type that is not taken here.",
         (ProblemKind.UNSUPPORTED_MEDIA_TYPE, f"send {STRUCTURED} or {BATCH}", []),
     ),
-    422: _problem(
+    422: problem(
         "The event does not follow its contract; each fault with its JSON pointer.",
         (ProblemKind.INVALID, "1 fault(s); nothing was taken.", [_MISSING]),
     ),
-    429: _problem(
+    429: problem(
         "This client has sent more than its rate allows.",
         (ProblemKind.RATE_LIMITED, "Wait as long as retry-after says.", []),
     )
-    | {"headers": {**_RETRY_AFTER, **_RATE}},
-    431: _problem(
+    | {"headers": {**RETRY_AFTER, **RATE}},
+    431: problem(
         "A request line and headers beyond their limit.",
         (
             ProblemKind.HEADERS_TOO_LARGE,
@@ -198,17 +200,17 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
             [],
         ),
     ),
-    500: _problem(
+    500: problem(
         "An error inside; send again with the same id.", (ProblemKind.INTERNAL, SAME_ID, [])
     ),
-    503: _problem(
+    503: problem(
         "Come back later, with the same event id.",
         (ProblemKind.OVERLOADED, SAME_ID, []),
         (ProblemKind.OUTCOME_UNKNOWN, SAME_ID, []),
         (ProblemKind.NO_TIME_YET, SAME_ID, []),
         (ProblemKind.ISSUER_AWAY, "The tokens' issuer does not answer.", []),
     )
-    | {"headers": _RETRY_AFTER},
+    | {"headers": RETRY_AFTER},
 }
 
 _EVENT_SCHEMA = {"$ref": "#/components/schemas/Event"}
@@ -240,7 +242,7 @@ _CLIENT = {
 RECEIVE: Mapping[str, Any] = {
     "status_code": 202,
     "summary": "Publish one event or a batch",
-    "responses": _ANSWERS,
+    "responses": ANSWERS,
     "openapi_extra": {"requestBody": _BODY, "security": SECURITY, "parameters": [_CLIENT]},
 }
 
@@ -252,20 +254,20 @@ _TOLD = {
 }
 _UNSIGNED = "The signature is missing, or made with another secret."
 _WEBHOOK_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: _results(
+    200: results(
         "The broker has every event, or there is none; a repeat would change nothing.",
         {"some": {"value": _TOLD}},
         WebhookResult,
     ),
-    401: _problem(
+    401: problem(
         "Not signed with a secret we know, or signed too long ago; nothing was read.",
         (ProblemKind.NOT_SIGNED, _UNSIGNED, []),
     ),
-    404: _problem(
+    404: problem(
         "This adapter is off: no file of secrets is set.",
         (ProblemKind.NOT_FOUND, "See /openapi.json.", []),
     ),
-    **{status: _ANSWERS[status] for status in (400, 408, 413, 431, 500, 503)},
+    **{status: ANSWERS[status] for status in (400, 408, 413, 431, 500, 503)},
 }
 _SIGNATURES = {
     "aftership": ("aftership-hmac-sha256",),
@@ -293,96 +295,6 @@ def webhook(name: str) -> Mapping[str, Any]:
         "openapi_extra": {"requestBody": body, "parameters": headers, "security": [{name: []}]},
     }
 
-
-_FATE: Mapping[str, Any] = {
-    "id": "7f7c1d9e",
-    "source": "/shop/orders",
-    "fate": "applied",
-    "records": [
-        {
-            "topic": "deliveries",
-            "partition": 3,
-            "offset": 4711,
-            "accepted_at": "2026-03-01T09:30:02.113Z",
-            "fate": "applied",
-        }
-    ],
-    "looked": {
-        "since": "2026-02-28T09:31:00Z",
-        "until": "2026-03-01T09:31:00Z",
-        "topics": ["purchases", "deliveries", "contacts", "identities"],
-        "partition": 3,
-        "records": 20_511,
-        "is_complete": True,
-    },
-}
-_LOOKED_FOR = {
-    "source": ("path", "The event's `source`, percent-encoded: a slash in it is `%2F`."),
-    "id": ("path", "The event's `id`, percent-encoded."),
-    "customer": (
-        "query",
-        "The event's `partitionkey`: only that customer's partition is looked at.",
-    ),
-    "type": ("query", "The event's `type`: only its topic is looked at."),
-    "topic": ("query", "Only this topic is looked at."),
-    "since": ("query", "Records written before this are passed over; without it, a day or as set."),
-}
-FATE: Mapping[str, Any] = {
-    "summary": "What became of one event",
-    "description": "From what the topics say, never more: where each of its records lies, since when, "
-    "and whether the predictor applied it.  Nothing of what it tells.",
-    "responses": {
-        200: _results("It lies on its topic.", {"applied": {"value": _FATE}}, EventFate),
-        400: _problem(
-            "The question cannot be read.",
-            (
-                ProblemKind.BAD_QUESTION,
-                "since must be an instant with its zone",
-                [
-                    {
-                        "pointer": "",
-                        "code": "since",
-                        "detail": "since must be an instant with its zone",
-                    }
-                ],
-            ),
-        ),
-        401: _ANSWERS[401],
-        403: _ANSWERS[403],
-        404: _problem(
-            "It does not lie where it was looked for, which was looked through; `looked` says where.",
-            (ProblemKind.NOT_FOUND_WITHIN, "It may lie further back: give an earlier since.", []),
-        ),
-        429: _problem(
-            "As many are being looked for as may be at a time, or this client asks too much.",
-            (ProblemKind.TOO_MANY_LOOKS, "Ask again later.", []),
-            (ProblemKind.RATE_LIMITED, "Wait as long as retry-after says.", []),
-        )
-        | {"headers": {**_RETRY_AFTER, **_RATE}},
-        431: _ANSWERS[431],
-        500: _ANSWERS[500],
-        503: _problem(
-            "Nothing can be said of it: not all could be looked through in time (`looked` says where "
-            "it was looked), or the broker does not answer.",
-            (ProblemKind.LOOK_CUT_SHORT, "Narrow it by customer, and ask again.", []),
-            (ProblemKind.LOOK_FAILED, "Ask again later.", []),
-            (ProblemKind.ISSUER_AWAY, "The tokens' issuer does not answer.", []),
-        ),
-    },
-    "openapi_extra": {
-        "security": SECURITY[:2],
-        "parameters": [
-            {
-                "name": name,
-                "in": place,
-                "required": place == "path",
-                "description": description,
-                "schema": {"type": "string"},
-            }
-            for name, (place, description) in _LOOKED_FOR.items()
-        ],
-    },
-}
 
 _VERDICT = {"description": "Yes.", "content": {JSON: {"example": {"ok": True, "because": "ok"}}}}
 _NO = {"description": "No.", "content": {JSON: {"example": {"ok": False, "because": "draining"}}}}

@@ -20,6 +20,7 @@ from services.ingest.access.callers import Reason
 from services.ingest.access.gate import Gate
 from services.ingest.access.scopes import may_publish
 from services.ingest.documents import PROBLEM, TYPE_PREFIX, ProblemKind
+from services.ingest.openapi import SECURITY_SCHEMES
 from services.ingest.settings import Settings
 from services.kit import api_keys, key_file
 from services.kit.api_keys import Key
@@ -421,7 +422,7 @@ class TestWebhooks:
             world.denied(response, Reason.REPLAYED, published=1)
 
         again = self.signed(event, at=2)
-        assert world.post(event, headers=again, query="?client=erp").status_code == 202
+        assert world.post(event, headers=again, query="?client=erp").json()["status"] == "duplicate"
 
     def test_one_that_came_to_nothing_may_come_again_as_it_was(self, world: World) -> None:
         event = factories.placed()
@@ -486,6 +487,35 @@ class TestRates:
         assert statuses == [400, 422, 413, 429]
 
 
+class TestQuestions:
+    """What became of an event is told to who may publish it, and to nobody else."""
+
+    @pytest.mark.parametrize(
+        ("source", "is_known", "status", "reason"),
+        [
+            ("%2Fshop%2Forders", False, 401, Reason.MISSING),
+            ("%2Fother%2Fshop", True, 403, Reason.MISSING_SCOPE),
+        ],
+    )
+    def test_who_may_not_publish_it_may_not_ask(
+        self, world: World, source: str, is_known: bool, status: int, reason: Reason
+    ) -> None:
+        headers = world.with_key() if is_known else {}
+        response = world.door.client.get(f"/v1/events/{source}/e-1", headers=headers)
+
+        assert response.status_code == status
+        world.denied(response, reason)
+        assert world.door.metric("care_ingest_looks_total", outcome="denied") == 1
+
+    def test_who_may_publish_it_is_answered(self, world: World) -> None:
+        response = world.door.client.get(
+            "/v1/events/%2Fshop%2Forders/e-1", headers=world.with_key()
+        )
+
+        assert response.status_code not in (401, 403)
+        assert world.door.metric("care_ingest_looks_total", outcome="denied") == 0
+
+
 class TestOpenPaths:
     @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.json"])
     def test_they_ask_nobody(self, world: World, path: str) -> None:
@@ -496,7 +526,8 @@ class TestOpenPaths:
 
         schemes = document["components"]["securitySchemes"]
         told = document["paths"]["/v1/events"]["post"]["security"]
-        assert [name for each in told for name in each] == list(schemes)
+        assert [name for each in told for name in each] == list(SECURITY_SCHEMES)
+        assert schemes.keys() >= SECURITY_SCHEMES.keys()
 
     def test_a_way_that_is_off_is_no_way(self, tmp_path: Path, found: Provider) -> None:
         event = factories.placed()
