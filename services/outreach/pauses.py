@@ -152,7 +152,7 @@ def locked(connection: Connection, pause_id: UUID) -> Pause | None:
 def pause(connection: Connection, new: Pause) -> None:
     """Pause something, as soon as the caller's transaction commits.
 
-    Waits for the starts that are being written, as long as they take: milliseconds, or a minute where
+    Waits for the starts that are being written, as long as they take: milliseconds, or 20 seconds where
     a replica is frozen in the middle of one.  Nobody begins another meanwhile.
 
     Raises:

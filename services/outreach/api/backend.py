@@ -15,7 +15,7 @@ LOCK_SECONDS = 5
 """Longer than that nobody waits for a customer whom somebody else has locked."""
 
 PAUSE_LOCK_SECONDS = 65
-"""A replica that is frozen while it starts a send holds a pause up for a minute; it must come through."""
+"""A replica that is frozen while it starts a send holds a pause up for 20 seconds; it must come through."""
 
 _STATEMENT_SECONDS = 10
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
 from services.contracts.outreach import GateVerdict, Mode, Outcome
+from services.outreach import identities
 from services.outreach.api import words
 from services.outreach.api.asked import PageAsked
 from services.outreach.api.cursors import DecisionCursor
@@ -22,7 +23,8 @@ def why(connection: Connection, customer_id: str, asked: PageAsked) -> Why:
     Raises:
         WrongCursor: the page asked for is none of this list's.
     """
-    query = _decisions().where(DECISIONS.c.customer_id == customer_id)
+    known_as = identities.customer_of(connection, customer_id)
+    query = _decisions().where(DECISIONS.c.customer_id == known_as)
     cursor = DecisionCursor.read(asked.cursor)
     if cursor is not None:
         query = query.where(
@@ -33,7 +35,7 @@ def why(connection: Connection, customer_id: str, asked: PageAsked) -> Why:
     shown = found[: asked.limit]
     is_more = len(found) > asked.limit
     return Why(
-        customer_id=customer_id,
+        customer_id=known_as,
         items=tuple(_decision(row) for row in shown),
         next_cursor=_cursor(shown[-1]).text() if is_more else None,
     )

@@ -149,7 +149,7 @@ def pause(
     """Stop sending: everything, one playbook, or one channel, in every replica.
 
     Nothing more is started once this is answered; what is under way is finished.  Answered within
-    milliseconds, or within a minute where a replica is frozen just then.
+    milliseconds, or within 20 seconds where a replica is frozen just then.
     """
     with desk.writing(PAUSE_LOCK_SECONDS) as connection:
         return controls.pause(connection, asked, desk.actor(key, asked.by), desk.rules)

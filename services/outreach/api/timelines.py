@@ -4,7 +4,7 @@ Each kind of entry has a rank; time, rank and id put all of them in one order.  
 what lies behind the last entry shown, and for no more than one page.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from services.outreach import identities
 from services.outreach.api import entries
 from services.outreach.api.actions import SETTLING
 from services.outreach.api.asked import PageAsked
@@ -157,23 +158,30 @@ def timeline(connection: Connection, customer_id: str, asked: PageAsked) -> Time
         WrongCursor: the page asked for is none of this list's.
     """
     cursor = TimelineCursor.read(asked.cursor)
+    person = identities.person_of(connection, customer_id)
+    # What somebody said stays under the id it was said under; all else lies under the one that stays.
+    names = sorted(person.names)
     found = [
         each
         for rank in range(len(_SOURCES))
-        for each in _read(connection, rank, customer_id, cursor, asked.limit + 1)
+        for each in _read(connection, rank, names, cursor, asked.limit + 1)
     ]
     found.sort(key=lambda each: each.place.order)
     shown = found[: asked.limit]
     is_more = len(found) > asked.limit
     return Timeline(
-        customer_id=customer_id,
+        customer_id=person.customer_id,
         items=tuple(each.entry for each in shown),
         next_cursor=shown[-1].place.text() if is_more else None,
     )
 
 
 def _read(
-    connection: Connection, rank: int, customer_id: str, cursor: TimelineCursor | None, limit: int
+    connection: Connection,
+    rank: int,
+    names: Sequence[str],
+    cursor: TimelineCursor | None,
+    limit: int,
 ) -> list[_Found]:
     source = _SOURCES[rank]
     # By code points, as Python sorts too, whatever the database's own order is.
@@ -182,7 +190,7 @@ def _read(
     query: Select[Any] = (
         select(*columns, source.at.label("entry_at"), key.label("entry_id"))
         .select_from(source.table)
-        .where(source.customer == customer_id, source.at.is_not(None))
+        .where(source.customer.in_(names), source.at.is_not(None))
         .order_by(source.at, key)
         .limit(limit)
     )

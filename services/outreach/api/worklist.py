@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from services.contracts.outreach import Outcome
 from services.contracts.people import Channel
 from services.contracts.problems import Tier
-from services.outreach import breaker
+from services.outreach import breaker, identities
 from services.outreach.api import deciding, words
 from services.outreach.api.actions import What
 from services.outreach.api.asked import NeedAsked
@@ -80,6 +80,9 @@ def work_list(connection: Connection, asked: NeedAsked, unknown_risk: float) -> 
     Raises:
         WrongCursor: the page asked for is none of this list's.
     """
+    if asked.customer_id is not None:
+        known_as = identities.customer_of(connection, asked.customer_id)
+        asked = asked.model_copy(update={"customer_id": known_as})
     value = _Worth(unknown_risk).column().label("value")
     query = _page(select(PROBLEMS, value), asked, value)
     rows = connection.execute(query.limit(asked.limit + 1)).all()

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from services.contracts.people import CustomerMerged
 from services.contracts.problems import Tier
 from services.outreach.pages.facts import Reply, Verdict
 from services.outreach.pages.storage import Storage, note_sent
@@ -13,7 +14,7 @@ from services.outreach.pages.tokens import SurveyLink
 from tests.component.outreach.caller import Caller
 from tests.component.outreach.desk import NOON, Desk
 from tests.component.outreach.trouble import CANARY, LATER, escalate, happen
-from tests.factories import HOUR, wrote
+from tests.factories import HOUR, event, wrote
 from tests.support.outreach import cleared, consent, opened, problem_id, profile, query
 
 pytestmark = pytest.mark.connected
@@ -178,3 +179,20 @@ def test_time_that_has_not_begun_is_waited_for(troubled: Desk, caller: Caller) -
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     # Who only looks needs no time.
     assert caller.get("/problems")["items"]
+
+
+def test_a_customer_of_two_ids_is_told_of_under_either(troubled: Desk, caller: Caller) -> None:
+    troubled.learn(consent("c-old", "denied", NOON - HOUR))
+    happen(troubled, "c-old")
+    told_by = event(CustomerMerged(into=ME), at=NOON + HOUR, customer="c-old", source="/crm")
+    troubled.learn(told_by, now=LATER)
+
+    for name in ("c-old", ME):
+        found = caller.get(f"/customers/{name}/timeline")
+        assert found["customer_id"] == ME
+        told = [entry["type"] for entry in found["items"]]
+        assert told[:2] == ["consent", "problem_opened"]
+        decided = caller.get(f"/customers/{name}/why")
+        assert (decided["customer_id"], len(decided["items"])) == (ME, told.count("decision"))
+        listed = caller.get("/problems", needs="all", customer_id=name)
+        assert {item["customer_id"] for item in listed["items"]} == {ME}

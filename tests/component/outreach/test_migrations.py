@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy.exc
 from alembic import command
 from sqlalchemy import Engine
 
@@ -117,6 +118,20 @@ def test_a_schema_that_would_make_everybody_wait_gives_up_and_goes_on_when_run_a
             migrate.upgrade(before)
 
     assert migrate.upgrade(before) == REVISIONS[1:]
+
+
+def test_an_index_that_gave_up_is_made_when_it_is_run_again(before: str) -> None:
+    engine = open_engine(before)
+    to(engine, "0007")
+    with psycopg.connect(before) as replica:
+        replica.execute("UPDATE problems SET order_id = order_id")
+        with pytest.raises(sqlalchemy.exc.OperationalError):
+            to(engine, "0008")
+
+    to(engine, "0008")
+    found = query(before, "SELECT indexname FROM pg_indexes WHERE indexname = 'problems_open'")
+    assert found == [("problems_open",)]
+    engine.dispose()
 
 
 def wait_for_the_lock(url: str) -> None:

@@ -42,6 +42,8 @@ def upgrade() -> None:
         ),
         sa.Column("detail", JSONB(), nullable=False),
         comment="Append-only: what a person did through the API",
+        # The indexes below commit it: where one of them gives up, this is run again.
+        if_not_exists=True,
     )
     op.create_index(
         "actions_settling",
@@ -49,6 +51,7 @@ def upgrade() -> None:
         ["what", "target"],
         unique=True,
         postgresql_where=sa.text("what IN ('task_done', 'send_resolved')"),
+        if_not_exists=True,
     )
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = '5s'")

@@ -1,7 +1,8 @@
 """Customers that are one, customers that are forgotten, and what keeps them so.
 
 Three tables that nobody had before, and two columns that may be null, which needs no look at any row.  Old
-replicas go on beside this schema; they do not read `identities`, so a new one does it for them.
+replicas go on beside this schema.  They do not read `identities`, so while both are at work partitions are
+shared out unevenly and some wait for the renewal to end: see docs/identity-and-privacy.md.
 """
 
 import sqlalchemy as sa
