@@ -38,6 +38,9 @@ Now = Callable[[], datetime]
 PLAYBOOK_GONE = "playbook_gone"
 """Why a send fails that waited until its use-by for somebody who knows its step."""
 
+PROBLEM_GONE = "problem_gone"
+"""Why a send fails whose problem is not, or no longer, its customer's."""
+
 NO_TIME_TO_WAIT = "over before the former channel's provider may be asked again"
 """Why a send goes another way that its channel was never asked to take."""
 
@@ -234,6 +237,9 @@ class Sender:
         knowledge = knowledge_of(
             connection, [send.customer_id], [send.problem_id], since=now, leaving_out=send.step_id
         )[send.customer_id]
+        if send.problem_id not in knowledge.problems:
+            self._fail(connection, send, PROBLEM_GONE, now)
+            return None
         due = due_of(send)
         no = reconsider(due, knowledge, rules, now, GATES_BEFORE_SENDING, send.channel)
         if no is not None:
