@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from services.contracts.outreach import Withdrawal
 from services.contracts.people import Channel
-from services.outreach import ledger, reconciliation
+from services.outreach import identities, ledger, reconciliation
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
 from services.outreach.channels.breaker import Breaker, Patience, Phase
@@ -292,7 +292,9 @@ class Sender:
         delivery = attempt()
         self._tell_provider(send, delivery, now())
         with self._engine.begin() as connection:
-            self._record(connection, send, delivery, now())
+            # Meanwhile its customer may have become another, or nobody.
+            identities.lock_owner(connection, ledger.owner_of(send.step_id))
+            self._record(connection, ledger.as_it_is(connection, send), delivery, now())
         self._log.info(
             "outreach_attempted",
             step_id=str(send.step_id),
@@ -335,12 +337,8 @@ class Sender:
         if rules.catalogue[send.playbook].trigger.corrects:
             ledger.correct(connection, send, now)
             return
-        if step_of(due_of(send), rules.catalogue).survey is None:
-            ledger.succeed(connection, send, now)
-            return
-        # The customer first, the row second, as everywhere.
-        lock_customers(connection, [send.customer_id])
-        if ledger.succeed(connection, send, now):
+        asks = step_of(due_of(send), rules.catalogue).survey is not None
+        if ledger.succeed(connection, send, now) and asks and not is_opaque(send.customer_id):
             note_sent(connection, survey_asked(send), send.partition, now)
 
     def _defer(self, connection: Connection, send: Send, delivery: Delivery, now: datetime) -> None:
@@ -364,11 +362,14 @@ class Sender:
 
     def _next_channel(self, connection: Connection, send: Send, now: datetime) -> Channel | None:
         rules, due = self._out.rules, due_of(send)
-        if not self._knows(send):
+        if is_opaque(send.customer_id) or not self._knows(send):
             return None
         channels = step_of(due, rules.catalogue).ways
         if send.channel not in channels[:-1]:
             return None
         knowledge = knowledge_of(connection, [send.customer_id], [send.problem_id], since=now)
+        known = knowledge[send.customer_id]
+        if send.problem_id not in known.problems:
+            return None
         behind = channels[channels.index(send.channel) + 1]
-        return channel_from(due, knowledge[send.customer_id], rules, now, behind)
+        return channel_from(due, known, rules, now, behind)
