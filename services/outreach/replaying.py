@@ -100,8 +100,11 @@ class Replaying:
         self._withdraw_erased(now)
         if not self.is_trial:
             ends = {p: Position(topic_id, end) for p, (_, end) in bounds.items()}
+            # Each may be repeated: until the end the reconciliation is still to be done.
+            for names in batches(sorted(self._names), _AT_ONCE):
+                with self.engine.begin() as connection:
+                    put_under_names_of_today(connection, names, self.keys, now)
             with self.engine.begin() as connection:
-                put_under_names_of_today(connection, self._names, self.keys, now)
                 reconciliation.finish(connection, by, now, self.findings.as_object())
                 said.settle(connection, ends)
         return self.findings
@@ -130,6 +133,7 @@ class Replaying:
             self.findings.problems += len(some)
             if not self.is_trial:
                 with self.engine.begin() as connection:
+                    identities.hold(connection)
                     lock_customers(connection, additions.customers)
                     memory.remember(connection, additions)
                 self._names |= additions.customers

@@ -1,9 +1,11 @@
 """A database older than what was said, about who was erased or became another since."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from services.outreach.replaying import Replaying
 from services.outreach.suppression import is_opaque
 from tests.component.outreach.desk import NOON, Desk, execute
 from tests.component.outreach.test_erasing import AFTER, KEYS, erased, names_in, with_keys
@@ -81,6 +83,15 @@ def test_who_became_another_since_the_backup_is_that_one(
     assert len({query(old.url, f"{homes} {t}")[0] for t in ("agenda", "decisions", "sends")}) == 1
     assert names_in(old) == {"c-1", "c-2"}
     assert query(old.url, "SELECT DISTINCT customer_id FROM sends") == [("c-2",)]
+
+
+def test_of_however_many_it_tells_it_comes_to_an_end(desk: Desk) -> None:
+    """PostgreSQL has no room for the locks of all of them at once."""
+    many = {f"c-{n}" for n in range(20_000)}
+    topic: Any = Lying([])
+    catalogue = desk.out.rules.catalogue
+
+    Replaying(desk.engine, topic, catalogue, KEYS, _names=many).run("ada", LATER, {})
 
 
 def test_a_step_whose_problem_is_not_its_customers_stops_nobody_elses(desk: Desk) -> None:
