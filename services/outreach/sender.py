@@ -157,9 +157,7 @@ class Sender:
 
     def _pass_one_on(self, waiting: ledger.Waiting, now: Now) -> bool:
         with self._engine.begin() as connection:
-            if not self._lock(connection, waiting.customer_id):
-                return False
-            send = ledger.take(connection, waiting.step_id)
+            send = self._take(connection, waiting)
             if send is None or send.channel not in self._channels:
                 return False
             if reconciliation.is_needed_until_commit(connection):
@@ -174,11 +172,17 @@ class Sender:
         self._log.info("outreach_rerouted", step_id=str(send.step_id), channel=by.value)
         return True
 
-    def _lock(self, connection: Connection, customer_id: str) -> bool:
-        if not self._is_patient:
-            return try_lock_customer(connection, customer_id)
-        lock_customers(connection, [customer_id])
-        return True
+    def _take(self, connection: Connection, waiting: ledger.Waiting) -> Send | None:
+        """Return a send that is still pending, its customer locked; None: not now, or not any more."""
+        # The customer first, the row second, as everywhere: nobody waits in a circle.
+        if self._is_patient:
+            lock_customers(connection, [waiting.customer_id])
+        elif not try_lock_customer(connection, waiting.customer_id):
+            return None
+        send = ledger.take(connection, waiting.step_id)
+        # Who became another's name meanwhile is not locked: the next turn does.
+        is_theirs = send is not None and send.customer_id == waiting.customer_id
+        return send if is_theirs else None
 
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
         """Carry one pending send as far as it goes now; False where it stays as it is.
@@ -190,12 +194,8 @@ class Sender:
             NotPublished: as `send_due`.
         """
         with self._engine.begin() as connection:
-            # The customer first, the row second, as everywhere: nobody waits in a circle.
-            if not self._lock(connection, waiting.customer_id):
-                return False
-            send = ledger.take(connection, waiting.step_id)
-            # Who became another's name meanwhile is not locked: the next turn does.
-            if send is None or send.customer_id != waiting.customer_id:
+            send = self._take(connection, waiting)
+            if send is None:
                 return False
             # Both hold until the start is committed: whoever pauses waits for us, or we see the pause.
             if reconciliation.is_needed_until_commit(connection):
