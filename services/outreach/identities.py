@@ -69,7 +69,7 @@ def locked_customer(connection: Connection, name: str) -> str:
     return customer
 
 
-def lock_owner(connection: Connection, owner: Select[tuple[str]]) -> str | None:
+def lock_owner(connection: Connection, owner: Select[str]) -> str | None:
     """Lock the customer whom a row names, and names until the transaction ends; None: there is no such row.
 
     Whoever goes on reads the row again: it may have changed while somebody else had the customer.

@@ -158,7 +158,7 @@ def take(connection: Connection, step_id: UUID) -> Send | None:
     return None if row is None else rows.send_of(row)
 
 
-def owner_of(step_id: UUID) -> Select[tuple[str]]:
+def owner_of(step_id: UUID) -> Select[str]:
     """Return the query for the customer of the send of this step."""
     return select(SENDS.c.customer_id).where(SENDS.c.step_id == step_id)
 

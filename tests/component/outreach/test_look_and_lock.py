@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection
@@ -11,20 +12,19 @@ from sqlalchemy import Connection
 from services.contracts.people import Channel
 from services.outreach import identities, ledger, returned_mail, returns
 from services.outreach.api import settling
+from services.outreach.channels.endings import Delivery, Ending
 from services.outreach.customer_locks import lock_customers, try_lock_customer
 from services.outreach.persons import Merge
 from tests.component.outreach.desk import NOON, Desk
 from tests.component.outreach.test_merging import merged
 from tests.component.outreach.test_provider_circuit import (
-    Delivery,
-    Ending,
     Hook,
-    Manner,
     due,
     equipped,
     sender,
     sends,
 )
+from tests.support.mail import Manner
 from tests.support.outreach import opened, problem_id, profile, query
 from tests.support.returned import bounce
 
@@ -88,7 +88,7 @@ def written(desk: Desk) -> Desk:
 
 def test_what_a_person_says_of_a_task_locks_who_it_is_by_then(written: Desk) -> None:
     def begin(connection: Connection) -> None:
-        settling._lock_customer_of(connection, problem_id("c-1"))
+        settling._lock_customer_of(connection, UUID(problem_id("c-1")))
 
     with begun_while_merging(written, begin):
         assert not is_free(written, "c-2")

@@ -1,4 +1,4 @@
-"""A customer who becomes another, or is erased, while a message is under way: it ends as what it is by then."""
+"""Who becomes another, or is erased, while a message is under way: it ends as what they are by then."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ def refused_while(desk: Desk, event: Event[Any], hook: Hook) -> None:
     equipped(with_keys(desk), hook)
     desk.learn(profile("c-1"), opened("c-1", NOON))
     desk.decide()
-    desk.channel.send = meanwhile(desk, event, Ending.REFUSED)  # type: ignore[method-assign]
+    desk.channel.send = meanwhile(desk, event, Ending.REFUSED)  # type: ignore[method-assign, assignment]
     desk.send()
 
 
@@ -60,7 +60,7 @@ def test_who_was_erased_is_asked_by_no_other_channel(desk: Desk) -> None:
 
 def survey_while(desk: Desk, visitor: Visitor, event: Event[Any]) -> None:
     asking(with_keys(desk), visitor.links)
-    desk.channel.send = meanwhile(desk, event, Ending.TAKEN)  # type: ignore[method-assign]
+    desk.channel.send = meanwhile(desk, event, Ending.TAKEN)  # type: ignore[method-assign, assignment]
     desk.send()
 
 
