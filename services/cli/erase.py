@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -30,8 +31,8 @@ class Where:
 
     def report(self, customer: str) -> Report:
         """Return what is left of a customer, store by store."""
-        with on_database.connected(self.database_url, _APPLICATION) as connection:
-            return report_of(connection, self.topics, customer)
+        connect = partial(on_database.connected, self.database_url, _APPLICATION)
+        return report_of(connect, self.topics, customer)
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """Asking that a customer be forgotten, and looking what is left, store by store."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -116,21 +116,31 @@ def take_profiles(topics: Topics, names: Sequence[str]) -> None:
             send(CUSTOMERS, name, None)
 
 
-def report_of(connection: Connection, topics: Topics, customer: str) -> Report:
+Connect = Callable[[], AbstractContextManager[Connection]]
+"""Opens a connection to outreach's database, in one transaction."""
+
+
+def report_of(connect: Connect, topics: Topics, customer: str) -> Report:
     """Return what is left of a customer.
 
+    The topics may take minutes, and the database ends who holds a transaction that long: none is open
+    meanwhile.
+
     Raises:
-        Unavailable: no broker answers, or a topic is missing.
+        Unavailable: no broker or database answers, or a topic is missing.
     """
     told, asked = topics.known_as(customer)
-    known = identities.person_of(connection, customer)
+    with connect() as connection:
+        known = identities.person_of(connection, customer)
     person = Person(customer, dict.fromkeys((told.names | known.names) - {customer}, _ANY))
     lying = list(topics.lying(person.names, BY_CUSTOMER))
+    with connect() as connection:
+        in_database = tuple(_in_database(connection, person, asked))
     return Report(
         tuple(sorted(person.names)),
         asked[-1].at if asked else None,
         (
-            *_in_database(connection, person, asked),
+            *in_database,
             *(_compacted(topic, lying, bool(asked)) for topic in COMPACTED),
             *(_ageing(topic, lying) for topic in (*AGEING, *DEAD_LETTERS)),
             Store("metrics", State.DONE, 0, "counts only; nobody is in them"),
