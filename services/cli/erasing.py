@@ -24,7 +24,7 @@ from services.contracts.people import CustomerErased
 from services.contracts.topics import CUSTOMERS, DEAD_LETTERS, IDENTITIES, PERSONAL, Topic
 from services.kit.kafka_clients import close_producer, open_producer, partition_of, reaching
 from services.outreach import identities
-from services.outreach.about import pending_about, read_until, rows_about
+from services.outreach.about import erasures_at, pending_about, read_until, rows_about
 from services.outreach.persons import Person
 
 SOURCE = "/care/erase"
@@ -135,7 +135,9 @@ def report_of(connect: Connect, topics: Topics, customer: str) -> Report:
     person = Person(customer, dict.fromkeys((told.names | known.names) - {customer}, _ANY))
     lying = list(topics.lying(person.names, BY_CUSTOMER))
     with connect() as connection:
-        in_database = tuple(_in_database(connection, person, asked))
+        counting = _counting(connection, asked)
+        in_database = tuple(_in_database(connection, person, asked, counting))
+    asked = counting
     return Report(
         tuple(sorted(person.names)),
         asked[-1].at if asked else None,
@@ -151,12 +153,25 @@ def report_of(connect: Connect, topics: Topics, customer: str) -> Report:
 _ANY = datetime.min.replace(tzinfo=UTC)
 
 
-def _in_database(connection: Connection, person: Person, asked: Sequence[Asked]) -> Iterator[Store]:
+def _counting(connection: Connection, asked: Sequence[Asked]) -> tuple[Asked, ...]:
+    """Return those that outreach has not read yet, and those it has done; it refuses what is of the future.
+
+    Of several it keeps the latest, by its instant, so of the earlier ones nothing is to be seen.
+    """
+    done, instants = read_until(connection, IDENTITIES.name), erasures_at(connection)
+    return tuple(a for a in asked if done.get(a.partition, 0) <= a.offset or a.at in instants)
+
+
+def _in_database(
+    connection: Connection, person: Person, asked: Sequence[Asked], counting: Sequence[Asked]
+) -> Iterator[Store]:
     done = read_until(connection, IDENTITIES.name)
-    is_heard = bool(asked) and all(done.get(a.partition, 0) > a.offset for a in asked)
+    is_heard = bool(counting) and all(done.get(a.partition, 0) > a.offset for a in counting)
     state = State.DONE if is_heard else State.PENDING
     rows, waiting = rows_about(connection, person), pending_about(connection, person)
     words = "outreach has not read that they are to be forgotten"
+    if asked and not counting:
+        words = "outreach has read that they are to be forgotten, and refused it: ask again"
     if is_heard:
         words = "newer than the erasure" if rows else "counts stay, under no name"
     yield Store(_ROWS, state, rows, words)
