@@ -7,6 +7,7 @@ import click
 
 from services.contracts.problems import RiskKind
 from services.contracts.topics import DEFAULT_PARTITIONS
+from services.kit.settings import ClockSource
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -35,6 +36,16 @@ prefix: Decorator = click.option(
     default="",
     show_envvar=True,
     help="Put before every topic name.",
+)
+
+clock: Decorator = click.option(
+    "--clock",
+    envvar="CARE_CLOCK",
+    type=click.Choice([source.value for source in ClockSource]),
+    default=ClockSource.SYSTEM.value,
+    show_default=True,
+    show_envvar=True,
+    help="As outreach has it; by `ticks` it is as late as the latest tick says.",
 )
 
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
