@@ -33,6 +33,7 @@ from services.kit.logs import get
 from services.kit.records import read_event
 from services.kit.settings import ClockSource
 from services.kit.stores import open_store
+from services.kit.suppression_keys import read_secrets
 from services.kit.suspects import Suspects
 from services.kit.watchdog import Watchdog, broker_answers
 
@@ -44,8 +45,6 @@ _KEYS_PLACED = 50_000
 """Keys of histories whose partition is remembered: computing it takes as long as counting it."""
 _FEEDS_KNOWN = 10_000
 """Feeds whose partition is not computed again at each tick."""
-_LEAST_KEY = 16
-"""Bytes of a key that nobody guesses."""
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
@@ -88,18 +87,12 @@ def suppression(settings: Settings) -> Suppression:
     """Return how this deployment remembers erased and merged ids.
 
     Raises:
-        Unavailable: the file is not there, or too short to be a secret.
+        Unavailable: the file is not there, or a key in it is too short to be a secret.
     """
     path = settings.suppression_key_file
     if path is None:
         return UNKEYED
-    key = _content(path, "SUPPRESSION_KEY_FILE").strip()
-    if len(key) < _LEAST_KEY:
-        raise Unavailable(
-            f"{path} holds {len(key)} bytes, fewer than {_LEAST_KEY}: write a secret into it, for "
-            "example with `openssl rand -hex 32`"
-        )
-    return Suppression(key)
+    return Suppression(tuple(secret.encode() for secret in read_secrets(path)))
 
 
 def _content(path: Path, setting: str) -> bytes:

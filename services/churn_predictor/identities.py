@@ -27,19 +27,30 @@ _MOVE_KEY = INTERNAL + b"move-"
 _NAME_KEY = INTERNAL + b"name-"
 _SAMPLE_KEY = INTERNAL + b"names"
 _NOBODY = ""
-"""No customer's id is empty: its hash shows by which key all others were made."""
+"""No customer's id is empty: its hashes show by which keys all others were made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
     """How ids are remembered that must not be read in what is stored."""
 
-    key: bytes = b""
-    """Whoever has it can tell whether an id was erased; without one anybody can who has the state."""
+    keys: tuple[bytes, ...] = (b"",)
+    """The last is used, and what was remembered with any is known again.
+
+    Whoever has one can tell whether an id was erased; without one anybody can who has the state.
+    """
 
     def name(self, customer_id: str) -> str:
-        """Return the hash under which this id is remembered (HMAC with SHA-256)."""
-        return hmac.digest(self.key, customer_id.encode(), "sha256").hex()
+        """Return the hash under which this id is to be remembered (HMAC with SHA-256)."""
+        return _hash(self.keys[-1], customer_id)
+
+    def names(self, customer_id: str) -> Iterator[str]:
+        """Yield every hash under which this id may be remembered, the newest first."""
+        return (_hash(key, customer_id) for key in reversed(self.keys))
+
+
+def _hash(key: bytes, customer_id: str) -> str:
+    return hmac.digest(key, customer_id.encode(), "sha256").hex()
 
 
 UNKEYED = Suppression()
@@ -112,8 +123,8 @@ class Identities:
         self._number = number
         self._owners = owners
         self._suppression = suppression
-        self._sample = suppression.name(_NOBODY).encode()
-        self._found_sample: bytes | None = None
+        self._samples = frozenset(suppression.names(_NOBODY))
+        self._found_samples: tuple[str, ...] = ()
         self._known: dict[str, Known] = {}
         self._changed: set[str] = set()
         self._arrivals = Arrivals(_MOVE_KEY)
@@ -126,15 +137,15 @@ class Identities:
 
     @property
     def is_of_another_key(self) -> bool:
-        """Whether the ids that are remembered here were hashed with another key than ours."""
-        return self._found_sample not in (None, self._sample)
+        """Whether ids that are remembered here were hashed with a key that is none of ours."""
+        return not self._samples.issuperset(self._found_samples)
 
     def take_in(self, key: bytes, value: bytes | None) -> None:
         """Follow what is stored under one of our keys."""
         if key.startswith(_MOVE_KEY):
             self._arrivals.take_in(key, value)
         elif key == _SAMPLE_KEY:
-            self._found_sample = value
+            self._found_samples = () if value is None else tuple(value.decode().splitlines())
         elif value is not None:
             name = key.removeprefix(_NAME_KEY).decode()
             self._known[name] = _KNOWN.validate_json(value)
@@ -204,8 +215,9 @@ class Identities:
 
     def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Yield stored key and value of all that changed since the last `settle`."""
-        if self._changed and self._found_sample is None:
-            yield _SAMPLE_KEY, self._sample
+        samples = self._samples_with_ours()
+        if self._changed and samples != self._found_samples:
+            yield _SAMPLE_KEY, "\n".join(samples).encode()
         for name in sorted(self._changed):
             yield _NAME_KEY + name.encode(), _KNOWN.dump_json(self._known[name])
         yield from self._arrivals.changes()
@@ -213,14 +225,19 @@ class Identities:
     def settle(self) -> None:
         """Count all changes as committed."""
         if self._changed:
-            self._found_sample = self._sample
+            self._found_samples = self._samples_with_ours()
         self._changed.clear()
         self._arrivals.settle()
 
     def _of(self, customer_id: str) -> Known:
         if not self._known:
             return _STRANGER
-        return self._known.get(self._suppression.name(customer_id), _STRANGER)
+        names = self._suppression.names(customer_id)
+        return next((self._known[name] for name in names if name in self._known), _STRANGER)
+
+    def _samples_with_ours(self) -> tuple[str, ...]:
+        """Return those of every key that was used, with the one that is used now."""
+        return tuple(dict.fromkeys((*self._found_samples, self._suppression.name(_NOBODY))))
 
 
 def _merged(known: Known, identity: Identity) -> Known:

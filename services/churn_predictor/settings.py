@@ -57,8 +57,9 @@ class Settings(CommonSettings):
     )
     suppression_key_file: Path | None = Field(
         default=None,
-        description="File with the secret (at least 16 bytes) by which the ids of erased customers are "
-        "hashed before they are remembered: the same for every worker, and for ever.  Without one "
+        description="File with the keys, one a line, each of 32 characters or more, by which the ids of "
+        "erased customers are hashed before they are remembered: the same for every worker, and for "
+        "outreach.  The last is used and each is known again: append one to replace it.  Without one "
         "whoever reads the state can tell whether an id that they know was erased.",
     )
     folder: Path = Field(

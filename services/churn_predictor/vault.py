@@ -158,7 +158,7 @@ class Vault:
         if partition.identities.is_of_another_key:
             raise Unavailable(
                 "erased and merged customers were remembered with another key: set "
-                "CARE_CHURN_PREDICTOR_SUPPRESSION_KEY_FILE as it was then"
+                "CARE_CHURN_PREDICTOR_SUPPRESSION_KEY_FILE as it was then; a new key is appended to it"
             )
         try:
             partition.trust(topic_ids)

@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -12,9 +13,11 @@ from rich.table import Table
 
 from services.cli import on_database, options
 from services.cli.customer import Customer
+from services.cli.deployment import Place
 from services.cli.erasing import Report, ask, report_of, take_profiles
 from services.cli.person_topics import Topics
 from services.kit.clock import SystemClock, monotonic
+from services.kit.settings import ClockSource
 
 _APPLICATION = "care-erase"
 _LOOK_SECONDS = 1.0
@@ -27,11 +30,20 @@ class Where:
 
     topics: Topics
     database_url: str
+    clock: str
+
+    def now(self) -> datetime:
+        """Return the deployment's time: outreach forgets nothing that is dated in its future."""
+        topics = self.topics
+        if self.clock == ClockSource.SYSTEM.value:
+            return SystemClock().now()
+        place = Place(topics.bootstrap, topics.prefix, topics.partitions)
+        return place.latest_tick() or SystemClock().now()
 
     def report(self, customer: str) -> Report:
         """Return what is left of a customer, store by store."""
-        with on_database.connected(self.database_url, _APPLICATION) as connection:
-            return report_of(connection, self.topics, customer)
+        connect = partial(on_database.connected, self.database_url, _APPLICATION)
+        return report_of(connect, self.topics, customer)
 
 
 @click.command()
@@ -51,6 +63,7 @@ class Where:
 @options.bootstrap
 @options.partitions
 @options.prefix
+@options.clock
 @options.as_json
 @click.pass_context
 def erase(
@@ -81,11 +94,11 @@ def erase(
       care erase c-48213 --by ada --no-wait --json | jq '.stores[] | select(.state == "pending")'
     """
     topics = Topics(place["bootstrap"], place["prefix"], place["partitions"])
-    where = Where(topics, place["database_url"])
+    where = Where(topics, place["database_url"], place["clock"])
     found = where.report(customer)
     if not status:
         if found.is_to_be_asked:
-            ask(topics, found.names, by, SystemClock().now())
+            ask(topics, found.names, by, where.now())
             found = where.report(customer)
         found = _finish(where, customer, found, 0.0 if no_wait else timeout)
     _show(found, as_json)

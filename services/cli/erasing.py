@@ -1,7 +1,7 @@
 """Asking that a customer be forgotten, and looking what is left, store by store."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,7 +24,7 @@ from services.contracts.people import CustomerErased
 from services.contracts.topics import CUSTOMERS, DEAD_LETTERS, IDENTITIES, PERSONAL, Topic
 from services.kit.kafka_clients import close_producer, open_producer, partition_of, reaching
 from services.outreach import identities
-from services.outreach.about import pending_about, read_until, rows_about
+from services.outreach.about import erasures_at, pending_about, read_until, rows_about
 from services.outreach.persons import Person
 
 SOURCE = "/care/erase"
@@ -116,21 +116,33 @@ def take_profiles(topics: Topics, names: Sequence[str]) -> None:
             send(CUSTOMERS, name, None)
 
 
-def report_of(connection: Connection, topics: Topics, customer: str) -> Report:
+Connect = Callable[[], AbstractContextManager[Connection]]
+"""Opens a connection to outreach's database, in one transaction."""
+
+
+def report_of(connect: Connect, topics: Topics, customer: str) -> Report:
     """Return what is left of a customer.
 
+    The topics may take minutes, and the database ends who holds a transaction that long: none is open
+    meanwhile.
+
     Raises:
-        Unavailable: no broker answers, or a topic is missing.
+        Unavailable: no broker or database answers, or a topic is missing.
     """
     told, asked = topics.known_as(customer)
-    known = identities.person_of(connection, customer)
+    with connect() as connection:
+        known = identities.person_of(connection, customer)
     person = Person(customer, dict.fromkeys((told.names | known.names) - {customer}, _ANY))
     lying = list(topics.lying(person.names, BY_CUSTOMER))
+    with connect() as connection:
+        counting = _counting(connection, asked)
+        in_database = tuple(_in_database(connection, person, asked, counting))
+    asked = counting
     return Report(
         tuple(sorted(person.names)),
         asked[-1].at if asked else None,
         (
-            *_in_database(connection, person, asked),
+            *in_database,
             *(_compacted(topic, lying, bool(asked)) for topic in COMPACTED),
             *(_ageing(topic, lying) for topic in (*AGEING, *DEAD_LETTERS)),
             Store("metrics", State.DONE, 0, "counts only; nobody is in them"),
@@ -141,12 +153,25 @@ def report_of(connection: Connection, topics: Topics, customer: str) -> Report:
 _ANY = datetime.min.replace(tzinfo=UTC)
 
 
-def _in_database(connection: Connection, person: Person, asked: Sequence[Asked]) -> Iterator[Store]:
+def _counting(connection: Connection, asked: Sequence[Asked]) -> tuple[Asked, ...]:
+    """Return those that outreach has not read yet, and those it has done; it refuses what is of the future.
+
+    Of several it keeps the latest, by its instant, so of the earlier ones nothing is to be seen.
+    """
+    done, instants = read_until(connection, IDENTITIES.name), erasures_at(connection)
+    return tuple(a for a in asked if done.get(a.partition, 0) <= a.offset or a.at in instants)
+
+
+def _in_database(
+    connection: Connection, person: Person, asked: Sequence[Asked], counting: Sequence[Asked]
+) -> Iterator[Store]:
     done = read_until(connection, IDENTITIES.name)
-    is_heard = bool(asked) and all(done.get(a.partition, 0) > a.offset for a in asked)
+    is_heard = bool(counting) and all(done.get(a.partition, 0) > a.offset for a in counting)
     state = State.DONE if is_heard else State.PENDING
     rows, waiting = rows_about(connection, person), pending_about(connection, person)
     words = "outreach has not read that they are to be forgotten"
+    if asked and not counting:
+        words = "outreach has read that they are to be forgotten, and refused it: ask again"
     if is_heard:
         words = "newer than the erasure" if rows else "counts stay, under no name"
     yield Store(_ROWS, state, rows, words)

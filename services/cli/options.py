@@ -7,6 +7,7 @@ import click
 
 from services.contracts.problems import RiskKind
 from services.contracts.topics import DEFAULT_PARTITIONS
+from services.kit.settings import ClockSource
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -43,6 +44,16 @@ api_key: Decorator = click.option(
     metavar="KEY",
     show_envvar=True,
     help="What opens ingest, where it asks for a key; in the environment others do not see it.",
+)
+
+clock: Decorator = click.option(
+    "--clock",
+    envvar="CARE_CLOCK",
+    type=click.Choice([source.value for source in ClockSource]),
+    default=ClockSource.SYSTEM.value,
+    show_default=True,
+    show_envvar=True,
+    help="As outreach has it; by `ticks` it is as late as the latest tick says.",
 )
 
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -1,7 +1,7 @@
 """Topics on the broker: made from the contracts, and checked before a service trusts its offsets."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from services.kit.exits import Unavailable
 from services.kit.kafka_clients import BOOTSTRAP_MS, reaching
 
 _APPLY = "care topics apply"
+_READY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,8 @@ def check_topics(
 
 def _create(bootstrap: str, missing: dict[str, dict[str, Any]]) -> None:
     with _admin(bootstrap) as client, reaching(bootstrap):
-        try:
-            client.create_topics(missing, wait_for_metadata=True)
-        except TopicAlreadyExistsError:
-            # Somebody else applies the same contracts at this moment; the check that follows decides.
-            client.wait_for_topics(list(missing))
+        # Somebody else may apply the same contracts at this moment; the check that follows decides.
+        with suppress(TopicAlreadyExistsError):
+            client.create_topics(missing)
+        # Each partition gets its leader in turn: a busy broker takes its time for some hundred of them.
+        client.wait_for_topics(list(missing), timeout_ms=_READY_SECONDS * 1000)

@@ -1,6 +1,7 @@
 """Everything the database knows about one customer, under every name."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -9,7 +10,8 @@ from services.outreach import identities
 from services.outreach.erasure import OF_CUSTOMERS
 from services.outreach.persons import Person
 from services.outreach.standing import State
-from services.outreach.tables import MERGES, SENDS, SOURCE_POSITIONS
+from services.outreach.suppression import CUSTOMER
+from services.outreach.tables import MERGES, SENDS, SOURCE_POSITIONS, SUPPRESSIONS
 
 _NOT_ABOUT_THEM = frozenset({"owner", "address_hashes"})
 """Columns that say something about us, or nothing to anybody."""
@@ -55,6 +57,12 @@ def read_until(connection: Connection, topic: str) -> Mapping[int, int]:
     """Return partition → the offset up to which outreach has applied this topic."""
     query = select(SOURCE_POSITIONS).where(SOURCE_POSITIONS.c.topic == topic)
     return {row.partition: row.next_offset for row in connection.execute(query)}
+
+
+def erasures_at(connection: Connection) -> frozenset[datetime]:
+    """Return until when customers were forgotten; whose instant it is nobody can tell without the key."""
+    query = select(SUPPRESSIONS.c.erased_at).where(SUPPRESSIONS.c.kind == CUSTOMER).distinct()
+    return frozenset(connection.execute(query).scalars())
 
 
 def _rows(connection: Connection, table: Any, condition: Any) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The agenda: which steps are due, and what was decided about them, in one transaction with the ledger."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,15 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
 
 from services.contracts.outreach import Outcome
+from services.kit import logs
 from services.outreach import announce, breaker, ledger, outbox, reconciliation, rows
 from services.outreach.customer_locks import lock_customers
 from services.outreach.decide import Decision, decide_all, step_following
-from services.outreach.knowledge import DueStep, Rules, StepName
+from services.outreach.knowledge import DueStep, Knowledge, Rules, StepName
 from services.outreach.memory import add_to_agenda, knowledge_of
 from services.outreach.tables import AGENDA, DECISIONS
 
 AT_ONCE = 200
 """Steps decided in one transaction."""
+
+_log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,11 @@ def decide_due(
         (step.problem_id for step in due),
         since=now - rules.policy.remembered,
     )
+    due = _about_known_problems(connection, due, knowledge)
     volumes = breaker.volumes_of(connection, rules, {step.playbook for step in due}, now)
     decisions = decide_all(due, knowledge, rules, now, volumes)
-    _record(connection, decisions)
+    if decisions:
+        _record(connection, decisions)
     breaker.note_trips(connection, decisions, now)
     return decisions
 
@@ -95,6 +100,21 @@ def _due(connection: Connection, scope: Scope, now: datetime, limit: int | None)
         .where(AGENDA.c.customer_id.in_({row.customer_id for row in found}))
     )
     return [rows.due_of(row) for row in locked]
+
+
+def _about_known_problems(
+    connection: Connection, due: Sequence[DueStep], knowledge: Mapping[str, Knowledge]
+) -> list[DueStep]:
+    """Return the steps whose problem is their customer's; no other may be due for ever, or hold these up."""
+    known = [step for step in due if step.problem_id in knowledge[step.customer_id].problems]
+    lost = {step.step_id for step in due} - {step.step_id for step in known}
+    for step_id in sorted(lost):
+        _log.error("outreach_not_decided", step_id=str(step_id), reason="problem_gone")
+    if lost:
+        connection.execute(
+            update(AGENDA).where(AGENDA.c.step_id.in_(sorted(lost))).values(due_at=None)
+        )
+    return known
 
 
 def _in_scope(query: Select[Any], scope: Scope) -> Select[Any]:

@@ -165,8 +165,14 @@ def _suppress(connection: Connection, hashes: Sequence[tuple[str, str]], until: 
 
 def _profiles_until(connection: Connection, names: Iterable[str], until: datetime) -> list[Profile]:
     query = select(PROFILES).where(PROFILES.c.customer_id.in_(sorted(names)))
-    found = connection.execute(query.where(PROFILES.c.as_of <= until))
+    found = connection.execute(query.where(_is_past_profile(until)))
     return [rows.profile_of(row) for row in found]
+
+
+def _is_past_profile(until: datetime) -> ColumnElement[bool]:
+    # A tombstone that took nothing away is of the time it was written, and says nothing of anybody newer.
+    took_nothing = (PROFILES.c.source == "") & PROFILES.c.address_hashes.is_(None)
+    return (PROFILES.c.as_of <= until) | took_nothing
 
 
 def _suppress_later(connection: Connection, taken: Iterable[Profile], until: datetime) -> None:
@@ -207,8 +213,9 @@ def _withdraw(
 
 def _forget_words(connection: Connection, names: Iterable[str], until: datetime) -> None:
     wanted = sorted(names)
+    of_them = PROFILES.c.customer_id.in_(wanted)
+    connection.execute(delete(PROFILES).where(of_them, _is_past_profile(until)))
     dated: tuple[tuple[Table, ColumnElement[datetime]], ...] = (
-        (PROFILES, PROFILES.c.as_of),
         (CONSENTS, CONSENTS.c.said_at),
         (INBOUND_CONTACTS, _latest(INBOUND_CONTACTS, "heard_at", "opened_at", "resolved_at")),
         (SURVEY_ANSWERS, SURVEY_ANSWERS.c.answered_at),

@@ -7,11 +7,12 @@ customer's lock: so no name changes between being looked up and being written un
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, Select, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.kit.kafka_clients import partition_of
 from services.outreach import memory, positions, rows
+from services.outreach.customer_locks import lock_customers
 from services.outreach.intake import Additions
 from services.outreach.pages import rows as page_rows
 from services.outreach.pages.facts import merged
@@ -58,6 +59,26 @@ def customer_of(connection: Connection, name: str) -> str:
     """Return the id under which everything of this one is kept."""
     query = select(ALIASES.c.survivor).where(ALIASES.c.customer_id == name)
     return connection.execute(query).scalar_one_or_none() or name
+
+
+def locked_customer(connection: Connection, name: str) -> str:
+    """Return the id under which everything of this one is kept until the transaction ends, locked."""
+    hold(connection)
+    customer = customer_of(connection, name)
+    lock_customers(connection, [customer])
+    return customer
+
+
+def lock_owner(connection: Connection, owner: Select[str]) -> str | None:
+    """Lock the customer whom a row names, and names until the transaction ends; None: there is no such row.
+
+    Whoever goes on reads the row again: it may have changed while somebody else had the customer.
+    """
+    hold(connection)
+    customer: str | None = connection.execute(owner).scalar_one_or_none()
+    if customer is not None:
+        lock_customers(connection, [customer])
+    return customer
 
 
 def are_there_any(connection: Connection) -> bool:

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Text,
     any_,
     case,
@@ -155,6 +156,20 @@ def take(connection: Connection, step_id: UUID) -> Send | None:
         .with_for_update(skip_locked=True)
     ).one_or_none()
     return None if row is None else rows.send_of(row)
+
+
+def owner_of(step_id: UUID) -> Select[str]:
+    """Return the query for the customer of the send of this step."""
+    return select(SENDS.c.customer_id).where(SENDS.c.step_id == step_id)
+
+
+def as_it_is(connection: Connection, send: Send) -> Send:
+    """Return a send that was under way as one of the customer whose it is by now, locked until commit."""
+    query = select(SENDS).where(SENDS.c.step_id == send.step_id).with_for_update()
+    now = rows.send_of(connection.execute(query).one())
+    return replace(
+        send, customer_id=now.customer_id, partition=now.partition, order_id=now.order_id
+    )
 
 
 def send_of_customer(connection: Connection, step_id: UUID, customer_id: str) -> Send | None:

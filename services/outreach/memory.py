@@ -97,6 +97,12 @@ def profiles_of(connection: Connection, customers: Iterable[str]) -> dict[str, P
     return {row.customer_id: rows.profile_of(row) for row in found}
 
 
+def profile_of(connection: Connection, customer: str) -> Profile | None:
+    """Return what is known of how to reach a customer, under whatever name."""
+    others = _other_names(connection, [customer])
+    return _profiles_under_all_names(connection, [customer], others)[customer]
+
+
 def remember_profiles(connection: Connection, changed: Iterable[Profile]) -> None:
     """Keep these in place of what was known; at most one per customer."""
     _upsert(connection, PROFILES, [rows.profile_row(p) for p in changed], ("customer_id",))

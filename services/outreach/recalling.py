@@ -4,26 +4,83 @@ The topic tells of customers under the names they had then.  Meanwhile two ids m
 somebody may have been erased: what was taken in goes under who stays, or under nobody.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.envelope import Event
-from services.contracts.outreach import OutreachBounced, OutreachJudged, Verdict
-from services.outreach import erasure, identities
+from services.contracts.outreach import OutreachBounced, OutreachJudged, Verdict, Withdrawal
+from services.kit.kafka_clients import partition_of
+from services.outreach import erasure, identities, ledger, positions, rows
 from services.outreach.customer_locks import lock_customers
 from services.outreach.pages.facts import Verdict as Said
-from services.outreach.suppression import Keys
-from services.outreach.tables import BOUNCES, FEEDBACK, SENDS
+from services.outreach.standing import State
+from services.outreach.suppression import Keys, is_opaque
+from services.outreach.tables import AGENDA, BOUNCES, FEEDBACK, SENDS
+
+Told = Sequence[tuple[int, Event[Any]]]
+"""Events of `outreach`, each with its customer's partition."""
 
 
-def recall(connection: Connection, told: Sequence[tuple[int, Event[Any]]]) -> None:
-    """Know again which messages came back, and which were said not to have helped; of sends in the ledger."""
+def under_owners(
+    connection: Connection, told: Told, owners: Mapping[UUID, str]
+) -> list[tuple[int, Event[Any]]]:
+    """Return the events as of those under whom their problems are kept by now.
+
+    Args:
+        connection: Whose transaction holds the names.
+        told: As the topic has them.
+        owners: Problem → its customer; an event of any other stays as it is.
+    """
+    found: list[tuple[int, Event[Any]]] = []
+    for partition, event in told:
+        owner = owners.get(event.data.problem_id, event.customer_id)
+        if owner == event.customer_id:
+            found.append((partition, event))
+        elif is_opaque(owner):
+            nameless = event.data.model_copy(update={"order_id": None})
+            changed = {"partitionkey": owner, "data": nameless}
+            found.append((partition, event.model_copy(update=changed)))
+        else:
+            home = partition_of(owner.encode(), positions.partitions(connection))
+            found.append((home, event.model_copy(update={"partitionkey": owner})))
+    return found
+
+
+def settle_erased(connection: Connection, told: Told) -> None:
+    """Let nothing of who was erased be due, whatever was decided last."""
+    steps = {event.data.step_id for _, event in told if is_opaque(event.customer_id)}
+    if steps:
+        connection.execute(
+            update(AGENDA).where(AGENDA.c.step_id.in_(sorted(steps))).values(due_at=None)
+        )
+
+
+def withdraw_erased(connection: Connection, steps: Collection[UUID], now: datetime) -> None:
+    """Take back which of these sends, of who was erased, are pending."""
+    pending = connection.execute(
+        select(SENDS)
+        .where(SENDS.c.step_id.in_(sorted(steps)), SENDS.c.state == State.PENDING)
+        .order_by(SENDS.c.step_id)
+        .with_for_update()
+    )
+    for row in pending.all():
+        ledger.withdraw(connection, rows.send_of(row), Withdrawal.CUSTOMER_ERASED, now)
+
+
+def recall(connection: Connection, told: Told) -> None:
+    """Know again which messages came back, and which were said not to have helped; of sends in the ledger.
+
+    Of who was erased neither is known any more.
+    """
     steps = {
-        e.data.step_id for _, e in told if isinstance(e.data, OutreachBounced | OutreachJudged)
+        e.data.step_id
+        for _, e in told
+        if isinstance(e.data, OutreachBounced | OutreachJudged) and not is_opaque(e.customer_id)
     }
     if not steps:
         return

@@ -20,7 +20,7 @@ from services.contracts.outreach import Outcome, OutreachDecided
 from services.contracts.topics import PROBLEMS
 from services.kit.records import read_event
 from services.kit.topic_reader import Progress
-from services.outreach import ledger, memory, reconciliation, said
+from services.outreach import identities, ledger, memory, reconciliation, said
 from services.outreach.batch import is_barrier
 from services.outreach.comparison import (
     SaidTopic,
@@ -31,14 +31,21 @@ from services.outreach.comparison import (
 )
 from services.outreach.customer_locks import lock_customers
 from services.outreach.decide import step_after
+from services.outreach.erasure import owners_of
 from services.outreach.findings import Findings
 from services.outreach.intake import Additions
 from services.outreach.knowledge import DueStep
 from services.outreach.playbook import Catalogue
-from services.outreach.recalling import put_under_names_of_today, recall
+from services.outreach.recalling import (
+    put_under_names_of_today,
+    recall,
+    settle_erased,
+    under_owners,
+    withdraw_erased,
+)
 from services.outreach.said import Position
 from services.outreach.standing import Standing, State, after, is_queued
-from services.outreach.suppression import Keys
+from services.outreach.suppression import Keys, is_opaque
 from services.outreach.tables import AGENDA, DECISIONS, SENDS, SOURCE_POSITIONS
 from services.outreach.tables import PROBLEMS as PROBLEM_ROWS
 
@@ -68,6 +75,8 @@ class Replaying:
     _problems: set[UUID] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
     """Of customers whose rows were written."""
+    _erased: set[UUID] = field(default_factory=set)
+    """Steps about problems of who was erased since."""
 
     def run(self, by: str, now: datetime, progress: Mapping[str, Progress]) -> Findings:
         """Bring the database up, let deciding and sending go on, and return what was found.
@@ -88,10 +97,14 @@ class Replaying:
         for some in batches(told, _AT_ONCE):
             self._take_in(some)
         self._doubt(now)
+        self._withdraw_erased(now)
         if not self.is_trial:
             ends = {p: Position(topic_id, end) for p, (_, end) in bounds.items()}
+            # Each may be repeated: until the end the reconciliation is still to be done.
+            for names in batches(sorted(self._names), _AT_ONCE):
+                with self.engine.begin() as connection:
+                    put_under_names_of_today(connection, names, self.keys, now)
             with self.engine.begin() as connection:
-                put_under_names_of_today(connection, self._names, self.keys, now)
                 reconciliation.finish(connection, by, now, self.findings.as_object())
                 said.settle(connection, ends)
         return self.findings
@@ -120,6 +133,7 @@ class Replaying:
             self.findings.problems += len(some)
             if not self.is_trial:
                 with self.engine.begin() as connection:
+                    identities.hold(connection)
                     lock_customers(connection, additions.customers)
                     memory.remember(connection, additions)
                 self._names |= additions.customers
@@ -140,21 +154,29 @@ class Replaying:
 
     def _take_in(self, told: Sequence[tuple[int, Event[Any]]]) -> None:
         events = [event for _, event in told]
+        names = {event.customer_id for event in events}
+        problems = {event.data.problem_id for event in events}
         with self.engine.begin() as connection:
             if not self.is_trial:
-                lock_customers(connection, {event.customer_id for event in events})
+                identities.hold(connection)
+                lock_customers(connection, names | set(owners_of(connection, problems).values()))
             self._load(connection, events)
-            there = self._problems_there(connection, events)
+            owners = owners_of(connection, problems)
+            there = owners.keys() | self._problems
             kept = [(p, event) for p, event in told if event.data.problem_id in there]
             self.findings.without_problem += len(told) - len(kept)
+            self._names |= {event.customer_id for _, event in kept}
+            # What became somebody else's since, or nobody's, is written as what it hangs on.
+            kept = under_owners(connection, kept, owners)
+            self._erased |= {e.data.step_id for _, e in kept if is_opaque(e.customer_id)}
             new, changed = self._fold(connection, [event for _, event in kept])
             if not self.is_trial and kept:
                 _put_on_the_agenda(connection, kept, self.catalogue)
                 _record(connection, [(p, e) for p, e in kept if e.id in new], self.catalogue)
                 _settle(connection, {event.data.step_id for _, event in kept})
+                settle_erased(connection, kept)
                 _change(connection, {step: self._standings[step] for step in changed})
                 recall(connection, kept)
-                self._names |= {event.customer_id for _, event in kept}
 
     def _load(self, connection: Connection, events: Sequence[Event[Any]]) -> None:
         steps = {event.data.step_id for event in events} - self._standings.keys()
@@ -206,6 +228,19 @@ class Replaying:
         for step in (before - ended) | (folded if self.is_trial else set()):
             self.findings.stands(step, State.UNKNOWN)
 
+    def _withdraw_erased(self, now: datetime) -> None:
+        """Take back what waits for who was erased, and say so."""
+        waiting = {
+            step
+            for step in self._erased & self._standings.keys()
+            if self._standings[step].state is State.PENDING
+        }
+        for step in waiting:
+            self.findings.stands(step, State.WITHDRAWN)
+        if waiting and not self.is_trial:
+            with self.engine.begin() as connection:
+                withdraw_erased(connection, waiting, now)
+
 
 def _stub(partition: int, event: Event[Any]) -> DueStep:
     fact = event.data
@@ -228,7 +263,10 @@ def _put_on_the_agenda(
     following = []
     for partition, event in told:
         playbook = catalogue.get(event.data.playbook)
-        if isinstance(event.data, OutreachDecided) and playbook is not None:
+        # After who was erased nothing follows.
+        if playbook is None or is_opaque(event.customer_id):
+            continue
+        if isinstance(event.data, OutreachDecided):
             fact, due = event.data, _stub(partition, event)
             following.append(step_after(due, playbook, fact.outcome, fact.suppression, event.time))
     memory.add_to_agenda(connection, [step for step in following if step is not None])

@@ -8,9 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.outreach import BounceKind
 from services.contracts.people import Channel, MessageClass
-from services.outreach import announce, memory, outbox, rows
+from services.outreach import announce, identities, ledger, memory, outbox, rows
 from services.outreach.announce import Send
-from services.outreach.customer_locks import lock_customers
 from services.outreach.pages.storage import stop_writing
 from services.outreach.returned_mail import Kind, Returned
 from services.outreach.tables import BOUNCES, SENDS
@@ -43,6 +42,7 @@ class Fate(StrEnum):
 
 def take(connection: Connection, returned: Returned, now: datetime) -> Fate:
     """Note one report in the caller's transaction, and tell it."""
+    identities.lock_owner(connection, ledger.owner_of(returned.step_id))
     found = connection.execute(
         select(SENDS).where(
             SENDS.c.step_id == returned.step_id,
@@ -54,11 +54,10 @@ def take(connection: Connection, returned: Returned, now: datetime) -> Fate:
     if found is None:
         return Fate.UNKNOWN
     send = rows.send_of(found)
-    lock_customers(connection, [send.customer_id])
     if returned.kind is Kind.COMPLAINT:
         is_new = stop_writing(connection, send, _COMPLAINED_ABOUT, now)
         return Fate.COMPLAINT if is_new else Fate.REPEATED
-    profile = memory.profiles_of(connection, [send.customer_id]).get(send.customer_id)
+    profile = memory.profile_of(connection, send.customer_id)
     address = None if profile is None or profile.email is None else profile.email.lower()
     if address not in returned.recipients:
         return Fate.OTHER_ADDRESS

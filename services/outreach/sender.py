@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from services.contracts.outreach import Withdrawal
 from services.contracts.people import Channel
-from services.outreach import ledger, reconciliation
+from services.outreach import identities, ledger, reconciliation
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
 from services.outreach.channels.breaker import Breaker, Patience, Phase
@@ -37,6 +37,9 @@ Now = Callable[[], datetime]
 
 PLAYBOOK_GONE = "playbook_gone"
 """Why a send fails that waited until its use-by for somebody who knows its step."""
+
+PROBLEM_GONE = "problem_gone"
+"""Why a send fails whose problem is not, or no longer, its customer's."""
 
 NO_TIME_TO_WAIT = "over before the former channel's provider may be asked again"
 """Why a send goes another way that its channel was never asked to take."""
@@ -154,9 +157,7 @@ class Sender:
 
     def _pass_one_on(self, waiting: ledger.Waiting, now: Now) -> bool:
         with self._engine.begin() as connection:
-            if not self._lock(connection, waiting.customer_id):
-                return False
-            send = ledger.take(connection, waiting.step_id)
+            send = self._take(connection, waiting)
             if send is None or send.channel not in self._channels:
                 return False
             if reconciliation.is_needed_until_commit(connection):
@@ -171,11 +172,17 @@ class Sender:
         self._log.info("outreach_rerouted", step_id=str(send.step_id), channel=by.value)
         return True
 
-    def _lock(self, connection: Connection, customer_id: str) -> bool:
-        if not self._is_patient:
-            return try_lock_customer(connection, customer_id)
-        lock_customers(connection, [customer_id])
-        return True
+    def _take(self, connection: Connection, waiting: ledger.Waiting) -> Send | None:
+        """Return a send that is still pending, its customer locked; None: not now, or not any more."""
+        # The customer first, the row second, as everywhere: nobody waits in a circle.
+        if self._is_patient:
+            lock_customers(connection, [waiting.customer_id])
+        elif not try_lock_customer(connection, waiting.customer_id):
+            return None
+        send = ledger.take(connection, waiting.step_id)
+        # Who became another's name meanwhile is not locked: the next turn does.
+        is_theirs = send is not None and send.customer_id == waiting.customer_id
+        return send if is_theirs else None
 
     def attempt(self, waiting: ledger.Waiting, now: Now) -> bool:
         """Carry one pending send as far as it goes now; False where it stays as it is.
@@ -187,12 +194,8 @@ class Sender:
             NotPublished: as `send_due`.
         """
         with self._engine.begin() as connection:
-            # The customer first, the row second, as everywhere: nobody waits in a circle.
-            if not self._lock(connection, waiting.customer_id):
-                return False
-            send = ledger.take(connection, waiting.step_id)
-            # Who became another's name meanwhile is not locked: the next turn does.
-            if send is None or send.customer_id != waiting.customer_id:
+            send = self._take(connection, waiting)
+            if send is None:
                 return False
             # Both hold until the start is committed: whoever pauses waits for us, or we see the pause.
             if reconciliation.is_needed_until_commit(connection):
@@ -234,6 +237,9 @@ class Sender:
         knowledge = knowledge_of(
             connection, [send.customer_id], [send.problem_id], since=now, leaving_out=send.step_id
         )[send.customer_id]
+        if send.problem_id not in knowledge.problems:
+            self._fail(connection, send, PROBLEM_GONE, now)
+            return None
         due = due_of(send)
         no = reconsider(due, knowledge, rules, now, GATES_BEFORE_SENDING, send.channel)
         if no is not None:
@@ -286,7 +292,9 @@ class Sender:
         delivery = attempt()
         self._tell_provider(send, delivery, now())
         with self._engine.begin() as connection:
-            self._record(connection, send, delivery, now())
+            # Meanwhile its customer may have become another, or nobody.
+            identities.lock_owner(connection, ledger.owner_of(send.step_id))
+            self._record(connection, ledger.as_it_is(connection, send), delivery, now())
         self._log.info(
             "outreach_attempted",
             step_id=str(send.step_id),
@@ -329,12 +337,8 @@ class Sender:
         if rules.catalogue[send.playbook].trigger.corrects:
             ledger.correct(connection, send, now)
             return
-        if step_of(due_of(send), rules.catalogue).survey is None:
-            ledger.succeed(connection, send, now)
-            return
-        # The customer first, the row second, as everywhere.
-        lock_customers(connection, [send.customer_id])
-        if ledger.succeed(connection, send, now):
+        asks = step_of(due_of(send), rules.catalogue).survey is not None
+        if ledger.succeed(connection, send, now) and asks and not is_opaque(send.customer_id):
             note_sent(connection, survey_asked(send), send.partition, now)
 
     def _defer(self, connection: Connection, send: Send, delivery: Delivery, now: datetime) -> None:
@@ -358,11 +362,14 @@ class Sender:
 
     def _next_channel(self, connection: Connection, send: Send, now: datetime) -> Channel | None:
         rules, due = self._out.rules, due_of(send)
-        if not self._knows(send):
+        if is_opaque(send.customer_id) or not self._knows(send):
             return None
         channels = step_of(due, rules.catalogue).ways
         if send.channel not in channels[:-1]:
             return None
         knowledge = knowledge_of(connection, [send.customer_id], [send.problem_id], since=now)
+        known = knowledge[send.customer_id]
+        if send.problem_id not in known.problems:
+            return None
         behind = channels[channels.index(send.channel) + 1]
-        return channel_from(due, knowledge[send.customer_id], rules, now, behind)
+        return channel_from(due, known, rules, now, behind)

@@ -4,7 +4,6 @@ A plain hash of an address or a phone number is found by trying all there are; w
 """
 
 import hmac
-import os
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -13,13 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from services.contracts.people import Channel
-from services.kit.exits import Unavailable
+from services.kit.suppression_keys import read_secrets
 
 CUSTOMER = "customer"
 """The kind of a hash that was made of an id; those of addresses are called by their channel."""
-
-MIN_LENGTH = 32
-"""Characters of a key; fewer are guessed."""
 
 SETTING = "CARE_OUTREACH_SUPPRESSION_KEY_FILE"
 
@@ -57,24 +53,7 @@ def read_keys(path: Path | None) -> Keys | None:
     Raises:
         Unavailable: the file cannot be read, or holds no key that is long enough.
     """
-    if path is None:
-        return None
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        number = error.errno if isinstance(error, OSError) else None
-        reason = os.strerror(number) if number else "no text"
-        raise Unavailable(
-            f"{path} cannot be read ({reason}): put the key of suppressions there, made once with "
-            "`openssl rand -hex 32` and never changed; append another to replace it"
-        ) from None
-    secrets = tuple(line.strip() for line in lines if line.strip())
-    if not secrets or any(len(secret) < MIN_LENGTH for secret in secrets):
-        raise Unavailable(
-            f"{path} must hold one key a line, each of {MIN_LENGTH} characters or more: make it with "
-            "`openssl rand -hex 32`"
-        )
-    return Keys(secrets)
+    return None if path is None else Keys(read_secrets(path))
 
 
 def _hash(secret: str, kind: str, value: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from services.contracts.people import CustomerErased, CustomerMerged
 from services.kit.clock import SystemClock
 from services.outreach.channels.endings import UNWRITABLE
 from tests.component.outreach.visitor import CUSTOMER, SECRET, visiting
-from tests.factories import event
+from tests.factories import START, event
 from tests.integration.test_outreach_live import body
 from tests.integration.test_outreach_webhook import hooked
 from tests.support import receiver
@@ -249,6 +250,18 @@ def test_what_nobody_reads_yet_is_pending_and_says_so(
     scene.care("erase", "c-1", "--by", "ada", "--no-wait")
     erasures = scene.deployment.values(t.IDENTITIES)
     assert [e["type"] for e in erasures] == [CustomerErased.TYPE]
+
+
+def test_in_simulated_time_an_erasure_is_as_late_as_the_latest_tick_says(
+    company: Company, database: str, tmp_path: Path
+) -> None:
+    scene = Scene(company, database, tmp_path, "", "")
+    scene.deployment.tick(START)
+
+    scene.care("erase", "c-1", "--by", "ada", "--no-wait", "--clock", "ticks")
+
+    (erasure,) = scene.deployment.values(t.IDENTITIES)
+    assert datetime.fromisoformat(erasure["time"]) == START
 
 
 @pytest.mark.parametrize("place", ["key", "value", "header"])

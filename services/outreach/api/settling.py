@@ -4,12 +4,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, Text, cast, select
 
-from services.outreach import ledger, rows
+from services.outreach import identities, ledger, rows
 from services.outreach.api import actions, worklist
 from services.outreach.api.actions import Actor, What
 from services.outreach.api.faults import Kind, Refusal
 from services.outreach.api.views import Became, Done, Resolved
-from services.outreach.customer_locks import lock_customers
 from services.outreach.knowledge import Rules
 from services.outreach.standing import State
 from services.outreach.tables import ACTIONS, PROBLEMS, SENDS
@@ -85,21 +84,15 @@ def _end(
 
 
 def _lock_customer_of(connection: Connection, problem_id: UUID) -> None:
-    customer = connection.execute(
-        select(PROBLEMS.c.customer_id).where(PROBLEMS.c.problem_id == problem_id)
-    ).scalar_one_or_none()
-    if customer is None:
+    owner = select(PROBLEMS.c.customer_id).where(PROBLEMS.c.problem_id == problem_id)
+    if identities.lock_owner(connection, owner) is None:
         raise Refusal(Kind.NOT_FOUND, "There is no problem of this id.")
-    lock_customers(connection, [customer])
 
 
 def _locked_send(connection: Connection, step_id: UUID) -> Row[tuple[object, ...]]:
-    query = select(SENDS).where(SENDS.c.step_id == step_id)
-    found = connection.execute(query).one_or_none()
-    if found is None:
+    if identities.lock_owner(connection, ledger.owner_of(step_id)) is None:
         raise Refusal(Kind.NOT_FOUND, "There is no send of this step.")
-    lock_customers(connection, [found.customer_id])
-    # Read again: it may have been resolved while somebody else held the customer.
+    query = select(SENDS).where(SENDS.c.step_id == step_id)
     return connection.execute(query.with_for_update()).one()
 
 

@@ -19,7 +19,6 @@ from services.contracts.envelope import Event
 from services.kit.kafka_clients import partition_of
 from services.outreach import announce, identities, ledger, memory, outbox
 from services.outreach.announce import Send
-from services.outreach.customer_locks import lock_customers
 from services.outreach.haste import bring_forward
 from services.outreach.intake import Additions
 from services.outreach.knowledge import StepName
@@ -116,10 +115,7 @@ class Storage:
         """Give a transaction, and the id of the customer whom a link may call by another name."""
         with self._engine.begin() as connection:
             connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
-            identities.hold(connection)
-            customer_id = identities.customer_of(connection, name)
-            lock_customers(connection, [customer_id])
-            yield connection, customer_id
+            yield connection, identities.locked_customer(connection, name)
 
 
 def note_sent(connection: Connection, link: SurveyLink, partition: int, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from services.contracts.people import ConsentChanged
 from services.outreach import returned_mail, returns
 from services.outreach.returns import Fate
 from tests.component.outreach.desk import NOON, Desk
+from tests.component.outreach.test_merging import merged
 from tests.component.outreach.visitor import told
 from tests.factories import DAY, HOUR
 from tests.support.outreach import opened, problem_id, profile, query
@@ -63,6 +64,13 @@ def test_a_hard_bounce_is_told_once_and_closes_the_address(desk: Desk) -> None:
     assert [(e.data.kind, e.data.status, e.data.step) for e in bounced] == [
         (BounceKind.HARD, "5.1.1", "notice")
     ]
+    assert again(desk) == ["channel"]
+
+
+def test_the_address_may_be_known_under_another_name_alone(desk: Desk) -> None:
+    desk.learn(merged("c-1", "c-2"))
+
+    assert come_back(desk, bounce(message_id(desk), ADDRESS)) is Fate.HARD
     assert again(desk) == ["channel"]
 
 

@@ -233,6 +233,35 @@ def test_a_tombstone_that_comes_first_does_not_hide_the_addresses(forgetful: Des
     assert desk.decide(AFTER) == ["consent"]
 
 
+def test_a_tombstone_read_before_an_erasure_that_is_older_does_not_hide_them_either(
+    forgetful: Desk,
+) -> None:
+    desk = forgetful
+    mine: dict[str, Any] = {"email": "me@example.org"}
+    desk.learn(profile("c-1", **mine))
+    tombstone(desk, "c-1", LATER + HOUR / 2)
+    # Of this one nobody here had heard.
+    tombstone(desk, "c-9", LATER + HOUR / 2)
+    desk.learn(erased("c-1"), erased("c-9"), now=AFTER)
+    assert names_in(desk) == set()
+    desk.learn(profile("c-2", AFTER, **mine), opened("c-2", AFTER), now=AFTER)
+
+    assert desk.decide(AFTER) == ["consent"]
+
+
+def test_a_newer_customers_tombstone_is_not_taken_for_one_of_who_was_erased(
+    forgetful: Desk,
+) -> None:
+    desk = forgetful
+    mine: dict[str, Any] = {"email": "me@example.org"}
+    desk.learn(profile("c-1", LATER + HOUR / 4, **mine), now=AFTER)
+    tombstone(desk, "c-1", LATER + HOUR / 2)
+    desk.learn(erased("c-1"), now=AFTER)
+    desk.learn(profile("c-2", AFTER, **mine), opened("c-2", AFTER), now=AFTER)
+
+    assert desk.decide(AFTER) == ["contact"]
+
+
 def test_a_tombstone_that_comes_last_leaves_no_row(forgetful: Desk) -> None:
     forgetful.learn(profile("c-1"), erased("c-1"), now=LATER)
     tombstone(forgetful, "c-1")
@@ -240,10 +269,10 @@ def test_a_tombstone_that_comes_last_leaves_no_row(forgetful: Desk) -> None:
     assert names_in(forgetful) == set()
 
 
-def tombstone(desk: Desk, customer: str) -> None:
-    batch, source = Batch(NOON, desk.out.rules, desk.out.keys), ("customers", 0)
+def tombstone(desk: Desk, customer: str, at: datetime = NOON) -> None:
+    batch, source = Batch(at, desk.out.rules, desk.out.keys), ("customers", 0)
     expected = desk.offsets.get(source, 0)
-    record = FakeRecord(desk.next_offset(source), customer.encode(), None, NOON)
+    record = FakeRecord(desk.next_offset(source), customer.encode(), None, at)
     batch.read(source, expected, [record])
     with desk.engine.begin() as connection:
         batch.write(connection)

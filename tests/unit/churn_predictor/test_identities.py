@@ -1,17 +1,19 @@
 """Merged and erased customers over partitions in lockstep: what is known of them, and what is said."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.churn_predictor.app import suppression
 from services.churn_predictor.facts import Facts, stamps_in
-from services.churn_predictor.identities import Identities, Suppression
+from services.churn_predictor.identities import Identities, Suppression, note
 from services.churn_predictor.moves import Move, read_move
+from services.churn_predictor.settings import Settings
 from services.churn_predictor.state import INTERNAL, CustomerState
 from services.contracts import events
 from services.contracts import topics as t
@@ -20,9 +22,10 @@ from services.contracts.ids import problem_id
 from services.contracts.people import CustomerErased, CustomerMerged
 from services.contracts.problems import Clearing, ProblemKind
 from services.contracts.stream import Account
+from services.outreach.suppression import Keys, read_keys
 from tests.factories import DAY, HOUR, START, delivered, event, handed_over, placed, promised
 from tests.unit.churn_predictor.happenings import approved, refund_promised
-from tests.unit.churn_predictor.stream import Stream, commit, new_partition
+from tests.unit.churn_predictor.stream import Stream, commit
 from tests.unit.churn_predictor.test_facts import learned
 from tests.unit.churn_predictor.test_merging import any_event
 from tests.unit.churn_predictor.town import PARTITIONS, UNUSED, Town, owner
@@ -468,20 +471,71 @@ def test_numbers_of_accounts_balance_whatever_is_merged_and_erased() -> None:
             assert source.total == source.next_offset, (number, name)
 
 
+FORMER, NEWER = b"a key of ours", b"a key that replaced it"
+
+
+def with_keys(stored: dict[bytes, bytes], *keys: bytes) -> Identities:
+    """Return the identities of the partition that finds this, with these keys."""
+    found = Identities(0, UNUSED, Suppression(keys))
+    for key, value in stored.items():
+        found.take_in(key, value)
+    return found
+
+
+def kept_with(
+    stored: dict[bytes, bytes], told: Event[Any], *keys: bytes
+) -> tuple[Identities, dict[bytes, bytes]]:
+    """Return who heard this event with these keys, and what is stored by then."""
+    found, customer = with_keys(stored, *keys), CustomerState()
+    note(customer, told)
+    found.settle_one(told.customer_id, customer, 1)
+    changes = {key: value for key, value in found.changes() if value is not None}
+    found.settle()
+    return found, {**stored, **changes}
+
+
 def test_ids_hashed_with_another_key_are_noticed() -> None:
-    first = Identities(0, UNUSED, Suppression(b"a key of ours"))
-    first.settle_one(OLD, replace(CustomerState(), identity=None), 1)
+    untouched = Identities(0, UNUSED, Suppression((FORMER,)))
+    untouched.settle_one(OLD, CustomerState(), 1)
+    assert dict(untouched.changes()) == {}
+
+    first, stored = kept_with({}, erased(OLD), FORMER)
+
+    assert not first.is_of_another_key
     assert dict(first.changes()) == {}
-    stream = Stream(new_partition())
-    stream.give(erased(OLD, START))
-    stream.tick(START + HOUR)
-    kept = {k: v for k, v in commit(stream.partition).items() if v is not None}
-    same = new_partition(kept)
-    assert not same.identities.is_of_another_key
-    assert dict(same.identities.changes()) == {}
+    assert not with_keys(stored, FORMER).is_of_another_key
+    assert with_keys(stored, NEWER).is_of_another_key
 
-    for key, value in kept.items():
-        if first.owns(key):
-            first.take_in(key, value)
 
-    assert first.is_of_another_key
+def test_ids_remembered_with_a_key_that_was_replaced_are_known_again() -> None:
+    _, stored = kept_with({}, erased(OLD), FORMER)
+    _, stored = kept_with(stored, merged(THIRD, KEPT), FORMER)
+
+    both, stored = kept_with(stored, erased(KEPT), FORMER, NEWER)
+
+    assert both.is_forgotten(placed(customer=OLD, at=START))
+    assert both.is_forgotten(placed(customer=KEPT, at=START))
+    assert not both.settle_one(THIRD, CustomerState(), 2).is_here
+    assert not with_keys(stored, FORMER, NEWER).is_of_another_key
+    # Neither key may be taken away: each would be missed.
+    assert with_keys(stored, NEWER).is_of_another_key
+    assert with_keys(stored, FORMER).is_of_another_key
+
+
+def test_what_is_told_of_an_id_after_a_key_was_replaced_counts() -> None:
+    _, stored = kept_with({}, erased(OLD), FORMER)
+    _, stored = kept_with(stored, erased(OLD, START + DAY), FORMER, NEWER)
+
+    again = with_keys(stored, FORMER, NEWER)
+
+    assert again.is_forgotten(placed(customer=OLD, at=START + DAY))
+
+
+def test_the_file_is_the_one_that_outreach_reads(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{'k' * 32}\n\n{'n' * 32}\n")
+    found = suppression(Settings(kafka_bootstrap_servers="none", suppression_key_file=file))
+
+    assert found == Suppression((b"k" * 32, b"n" * 32))
+    assert found.name(OLD) == Suppression((b"n" * 32,)).name(OLD)
+    assert read_keys(file) == Keys(("k" * 32, "n" * 32))
