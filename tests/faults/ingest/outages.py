@@ -14,7 +14,7 @@ from tests.support.door import Tally, post, publish_for
 from tests.support.topics import wait_for
 
 MEMORY_MIB = 64
-CLIENTS = 16
+CLIENTS = 64
 
 
 @dataclass(frozen=True, slots=True)

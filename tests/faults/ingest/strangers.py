@@ -1,6 +1,7 @@
 """Clients that are slow, many, or send far too much: the others are served, the probes stay green."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ Act = Callable[[int], Awaitable[str]]
 
 def slow(scene: Scene) -> Outcome:
     """Half of the clients send their head, half their body, at a byte a second."""
-    clients, seconds = (200, 14) if scene.quick else (1_000, 40)
+    clients, seconds = (200, 22) if scene.quick else (1_000, 40)
 
     async def one(number: int) -> str:
         return await _trickle(door, _HEAD if number % 2 else _BODY, seconds)
@@ -35,13 +36,16 @@ def slow(scene: Scene) -> Outcome:
 
 
 def many(scene: Scene) -> Outcome:
-    """Connections that say nothing."""
+    """Connections that say nothing, opened again each time the door has had enough of them."""
     clients, seconds = (1_000, 6) if scene.quick else (5_000, 30)
 
     async def one(_: int) -> str:
-        _, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        await asyncio.sleep(seconds)
-        writer.close()
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0:
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(), left)
+            writer.close()
         return "held"
 
     with opened(scene) as door:
