@@ -121,6 +121,9 @@ class Event(Contract, Generic[F]):
         return self.model_dump_json(exclude_none=True).encode()
 
 
+_ATTRIBUTES = frozenset(Event.model_fields)
+
+
 class Head(Contract):
     """The one attribute needed to choose how to read the rest."""
 
@@ -146,11 +149,13 @@ def split_extensions(event: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     An attribute whose name is not a legal extension name stays among the first, where strict
     reading refuses it.
     """
+    if event.keys() <= _ATTRIBUTES:
+        return dict(event), {}
     known: dict[str, Any] = {}
     extensions: dict[str, Any] = {}
     for name, value in event.items():
         is_extension = (
-            name not in Event.model_fields
+            name not in _ATTRIBUTES
             and _EXTENSION_NAME.fullmatch(name) is not None
             and isinstance(value, str | int | bool)
         )

@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Route
 
 from services.contracts.topics import DEFAULT_PARTITIONS
 from services.ingest import answers, fates, openapi, webhooks
@@ -174,6 +175,9 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
     # The documentation pages load scripts from elsewhere; the document itself is enough.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **openapi.ABOUT)
     app.add_middleware(HeadLimit)
+    # Straight to the function: what FastAPI does between, for a route that takes its request as it is,
+    # costs a fifth of a single event's time.  The router's own describes it, and is not reached.
+    app.router.routes.append(Route("/v1/events", receive, methods=["POST"]))
     app.include_router(router)
     app.add_exception_handler(HTTPException, _not_here)
     app.add_exception_handler(Exception, _broken)

@@ -1,10 +1,13 @@
-"""A request's head under its limit: what is larger is refused before anything of it is kept.
+"""A request's head under its limits: what is larger is refused before anything of it is kept, and what
+does not come in time ends its connection.
 
 Two places, because h11 looks at the size of a head only while it is incomplete: one that comes whole
 in one piece gets through it and is stopped by the middleware.
 """
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,11 +20,21 @@ from services.ingest.documents import ProblemKind
 MAX_HEAD_BYTES = 16 * 1024
 """Of the request line and all headers together."""
 
+HEAD_SECONDS = 10.0
+"""How long a head may take at least; twice as long at most.  uvicorn itself would wait for ever."""
+
 
 def too_large() -> Answer:
     """Return 431; the connection ends with it, for nobody reads the body."""
     detail = f"The limit is {MAX_HEAD_BYTES} bytes for the request line and all headers."
     answer = answers.problem(ProblemKind.HEADERS_TOO_LARGE, detail)
+    return replace(answer, headers={"connection": "close"})
+
+
+def too_slow() -> Answer:
+    """Return 408; the connection ends with it."""
+    detail = f"The limit is {HEAD_SECONDS:g} seconds for the request line and all headers."
+    answer = answers.problem(ProblemKind.TOO_SLOW, detail)
     return replace(answer, headers={"connection": "close"})
 
 
@@ -43,18 +56,53 @@ class HeadLimit:
 
 
 class HeadLimitProtocol(H11Protocol):
-    """uvicorn's protocol, which says 431 and not 400 where h11 gave up on an endless head."""
+    """uvicorn's protocol, which ends an endless head: 431 where it is too large, 408 where it is too slow."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to look whether heads come."""
+        super().connection_made(transport)
+        self._look_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _look_later(self) -> None:
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._look, self._wait())
+
+    def _look(self, before: object) -> None:
+        """End the connection where it is still waiting for the head it waited for before."""
+        if before is None or before is not self._wait():
+            self._look_later()
+        elif not self.transport.is_closing():
+            if self.conn.trailing_data[0]:
+                self._end_with(too_slow())
+            self.transport.close()
+
+    def _wait(self) -> object:
+        """Return what stands for the wait for one head; None: none is waited for."""
+        is_waiting = self.conn.their_state is h11.IDLE
+        # Each request has a scope of its own.
+        return (self.scope or self) if is_waiting else None
 
     def send_400_response(self, msg: str) -> None:
         """Answer what could not be read, and close the connection."""
         if len(self.conn.trailing_data[0]) <= MAX_HEAD_BYTES:
             super().send_400_response(msg)
             return
-        answer = too_large()
+        self._end_with(too_large())
+        self.transport.close()
+
+    def _end_with(self, answer: Answer) -> None:
         response = h11.Response(status_code=int(answer.status), headers=_headers(answer))
         for event in (response, h11.Data(data=answer.body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
 
 
 def _headers(answer: Answer) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Records onto Kafka, each with a known outcome: acknowledged by the broker, or not known."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,15 +28,68 @@ class _Delivery:
     def note(self, index: int, outcome: Outcome) -> None:
         self.outcomes[index] = outcome
         self.missing -= 1
-        if self.missing == 0 and not self.finished.done():
+        if self.missing == 0:
+            self._finish()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when all are known, or after so many seconds."""
+        # A timer of its own: `asyncio.wait` and `timeout` cost several times as much.
+        timer = asyncio.get_running_loop().call_later(seconds, self._finish)
+        try:
+            await self.finished
+        finally:
+            timer.cancel()
+
+    def _finish(self) -> None:
+        if not self.finished.done():
             self.finished.set_result(None)
 
     def known(self) -> list[Outcome]:
         return [outcome or Unknown("no answer in time") for outcome in self.outcomes]
 
 
+_Result = RecordMetadata | BaseException
+
+
+class _Acknowledgements:
+    """Results on their way from the producer's thread to the loop's, which is woken once for many."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[Callable[[_Result], None], _Result]] = deque()
+        self._is_woken = False
+
+    def hand_over(self, settle: Callable[[_Result], None], result: _Result) -> None:
+        """Hand one over, in the producer's thread, and do nothing else there."""
+        self._waiting.append((settle, result))
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._is_woken:
+            return
+        self._is_woken = True
+        # A closed loop means that the process is ending and nobody waits any more.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        # Before the first is taken: what comes from now on is either taken here or wakes the loop again.
+        self._is_woken = False
+        try:
+            while self._waiting:
+                settle, result = self._waiting.popleft()
+                settle(result)
+        finally:
+            # One that failed must not leave the others behind it waiting.
+            if self._waiting:
+                self._wake()
+
+
 class KafkaPublisher:
-    """The real one.  Room is given back when an outcome is known, not when one stops waiting."""
+    """The real one.  Room is given back when an outcome is known, not when one stops waiting.
+
+    Made inside the loop that publishes.
+    """
 
     def __init__(
         self,
@@ -49,6 +103,7 @@ class KafkaPublisher:
         self._prefix = prefix
         self._admission = admission
         self._patience_seconds = patience_seconds
+        self._acknowledgements = _Acknowledgements()
 
     async def publish(self, records: Sequence[Record]) -> list[Outcome]:
         """Return one outcome per record; see `Publisher`."""
@@ -60,7 +115,7 @@ class KafkaPublisher:
                 self._give_up(records, index, delivery, error)
                 break
         if delivery.missing:
-            await asyncio.wait([delivery.finished], timeout=self._patience_seconds)
+            await delivery.wait(self._patience_seconds)
         return delivery.known()
 
     def _send(self, record: Record, delivery: _Delivery, index: int) -> Exception | None:
@@ -75,7 +130,7 @@ class KafkaPublisher:
         except Exception as error:  # noqa: BLE001 - whatever it was, the room must be given back
             return error
         settle = partial(self._settle, delivery, index, record.size, producer)
-        sent.add_both(partial(_hand_over, asyncio.get_running_loop(), settle))
+        sent.add_both(partial(self._acknowledgements.hand_over, settle))
         return None
 
     def _settle(
@@ -84,7 +139,7 @@ class KafkaPublisher:
         index: int,
         size: int,
         producer: KafkaProducer,
-        result: RecordMetadata | BaseException,
+        result: _Result,
     ) -> None:
         self._admission.leave(1, size)
         if isinstance(result, BaseException):
@@ -100,14 +155,3 @@ class KafkaPublisher:
         for index in range(first, len(records)):
             self._admission.leave(1, records[index].size)
             delivery.note(index, Unknown(type(error).__name__))
-
-
-def _hand_over(
-    loop: asyncio.AbstractEventLoop,
-    settle: Callable[[RecordMetadata | BaseException], None],
-    result: RecordMetadata | BaseException,
-) -> None:
-    """Hand a result from the producer's thread to the loop's, and do nothing else there."""
-    # A closed loop means that the process is ending and nobody waits any more.
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(settle, result)

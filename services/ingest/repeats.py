@@ -7,7 +7,7 @@ acknowledged with the same body.  Who comes while the first is under way waits f
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.ingest.admission import Admission
 from services.ingest.memory import Memory, Remembered, digest_of, name_of
@@ -34,13 +34,23 @@ class _First:
     name: bytes
     digest: bytes
     record: Record
-    finished: asyncio.Future[Outcome] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    outcome: Outcome | None = None
+    _waited_for: asyncio.Future[Outcome] | None = None
+    """Made by who waits: hardly anybody does."""
 
     def settle(self, outcome: Outcome) -> None:
-        if not self.finished.done():
-            self.finished.set_result(outcome)
+        if self.outcome is None:
+            self.outcome = outcome
+            if self._waited_for is not None:
+                self._waited_for.set_result(outcome)
+
+    async def finished(self) -> Outcome:
+        if self.outcome is not None:
+            return self.outcome
+        if self._waited_for is None:
+            self._waited_for = asyncio.get_running_loop().create_future()
+        # One who gives up must not end the waiting of the others.
+        return await asyncio.shield(self._waited_for)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +151,9 @@ class Repeats:
 
 async def _told(plan: _Plan) -> Told:
     if isinstance(plan, _First):
-        return plan.finished.result()
+        return plan.outcome or Unknown(_FIRST_IS_UNKNOWN)
     if isinstance(plan, _Repeat):
-        outcome = await asyncio.shield(plan.first.finished)
+        outcome = await plan.first.finished()
         if isinstance(outcome, Acknowledged):
             return _again(plan.digest, plan.first.digest, outcome)
         return Unknown(_FIRST_IS_UNKNOWN)

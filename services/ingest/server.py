@@ -84,6 +84,8 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Nothing here asks who the peer is.
+        proxy_headers=False,
         timeout_graceful_shutdown=ceil(patience),
     )
 

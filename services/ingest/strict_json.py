@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from math import isinf
 from typing import Any
 
+from pydantic_core import to_json
+
 from services.contracts.events import Fault, Unreadable, parse_json, pointer
 
 REPEATED_NAME = "repeated_name"
@@ -21,6 +23,9 @@ MAX_DEPTH = 32
 """Levels of objects and arrays in one body; a batch's array is one."""
 
 _ESCAPED_NUL = b"\\u0000"
+_OUT_OF_RANGE = b"Infinity"
+"""How a float that holds no number of the text is written."""
+_NESTED = (dict, list)
 
 Location = tuple[int | str, ...]
 
@@ -59,7 +64,20 @@ def parse(raw: bytes) -> Document:
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         fault = Fault("", "too_deep", f"JSON may be nested {MAX_DEPTH} levels deep")
         raise Unreadable("not_json", (fault,))
-    return _parse_again(raw)
+    return Document(value, is_suspect=False) if _is_plain(raw, value) else _parse_again(raw)
+
+
+def _is_plain(raw: bytes, value: object) -> bool:
+    """Return whether no name was given twice and no number is out of range, without looking at each pair.
+
+    Outside of strings each member has one colon.  Parsing drops those of names given again and adds none,
+    so what is written anew has as many as the text exactly where nothing was dropped.  An escape could
+    stand for a colon, or for NUL: texts with one are no plain ones.
+    """
+    if b"\\u" in raw:
+        return False
+    written = to_json(value)
+    return written.count(b":") == raw.count(b":") and _OUT_OF_RANGE not in written
 
 
 def _parse_again(raw: bytes) -> Document:
@@ -91,13 +109,13 @@ def _parse_again(raw: bytes) -> Document:
 
 def _is_deeper(value: object, levels: int) -> bool:
     """Return whether objects and arrays are nested more than so many levels deep."""
-    level: list[Any] = [value] if isinstance(value, dict | list) else []
+    level: list[Any] = [value] if isinstance(value, _NESTED) else []
     for _ in range(levels):
         level = [
             inner
             for each in level
             for inner in (each.values() if isinstance(each, dict) else each)
-            if isinstance(inner, dict | list)
+            if isinstance(inner, _NESTED)
         ]
     return bool(level)
 

@@ -59,7 +59,7 @@ def test_one_refused_record_makes_a_producer_refuse_all_others(
 
 @pytest.mark.connected
 def test_a_send_cannot_be_awaited(kafka_bootstrap: str, make_topic: MakeTopic) -> None:
-    """Avoided: `ingest.publisher._hand_over` carries the result to the loop."""
+    """Avoided: `ingest.publisher._Acknowledgements` carries the result to the loop."""
     topic = make_topic("awaited")
 
     async def send() -> None:
@@ -202,7 +202,7 @@ def test_memory_cannot_be_limited() -> None:
 
 
 def test_an_error_in_a_callback_is_logged_only(caplog: pytest.LogCaptureFixture) -> None:
-    """Avoided: `ingest.publisher._hand_over` does nothing there that can fail."""
+    """Avoided: `ingest.publisher._Acknowledgements` does nothing there that can fail."""
     sent: Any = Future()
     sent.add_callback(lambda _: 1 / 0)
 

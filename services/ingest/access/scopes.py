@@ -5,6 +5,7 @@ begins with `/shop/`.  Without `@` any source is covered: `publish:*` is everyth
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 PREFIX = "publish:"
 EVERYTHING = f"{PREFIX}*"
@@ -20,6 +21,8 @@ def may_ask_about(scopes: Iterable[str], source: str) -> bool:
     return any(_matches(_sides(scope)[1], source) for scope in scopes if scope.startswith(PREFIX))
 
 
+# Of each event it is asked anew, and publishers send a few types from a few sources.
+@lru_cache(maxsize=4096)
 def _covers(scope: str, event_type: str, source: str) -> bool:
     if not scope.startswith(PREFIX):
         return False

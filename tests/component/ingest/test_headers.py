@@ -3,12 +3,14 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 import uvicorn
 
+from services.ingest import headers
 from services.ingest.documents import ProblemKind
 from services.ingest.headers import MAX_HEAD_BYTES, HeadLimitProtocol
 from tests import factories
@@ -82,3 +84,30 @@ def talk(address: tuple[str, int], words: bytes) -> bytes:
         while piece := connection.recv(65_536):
             heard += piece
     return heard
+
+
+def test_a_head_that_does_not_come_in_time_ends_its_connection(
+    up: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headers, "HEAD_SECONDS", 0.2)
+    with served(up) as address:
+        slow = talk(address, b"GET /livez HTTP/1.1\r\nhost: x\r\nx: ")
+        silent = talk(address, b"")
+        second = talk(address, b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\nGET /li")
+
+    head, _, body = slow.partition(b"\r\n\r\n")
+    assert b" 408 " in head.splitlines()[0]
+    assert json.loads(body)["type"].endswith(ProblemKind.TOO_SLOW)
+    assert silent == b""
+    assert second.startswith(b"HTTP/1.1 200 ")
+    assert b"HTTP/1.1 408 " in second
+
+
+def test_a_body_may_take_longer_than_a_head(up: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headers, "HEAD_SECONDS", 0.1)
+    words = b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nconnection: close\r\n\r\n"
+    with served(up) as address, socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(words + b"{")
+        time.sleep(0.5)
+        connection.sendall(b"}")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
