@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeAlias
 
 from kafka import KafkaProducer
 from kafka.producer.future import FutureRecordMetadata, RecordMetadata
@@ -48,7 +49,7 @@ class _Delivery:
         return [outcome or Unknown("no answer in time") for outcome in self.outcomes]
 
 
-_Result = RecordMetadata | BaseException
+_Result: TypeAlias = RecordMetadata | BaseException
 
 
 class _Acknowledgements:
