@@ -82,14 +82,14 @@ _KNOWN: TypeAdapter[Known] = TypeAdapter(Known)
 def note(customer: CustomerState, event: Event[Any]) -> None:
     """Keep what this event says about who the customer is until the next look at them.
 
-    Of several ids into which one was merged the one that was named first counts.
+    Of several ids into which one was merged the one that was named first counts (`contracts.identities`).
     """
     said = event.data
     if isinstance(said, CustomerMerged) and said.into != event.customer_id:
-        stamp = Stamp(event.time, event.source, event.id)
         identity = customer.identity = customer.identity or Identity()
-        if identity.merged is None or stamp < identity.merged:
-            identity.into, identity.merged = said.into, stamp
+        if identity.merged is None:
+            identity.into = said.into
+            identity.merged = Stamp(event.time, event.source, event.id)
     elif isinstance(said, CustomerErased):
         identity = customer.identity = customer.identity or Identity()
         identity.erased = latest(identity.erased, event.time)
@@ -241,8 +241,8 @@ class Identities:
 
 
 def _merged(known: Known, identity: Identity) -> Known:
-    """Note into whom somebody was merged; who is another's name already stays that."""
-    if identity.merged is None or known.is_away:
+    """Note into whom somebody was merged; who was merged before goes there or stays, as it was."""
+    if identity.merged is None or known.into is not None:
         return known
     return replace(known, into=identity.into, merged_at=identity.merged.at, stays=False)
 

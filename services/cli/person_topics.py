@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.contracts.events import Unreadable
+from services.contracts.identities import Merge
 from services.contracts.people import CustomerErased, CustomerMerged
 from services.contracts.topics import DEAD_LETTERS, IDENTITIES, TOPICS, Topic
 from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import partition_of
 from services.kit.records import read_event
 from services.kit.topic_reader import TopicReader
-from services.outreach.persons import Merge, Person, people_of
+from services.outreach.persons import Person, people_of, person_among
 
 BY_CUSTOMER: tuple[Topic, ...] = tuple(
     topic for topic in TOPICS if topic.key.startswith(("customer_id", "as on"))
@@ -65,8 +66,7 @@ class Topics:
         """
         told = list(self._told())
         merges = [Merge(e.customer_id, e.data.into, e.time) for e, _ in _of(told, CustomerMerged)]
-        people = people_of(merges)
-        person = next((p for p in people if customer in p.names), Person(customer))
+        person = person_among(people_of(merges), customer)
         asked = (
             Asked(event.time, record.partition, record.offset)
             for event, record in _of(told, CustomerErased)

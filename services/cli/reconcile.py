@@ -81,15 +81,7 @@ class Choice:
 @options.partitions
 @_playbooks
 @_key_file
-@click.option(
-    "--clock",
-    envvar="CARE_CLOCK",
-    type=click.Choice([source.value for source in ClockSource]),
-    default=ClockSource.SYSTEM.value,
-    show_default=True,
-    show_envvar=True,
-    help="As outreach has it.  By `ticks` nobody waits: the barriers bring everything in its order.",
-)
+@options.clock
 @on_database.by
 @click.option("--dry-run", is_flag=True, help="Show what would be found, and change nothing.")
 @options.as_json

@@ -268,10 +268,10 @@ class Batch:
                 self._suppress(connection, profile, standing)
                 continue
             if before is not None and profile.is_forgotten:
-                # It takes away what stands before it on the topic, whatever the clocks say, and is of
-                # the same time: an erasure that is read later, and dated before it, covers both.
+                # It takes away what stands before it on the topic, whatever the clocks say.
                 left = erasure.hashes_of(before, self.keys)
-                after = replace(profile, as_of=before.as_of, address_hashes=left)
+                as_of = max(profile.as_of, before.as_of)
+                after = replace(profile, as_of=as_of, address_hashes=left)
             elif before is not None and profile.order <= before.order:
                 # The same snapshot again, or one that a newer has replaced already.
                 counts.duplicate += profile.order == before.order

@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from services.contracts.envelope import Event
+from services.contracts.identities import Merge
 from services.contracts.people import CustomerMerged
 from services.contracts.problems import ProblemChanged, ProblemCleared
 from services.kit.exits import Unavailable
 from services.outreach import erasure, identities
-from services.outreach.persons import Merge, Standing
+from services.outreach.persons import Standing
 from services.outreach.suppression import SETTING, Keys, is_opaque
 
 
@@ -79,6 +80,8 @@ def is_of_the_past(
 
 
 def _merge(connection: Connection, told: Merge, keys: Keys | None, now: datetime) -> Change:
+    if identities.goes_elsewhere(connection, told):
+        return Change.KNOWN
     erased = identities.standing_of(connection, (told.goes, told.stays), keys).erased
     later = [at for at in erased.values() if at >= told.at]
     if later:

@@ -62,7 +62,10 @@ def erase(connection: Connection, name: str, until: datetime, keys: Keys, now: d
     """
     person = identities.person_of(connection, name)
     is_news = _suppress_names(connection, person.names, until, keys)
-    suppress_addresses(connection, _profiles_until(connection, person.names, until), until, keys)
+    past = _profiles_until(connection, person.names, until)
+    suppress_addresses(connection, past, until, keys)
+    gone = [profile.customer_id for profile in past]
+    connection.execute(delete(PROFILES).where(PROFILES.c.customer_id.in_(gone)))
     over = _problems_until(person, until)
     _withdraw(connection, person, over, now)
     _forget_words(connection, person.names, until)
@@ -77,7 +80,7 @@ def suppress_addresses(
     """Remember that whoever has an address of these was erased, also of profiles known already."""
     hashes: list[tuple[str, str]] = []
     for kept in (kept for profile in profiles for kept in hashes_of(profile, keys)):
-        kind, _, hash_ = kept.partition(":")
+        kind, hash_, _ = kept.split(":", 2)
         hashes.append((kind, hash_))
     _suppress(connection, hashes, until)
     _suppress_later(connection, profiles, until)
@@ -102,10 +105,14 @@ def suppressed_since(
 
 
 def hashes_of(profile: Profile, keys: Keys | None) -> tuple[str, ...]:
-    """Return what is kept of a profile that a tombstone takes away, for an erasure that comes later."""
+    """Return what is kept of a profile that a tombstone takes away, for an erasure that comes later.
+
+    Each is `kind:hash:instant`, of the snapshot: the tombstone itself may be later than the erasure.
+    """
     if keys is None or profile.is_forgotten:
         return profile.address_hashes
-    return tuple(f"{by.value}:{keys.hash(by.value, a)}" for by, a in profile.addresses)
+    of = profile.as_of.isoformat()
+    return tuple(f"{by.value}:{keys.hash(by.value, a)}:{of}" for by, a in profile.addresses)
 
 
 def owners_of(connection: Connection, problems: Iterable[UUID]) -> dict[UUID, str]:
@@ -164,15 +171,17 @@ def _suppress(connection: Connection, hashes: Sequence[tuple[str, str]], until: 
 
 
 def _profiles_until(connection: Connection, names: Iterable[str], until: datetime) -> list[Profile]:
-    query = select(PROFILES).where(PROFILES.c.customer_id.in_(sorted(names)))
-    found = connection.execute(query.where(_is_past_profile(until)))
-    return [rows.profile_of(row) for row in found]
+    found = connection.execute(select(PROFILES).where(PROFILES.c.customer_id.in_(sorted(names))))
+    profiles = [rows.profile_of(row) for row in found]
+    return [profile for profile in profiles if _is_past(profile, until)]
 
 
-def _is_past_profile(until: datetime) -> ColumnElement[bool]:
-    # A tombstone that took nothing away is of the time it was written, and says nothing of anybody newer.
-    took_nothing = (PROFILES.c.source == "") & PROFILES.c.address_hashes.is_(None)
-    return (PROFILES.c.as_of <= until) | took_nothing
+def _is_past(profile: Profile, until: datetime) -> bool:
+    if not profile.is_forgotten:
+        return profile.as_of <= until
+    # A tombstone counts as of what it took away; of one that took nothing there is nothing to keep.
+    instants = (kept.split(":", 2)[2] for kept in profile.address_hashes)
+    return all(datetime.fromisoformat(instant) <= until for instant in instants)
 
 
 def _suppress_later(connection: Connection, taken: Iterable[Profile], until: datetime) -> None:
@@ -213,8 +222,6 @@ def _withdraw(
 
 def _forget_words(connection: Connection, names: Iterable[str], until: datetime) -> None:
     wanted = sorted(names)
-    of_them = PROFILES.c.customer_id.in_(wanted)
-    connection.execute(delete(PROFILES).where(of_them, _is_past_profile(until)))
     dated: tuple[tuple[Table, ColumnElement[datetime]], ...] = (
         (CONSENTS, CONSENTS.c.said_at),
         (INBOUND_CONTACTS, _latest(INBOUND_CONTACTS, "heard_at", "opened_at", "resolved_at")),

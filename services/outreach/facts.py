@@ -206,7 +206,7 @@ class Profile:
     suppressed_since: datetime | None = None
     """When somebody with one of these addresses was erased; None: nobody was, before this snapshot."""
     address_hashes: tuple[str, ...] = ()
-    """Keyed hashes of the addresses that a tombstone took away, for an erasure that comes later."""
+    """Keyed hashes of the addresses that a tombstone took away, each with the instant of the snapshot."""
 
     @property
     def addresses(self) -> tuple[tuple[Channel, str], ...]:

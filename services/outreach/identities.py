@@ -10,13 +10,14 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.contracts.identities import Merge
 from services.kit.kafka_clients import partition_of
 from services.outreach import memory, positions, rows
 from services.outreach.customer_locks import lock_customers
 from services.outreach.intake import Additions
 from services.outreach.pages import rows as page_rows
 from services.outreach.pages.facts import merged
-from services.outreach.persons import Merge, Person, Standing, people_of
+from services.outreach.persons import Person, Standing, people_of, person_among
 from services.outreach.suppression import CUSTOMER, Keys
 from services.outreach.tables import (
     AGENDA,
@@ -45,6 +46,7 @@ _LINKED = text(
           FROM near JOIN merges AS m ON m.goes = near.name OR m.stays = near.name
     )
     SELECT m.goes, m.stays, m.merged_at FROM merges AS m JOIN near ON near.name = m.goes
+     ORDER BY m.merged_at, m.stays
     """
 )
 
@@ -88,7 +90,7 @@ def are_there_any(connection: Connection) -> bool:
 
 def person_of(connection: Connection, name: str) -> Person:
     """Return the customer of this id, with all names."""
-    return next(iter(people_of(_linked(connection, [name]))), Person(name))
+    return person_among(people_of(_linked(connection, [name])), name)
 
 
 def standing_of(connection: Connection, names: Iterable[str], keys: Keys | None) -> Standing:
@@ -109,8 +111,16 @@ def standing_of(connection: Connection, names: Iterable[str], keys: Keys | None)
     )
 
 
+def goes_elsewhere(connection: Connection, told: Merge) -> bool:
+    """Return whether an earlier word sent this id to another one: then this one does not count."""
+    query = select(MERGES.c.goes).where(MERGES.c.goes == told.goes, MERGES.c.stays != told.stays)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def merge(connection: Connection, told: Merge) -> bool:
     """Make two ids one customer, whose names the caller holds alone and has locked.
+
+    The caller has seen that the first does not go elsewhere.
 
     Returns:
         Whether it was news.

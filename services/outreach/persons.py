@@ -1,4 +1,4 @@
-"""Which ids are one customer, and who was erased: the same in whatever order it was heard.  Pure."""
+"""Which ids are one customer, and who was erased.  Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,15 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.contracts.envelope import Event
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """The word of somebody that two ids are one customer."""
-
-    goes: str
-    stays: str
-    at: datetime
+from services.contracts.identities import Merge, that_count, who_stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +53,19 @@ class Standing:
 
 
 def people_of(merges: Iterable[Merge]) -> tuple[Person, ...]:
-    """Return everybody with several names.
+    """Return everybody with several names, by the rule of `contracts.identities`.
 
-    Ids that are linked by any merges are one customer.  The one that stays is the one that goes nowhere;
-    of several, or where merges go round in a circle, the one that was last said to stay.
+    Args:
+        merges: Those of one id in the order in which they were told.
     """
-    told = sorted((m for m in merges if m.goes != m.stays), key=lambda m: (m.at, m.stays, m.goes))
-    groups: dict[str, list[Merge]] = {}
-    for merge in told:
-        one, other = groups.get(merge.goes, []), groups.get(merge.stays, [])
-        joined = [merge, *one, *(other if other is not one else ())]
-        for name in {name for m in joined for name in (m.goes, m.stays)}:
-            groups[name] = joined
-    unique = {id(group): group for group in groups.values()}
-    people = (_person(sorted(g, key=lambda m: (m.at, m.stays, m.goes))) for g in unique.values())
-    return tuple(sorted(people, key=lambda person: person.customer_id))
+    counting = that_count(merges)
+    others: dict[str, dict[str, datetime]] = {}
+    for name, merge in counting.items():
+        if (customer := who_stays(name, counting)) != name:
+            others.setdefault(customer, {})[name] = merge.at
+    return tuple(Person(customer, others[customer]) for customer in sorted(others))
 
 
-def _person(merges: list[Merge]) -> Person:
-    going = {merge.goes for merge in merges}
-    staying = [merge.stays for merge in merges if merge.stays not in going]
-    customer = staying[-1] if staying else merges[-1].stays
-    others: dict[str, datetime] = {}
-    for merge in merges:
-        # Who is said to go counts as gone from the last time on; who only lost, from when it was named.
-        others[merge.goes] = merge.at
-        if merge.stays not in going:
-            others[merge.stays] = merge.at
-    return Person(customer, {name: at for name, at in others.items() if name != customer})
+def person_among(people: Iterable[Person], name: str) -> Person:
+    """Return who has this name; nobody of several names: a customer of this one."""
+    return next((person for person in people if name in person.names), Person(name))

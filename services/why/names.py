@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.contracts.envelope import Event
+from services.contracts.identities import Merge, that_count, who_stays
 from services.contracts.people import CustomerMerged
 
 
@@ -12,20 +13,10 @@ def names(customer_id: str, events: Iterable[Event[Any]]) -> tuple[str, ...]:
 
     Args:
         customer_id: Any of them.
-        events: Those on `identities`.  Of several merges of one id the first counts.
+        events: Those on `identities`, each partition's in its order.
     """
-    merges = sorted(
-        (event for event in events if isinstance(event.data, CustomerMerged)),
-        key=lambda event: (event.time, event.source, event.id),
-    )
-    into: dict[str, str] = {}
-    for event in merges:
-        if event.data.into != event.customer_id:
-            into.setdefault(event.customer_id, event.data.into)
-    found: set[str] = set()
-    joined = {customer_id}
-    while joined:
-        found |= joined
-        pairs = [{gone, stays} for gone, stays in into.items()]
-        joined = {name for pair in pairs if pair & found for name in pair} - found
+    merges = (e for e in events if isinstance(e.data, CustomerMerged))
+    counting = that_count(Merge(e.customer_id, e.data.into, e.time) for e in merges)
+    customer = who_stays(customer_id, counting)
+    found = {name for name in counting if who_stays(name, counting) == customer} | {customer}
     return (customer_id, *sorted(found - {customer_id}))

@@ -303,6 +303,14 @@ def test_a_merge_heard_of_after_the_erasure_reaches_the_other_name(
     assert names_in(desk) == set()
 
 
+def test_a_merge_that_does_not_count_forgets_nobody(forgetful: Desk) -> None:
+    desk = forgetful
+    desk.learn(profile("c-1"), merged("c-1", "c-2"), erased("c-3"), now=LATER)
+    desk.learn(merged("c-1", "c-3"), now=LATER)
+
+    assert query(desk.url, "SELECT customer_id FROM profiles") == [("c-1",)]
+
+
 def test_without_a_key_nothing_of_it_is_done_and_nothing_lost(desk: Desk) -> None:
     desk.learn(profile("c-1"))
     with pytest.raises(Unavailable, match="CARE_OUTREACH_SUPPRESSION_KEY_FILE"):

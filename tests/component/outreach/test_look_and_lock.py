@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection
 
+from services.contracts.identities import Merge
 from services.contracts.people import Channel
 from services.outreach import identities, ledger, returned_mail, returns
 from services.outreach.api import settling
 from services.outreach.channels.endings import Delivery, Ending
 from services.outreach.customer_locks import lock_customers, try_lock_customer
-from services.outreach.persons import Merge
 from tests.component.outreach.desk import NOON, Desk
 from tests.component.outreach.test_merging import merged
 from tests.component.outreach.test_provider_circuit import (

@@ -145,11 +145,23 @@ def test_in_any_order_and_twice_it_is_one_story(desk: Desk, order: Sequence[int]
     assert counts(desk.url, "identities") == (2, 4, 0, 0)
 
 
-def test_round_in_a_circle_the_last_word_counts(desk: Desk) -> None:
-    first, last = merged("c-1", "c-2", START), merged("c-2", "c-1", START + HOUR)
-    desk.learn(opened("c-1", NOON), opened("c-2", NOON, subject="sh-2"), last, first)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_round_in_a_circle_the_least_id_stays(desk: Desk, order: Sequence[int]) -> None:
+    circle = merged("c-1", "c-2", START), merged("c-2", "c-1", START + HOUR)
+    desk.learn(opened("c-1", NOON), opened("c-2", NOON, subject="sh-2"))
+    for n in order:
+        desk.learn(circle[n])
 
     assert whose(desk) == {"c-1"}
+
+
+def test_of_two_merges_of_one_id_the_one_told_first_counts(desk: Desk) -> None:
+    desk.learn(opened("c-1", NOON), opened("c-3", NOON, subject="sh-3"))
+    desk.learn(merged("c-1", "c-2", START + HOUR), merged("c-1", "c-3", START))
+
+    assert whose(desk) == {"c-2", "c-3"}
+    assert query(desk.url, "SELECT customer_id, survivor FROM aliases") == [("c-1", "c-2")]
+    assert counts(desk.url, "identities") == (1, 1, 0, 0)
 
 
 def test_a_problem_that_goes_on_under_the_other_id_before_the_merge_is_heard_of(desk: Desk) -> None:

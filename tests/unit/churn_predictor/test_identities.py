@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.churn_predictor.app import suppression
@@ -18,6 +18,7 @@ from services.churn_predictor.state import INTERNAL, CustomerState
 from services.contracts import events
 from services.contracts import topics as t
 from services.contracts.envelope import Event
+from services.contracts.identities import Merge, that_count, who_stays
 from services.contracts.ids import problem_id
 from services.contracts.people import CustomerErased, CustomerMerged
 from services.contracts.problems import Clearing, ProblemKind
@@ -290,6 +291,33 @@ def test_in_a_circle_the_least_id_stays_and_everything_ends_there(
 
     assert set(facts(found, OLD).orders) == {*orders, *(f"{order}-2" for order in orders)}
     assert all(facts(found, who) == Facts() for who in circle if who != OLD)
+
+
+IDS = st.sampled_from([OLD, KEPT, THIRD])
+SAID = st.lists(st.lists(st.tuples(IDS, IDS), max_size=3), max_size=3)
+
+
+@settings(deadline=None, max_examples=25)
+@example([[(OLD, KEPT), (OLD, THIRD)]])
+@example([[(OLD, KEPT), (KEPT, OLD)], [], [], [], [(OLD, THIRD)]])
+@given(SAID)
+def test_who_stays_is_who_the_contract_says(said: list[list[tuple[str, str]]]) -> None:
+    orders = [[placed(f"o-{who}", customer=who) for who in (OLD, KEPT, THIRD)]]
+    # The later a word is told, the earlier it is dated: the order on the topic counts.
+    back = iter(range(100))
+    told = [
+        [
+            merged(*ids, START - n * HOUR, event_id=f"m-{n}")
+            for ids, n in zip(step, back, strict=False)
+        ]
+        for step in said
+    ]
+    found = play(town(), [*orders, *told], settle=12)
+
+    words = [e for step in told for e in step]
+    counting = that_count(Merge(e.customer_id, e.data.into, e.time) for e in words)
+    for who in (OLD, KEPT, THIRD):
+        assert f"o-{who}" in facts(found, who_stays(who, counting)).orders
 
 
 def test_questions_of_an_order_are_asked_anew_by_the_id_that_stays() -> None:

@@ -26,5 +26,8 @@ def test_both_ids_of_a_merge_are_one_and_chains_and_circles_too() -> None:
     assert names("c-1", circle) == ("c-1", "c-2", "c-3")
 
 
-def test_of_two_merges_of_one_id_the_first_counts() -> None:
-    assert names("c-1", [merged("c-1", "c-3", 2), merged("c-1", "c-2", 1)]) == ("c-1", "c-2")
+def test_of_two_merges_of_one_id_the_one_told_first_counts() -> None:
+    told = [merged("c-1", "c-2", 2), merged("c-1", "c-3", 1)]
+
+    assert names("c-1", told) == ("c-1", "c-2")
+    assert names("c-3", told) == ("c-3",)
