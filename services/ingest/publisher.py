@@ -48,7 +48,7 @@ class _Delivery:
         return [outcome or Unknown("no answer in time") for outcome in self.outcomes]
 
 
-_Result = RecordMetadata | BaseException
+_Settle = Callable[[RecordMetadata | BaseException], None]
 
 
 class _Acknowledgements:
@@ -56,10 +56,10 @@ class _Acknowledgements:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[Callable[[_Result], None], _Result]] = deque()
+        self._waiting: deque[tuple[_Settle, RecordMetadata | BaseException]] = deque()
         self._is_woken = False
 
-    def hand_over(self, settle: Callable[[_Result], None], result: _Result) -> None:
+    def hand_over(self, settle: _Settle, result: RecordMetadata | BaseException) -> None:
         """Hand one over, in the producer's thread, and do nothing else there."""
         self._waiting.append((settle, result))
         self._wake()
@@ -139,7 +139,7 @@ class KafkaPublisher:
         index: int,
         size: int,
         producer: KafkaProducer,
-        result: _Result,
+        result: RecordMetadata | BaseException,
     ) -> None:
         self._admission.leave(1, size)
         if isinstance(result, BaseException):
