@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench
 
-.PHONY: help setup lock schemas format lint check test contract-check stream-check outreach-check demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,11 @@ stream-check: $(STAMP) ## Kill, freeze, scale and starve the stream, then verify
 
 outreach-check: $(STAMP) ## Kill and freeze outreach and let its mail server fail, then judge the ledger; a quarter of an hour.  QUICK=1, ROW=<name> SEED=1.
 	@$(BIN)/python -m tests.faults.outreach --folder build/outreach $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick)
+
+ingest-check: $(STAMP) ## Take ingest's broker away, let strangers at its door, ask both APIs a thousand times, and measure; half an hour.  QUICK=1, ROW=<name>.
+	@$(BIN)/python -m tests.faults.ingest --folder build/ingest $(if $(ROW),--row "$(ROW)") $(if $(filter-out 0,$(QUICK)),--quick)
+	@$(if $(ROW),,CARE_API_EXAMPLES=$(if $(filter-out 0,$(QUICK)),100,1000) $(BIN)/python -m pytest tests/integration/test_ingest_conformance.py tests/component/outreach/test_api_conformance.py)
+	@$(if $(ROW),,$(BIN)/python -m bench.ingest_throughput $(if $(filter-out 0,$(QUICK)),--seconds 2 --rounds 2,--seconds 5 --rounds 5))
 
 contract-check: $(STAMP) ## The official validators on the committed documents, and every snippet for publishers; needs node, a JDK, curl.
 	@PYTHON="$(BIN)/python" sh deploy/contract-check/run.sh

@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import uvicorn
@@ -51,8 +50,8 @@ def _sent(producer: KafkaProducer, topic: str, event: dict[str, Any]) -> "asynci
     sent = producer.send(
         topic, key=event["partitionkey"].encode(), value=json.dumps(event).encode()
     )
-    sent.add_callback(partial(loop.call_soon_threadsafe, acknowledged.set_result))
-    sent.add_errback(partial(loop.call_soon_threadsafe, acknowledged.set_exception))
+    sent.add_callback(lambda told: loop.call_soon_threadsafe(acknowledged.set_result, told))
+    sent.add_errback(lambda error: loop.call_soon_threadsafe(acknowledged.set_exception, error))
     return acknowledged
 
 

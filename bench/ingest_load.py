@@ -89,7 +89,9 @@ class Seen:
 class Connection(asyncio.Protocol):
     """One request after the other on one connection."""
 
-    def __init__(self, next_request: Callable[[], bytes], seen: Seen, first: float, gap: float) -> None:
+    def __init__(
+        self, next_request: Callable[[], bytes], seen: Seen, first: float, gap: float
+    ) -> None:
         """Send the first at this time of the loop's clock, and one each `gap` seconds; 0: at once."""
         self._next_request = next_request
         self._seen = seen
@@ -126,7 +128,9 @@ class Connection(asyncio.Protocol):
         if self._seen.is_over:
             self.finished.set_result(None)
         else:
-            self.finished.set_exception(error or ConnectionError("the server closed the connection"))
+            self.finished.set_exception(
+                error or ConnectionError("the server closed the connection")
+            )
 
     def _go_on(self) -> None:
         if self._seen.is_over:
@@ -197,10 +201,10 @@ async def run(load: Load, warm_up: float, seconds: float) -> Seen:
         opened.append(connection)
     await asyncio.sleep(warm_up)
     seen.is_measuring = True
-    print("begin", flush=True)
+    click.echo("begin")
     await asyncio.sleep(seconds)
     seen.is_measuring = False
-    print("end", flush=True)
+    click.echo("end")
     seen.is_over = True
     await asyncio.wait_for(asyncio.gather(*(each.finished for each in opened)), 60)
     return seen
@@ -226,7 +230,9 @@ def report(seen: Seen, load: Load, seconds: float) -> dict[str, object]:
 @click.option("--seconds", default=5.0, show_default=True)
 @click.option("--pace", type=float, default=None, help="Requests per second; default: all it can.")
 @click.option("--key", envvar="CARE_BENCH_KEY", default=None, help="API key.")
-@click.option("--source", default="/shop/bench", show_default=True, help="Of the events: unique in a run.")
+@click.option(
+    "--source", default="/shop/bench", show_default=True, help="Of the events: unique in a run."
+)
 def main(**told: object) -> None:
     """Load a door that listens on this machine."""
     load = Load(
@@ -240,7 +246,7 @@ def main(**told: object) -> None:
     seconds = float(str(told["seconds"]))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         seen = runner.run(run(load, float(str(told["warm_up"])), seconds))
-    print(json.dumps(report(seen, load, seconds)))
+    click.echo(json.dumps(report(seen, load, seconds)))
 
 
 if __name__ == "__main__":

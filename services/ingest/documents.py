@@ -69,7 +69,7 @@ TITLES: Mapping[ProblemKind, str] = {
     ProblemKind.NOT_JSON: "The body is not JSON",
     ProblemKind.INVALID: "The event does not follow its contract",
     ProblemKind.TOO_LARGE: "The body is larger than the limit",
-    ProblemKind.TOO_SLOW: "The body did not arrive in time",
+    ProblemKind.TOO_SLOW: "The request did not arrive in time",
     ProblemKind.HEADERS_TOO_LARGE: "The request line and its headers are larger than the limit",
     ProblemKind.UNSUPPORTED_MEDIA_TYPE: "The media type is not one of those taken here",
     ProblemKind.CONFLICT: "Another event of this source and id is there already",

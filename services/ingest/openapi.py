@@ -164,7 +164,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         (ProblemKind.FORBIDDEN, "1 fault(s); nothing was taken.", [_FORBIDDEN]),
     ),
     408: problem(
-        "The body did not arrive in time.", (ProblemKind.TOO_SLOW, "The limit is 10 seconds.", [])
+        "The request did not arrive in time.",
+        (ProblemKind.TOO_SLOW, "The limit is 10 seconds.", []),
     ),
     409: problem(
         "Another event of this source and id was accepted before.  Best effort: a replica remembers "

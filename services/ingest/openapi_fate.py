@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from services.contracts.envelope import CustomerId, Identifier, Source
+from services.contracts.events import FROM_OUTSIDE
+from services.contracts.topics import OUTSIDE
 from services.ingest.documents import ProblemKind
 from services.ingest.fates import EventFate
 from services.ingest.openapi import ANSWERS, RATE, RETRY_AFTER, SECURITY, problem, results
@@ -29,16 +34,33 @@ _FATE: Mapping[str, Any] = {
         "is_complete": True,
     },
 }
-_LOOKED_FOR = {
-    "source": ("path", "The event's `source`, percent-encoded: a slash in it is `%2F`."),
-    "id": ("path", "The event's `id`, percent-encoded."),
+_LOOKED_FOR: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "source": (
+        "path",
+        "The event's `source`, percent-encoded: a slash in it is `%2F`.",
+        TypeAdapter(Source).json_schema(),
+    ),
+    "id": ("path", "The event's `id`, percent-encoded.", TypeAdapter(Identifier).json_schema()),
     "customer": (
         "query",
         "The event's `partitionkey`: only that customer's partition is looked at.",
+        TypeAdapter(CustomerId).json_schema(),
     ),
-    "type": ("query", "The event's `type`: only its topic is looked at."),
-    "topic": ("query", "Only this topic is looked at."),
-    "since": ("query", "Records written before this are passed over; without it, a day or as set."),
+    "type": (
+        "query",
+        "The event's `type`: only its topic is looked at.",
+        {"type": "string", "enum": sorted(FROM_OUTSIDE)},
+    ),
+    "topic": (
+        "query",
+        "Only this topic is looked at; with `type`, the type's.",
+        {"type": "string", "enum": [topic.name for topic in OUTSIDE]},
+    ),
+    "since": (
+        "query",
+        "Records written before this are passed over; without it, a day or as set.",
+        {"type": "string", "format": "date-time"},
+    ),
 }
 FATE: Mapping[str, Any] = {
     "summary": "What became of one event",
@@ -90,9 +112,9 @@ FATE: Mapping[str, Any] = {
                 "in": place,
                 "required": place == "path",
                 "description": description,
-                "schema": {"type": "string"},
+                "schema": dict(schema),
             }
-            for name, (place, description) in _LOOKED_FOR.items()
+            for name, (place, description, schema) in _LOOKED_FOR.items()
         ],
     },
 }

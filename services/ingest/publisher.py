@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
 
 from kafka import KafkaProducer
 from kafka.producer.future import FutureRecordMetadata, RecordMetadata
@@ -49,7 +48,7 @@ class _Delivery:
         return [outcome or Unknown("no answer in time") for outcome in self.outcomes]
 
 
-_Result: TypeAlias = RecordMetadata | BaseException
+_Settle = Callable[[RecordMetadata | BaseException], None]
 
 
 class _Acknowledgements:
@@ -57,10 +56,10 @@ class _Acknowledgements:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[Callable[[_Result], None], _Result]] = deque()
+        self._waiting: deque[tuple[_Settle, RecordMetadata | BaseException]] = deque()
         self._is_woken = False
 
-    def hand_over(self, settle: Callable[[_Result], None], result: _Result) -> None:
+    def hand_over(self, settle: _Settle, result: RecordMetadata | BaseException) -> None:
         """Hand one over, in the producer's thread, and do nothing else there."""
         self._waiting.append((settle, result))
         self._wake()
@@ -140,7 +139,7 @@ class KafkaPublisher:
         index: int,
         size: int,
         producer: KafkaProducer,
-        result: _Result,
+        result: RecordMetadata | BaseException,
     ) -> None:
         self._admission.leave(1, size)
         if isinstance(result, BaseException):

@@ -104,8 +104,6 @@ def _send(client: httpx.Client, draw: Random, bodies: int) -> list[tuple[str, in
         spoil = SPOILED[number % len(SPOILED)]
         # In a batch an item that cannot be read is no fault of the others: 207, and not a 4xx.
         kind = draw.choice([STRUCTURED, BATCH]) if spoil in {_cut, _noise, _nested} else STRUCTURED
-        response = client.post(
-            "/v1/events", content=spoil(draw), headers={"content-type": kind}
-        )
+        response = client.post("/v1/events", content=spoil(draw), headers={"content-type": kind})
         answers.append((spoil.__name__.strip("_"), response.status_code))
     return answers

@@ -60,7 +60,9 @@ def large(scene: Scene) -> Outcome:
         with ThreadPoolExecutor(clients) as pool:
             ends = Counter(pool.map(lambda number: _send_large(door, number), range(clients)))
         others = publish_for(door.address, batch, 2, 2)
-    faults = [f"{times} large bodies ended with {end}" for end, times in ends.items() if end != "413"]
+    faults = [
+        f"{times} large bodies ended with {end}" for end, times in ends.items() if end != "413"
+    ]
     faults += _served(others) + _light(watch, before) + watch.faults
     figures = {"bodies": clients, "ends": str(dict(ends)), **watch.figures()}
     return outcome(scene, began, figures, faults)

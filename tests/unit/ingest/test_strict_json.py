@@ -1,11 +1,12 @@
 """JSON at the door has one meaning or none."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from services.contracts.events import Unreadable
+from services.ingest import strict_json
 from services.ingest.strict_json import MAX_DEPTH, parse
 
 JSON_VALUES = st.recursive(
@@ -114,3 +115,49 @@ def test_json_may_be_so_deep_and_no_deeper(opens: bytes, closes: bytes, inside: 
         parse(opens * (levels + 1) + inside + closes * (levels + 1))
 
     assert deep.value.faults[0].code == "too_deep"
+
+
+NAMES = st.sampled_from(['"a"', '"b"', '":"', '"\\u0061"', '"\\u003a"', '"Infinity"', '"é"'])
+VALUES = st.sampled_from(
+    [
+        "1",
+        "-0",
+        "1e400",
+        "-1e999",
+        "0.1",
+        "1e22",
+        "true",
+        "null",
+        '""',
+        '":"',
+        '"::\\u003a"',
+        '"\\""',
+    ]
+)
+TEXTS = st.recursive(
+    VALUES | NAMES,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(st.tuples(NAMES, st.sampled_from([":", " : "]), inner), max_size=4).map(
+            lambda pairs: "{" + ",".join("".join(pair) for pair in pairs) + "}"
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=1000)
+@given(TEXTS)
+def test_what_is_parsed_once_is_what_a_look_at_each_pair_gives(text: str) -> None:
+    once, thoroughly = parse(text.encode()), strict_json._parse_again(text.encode())
+
+    assert repr(once.value) == repr(thoroughly.value)
+    assert once.faults() == thoroughly.faults()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1,"a":2}', '{"a":{"b":":"},"a":":"}', '{"a":1,"a":"\\u003a"}', "[1e999]"]
+)
+def test_what_is_not_plain_is_looked_at(text: str) -> None:
+    assert not strict_json._is_plain(text.encode(), parse(text.encode()).value)
+    assert parse(text.encode()).is_suspect
