@@ -100,7 +100,7 @@ router = APIRouter()
 async def receive(request: Request) -> Response:
     """Take one event or a batch; 202 is a promise: the broker has acknowledged it."""
     door: _Door = request.state.door
-    client = request.query_params.get("client")
+    client = request.query_params.get("client") if request.scope["query_string"] else None
     with door.ports.gate.visit(request.headers, client) as visit:
         answer, duration = await _answered(request, door, partial(_take, visit))
         answer = visit.leave(answer)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -20,6 +21,8 @@ from services.kit.exits import Unavailable
 from services.kit.health import Verdict
 
 _ANSWER_SECONDS = 3.0
+_COLLECTION = (50_000, 20, 100)
+"""Objects made and not freed until the youngest are looked at; how many such looks to one at the older."""
 _log = logs.get(__name__)
 
 
@@ -42,8 +45,19 @@ def serve(settings: Settings) -> None:
     """
     # What uvicorn would say is either said by us or could quote a request.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    _spare_the_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings))
+
+
+def _spare_the_collector() -> None:
+    """Look for cycles seldom: requests leave hardly any, and what is remembered of events is not garbage.
+
+    With Python's own thresholds each look goes through hundreds of thousands of remembered objects again,
+    which costs a fifth of a single event's time and a third of a batch's.
+    """
+    gc.freeze()
+    gc.set_threshold(*_COLLECTION)
 
 
 async def _serve(settings: Settings) -> None:

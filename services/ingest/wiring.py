@@ -32,6 +32,11 @@ from services.kit.tick_clock import TickClock
 WARM_UP_SECONDS = 10.0
 _BLOCK_MS = 200
 """How long a send may hold up the loop where a topic's metadata is missing."""
+_LINGER_MS = 2
+"""How long a record waits for others to travel with.  Without it the producer's thread wakes for each one
+and takes the interpreter from the loop: a fifth more of the processor for each event."""
+_BATCH_BYTES = 64 * 1024
+"""Of one partition's records in one request; a batch of 500 events is some 200 KiB over all partitions."""
 _RECONNECT_MS = 1_000
 """Longest pause between attempts to reach a broker that was away."""
 
@@ -88,6 +93,8 @@ def _open_producer(settings: Settings) -> KafkaProducer:
         settings.kafka_bootstrap_servers,
         reconnect_backoff_max_ms=_RECONNECT_MS,
         max_block_ms=_BLOCK_MS,
+        linger_ms=_LINGER_MS,
+        batch_size=_BATCH_BYTES,
     )
     attempts = Retrying(
         retry=retry_if_exception_type(KafkaError),
