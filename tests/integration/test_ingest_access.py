@@ -64,6 +64,8 @@ def test_every_way_in_publishes_and_every_wrong_one_leaves_nothing(
             CARE_INGEST_OIDC_ISSUER=ISSUER,
             CARE_INGEST_OIDC_AUDIENCE=AUDIENCE,
             CARE_INGEST_OIDC_JWKS_URL=found.url,
+            # One event comes in every way, and each time it is to be written.
+            CARE_INGEST_REMEMBERED_EVENTS="0",
         )
         good = token(SIGNING, now.timestamp())
         over = token(SIGNING, now.timestamp(), exp=int(now.timestamp()) - 100)

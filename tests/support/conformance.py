@@ -6,11 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-EXAMPLES = int(os.environ.get("CARE_API_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("CARE_API_EXAMPLES", "5"))
 """Requests drawn for each operation."""
 _THOROUGH = 100
 """From so many on, the edges of each parameter are gone through as well; they take half a minute."""
 _SHOWN = 6_000
+_NOES = '"207", "400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "429", "503"'
 
 Accepted = Mapping[str, Sequence[int]]
 """Operation → statuses with which it may refuse what fits its schema: JSON Schema cannot say it all."""
@@ -47,4 +48,6 @@ def _configuration(refusals: Accepted) -> str:
         told = ", ".join(f'"{status}"' for status in [*usual, *map(str, statuses)])
         lines += ["[[operations]]", f'include-name = "{operation}"']
         lines += ["[operations.checks.positive_data_acceptance]", f"expected-statuses = [{told}]"]
+        # 207 says of each item what is wrong with it.
+        lines += ["[operations.checks.negative_data_rejection]", f"expected-statuses = [{_NOES}]"]
     return "\n".join(lines) + "\n"
