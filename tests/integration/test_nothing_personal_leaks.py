@@ -220,8 +220,11 @@ def test_what_is_exported_is_everything_and_under_every_name(scene: Scene) -> No
     with visiting_pages(scene) as say:
         say(f"{WORD} says")
     merged = event(CustomerMerged(into="c-2"), at=now_ish(), customer=CUSTOMER, source="/crm")
-    scene.deployment.publish(somebody(CUSTOMER), opened("c-2", now_ish()), merged)
+    scene.deployment.publish(somebody(CUSTOMER), merged)
     wait_for(lambda: query(scene.database, "SELECT * FROM aliases"), "the merge")
+    # Decided before their zone is known, it would wait for a morning in the default's.
+    wait_for(lambda: query(scene.database, "SELECT * FROM profiles"), "the profile")
+    scene.deployment.publish(opened("c-2", now_ish()))
     wait_for(lambda: sum(states(scene.database).values()) == 1, "the decision")
 
     shown = scene.care("export", "c-2")
