@@ -33,7 +33,7 @@ from services.kit.logs import get
 from services.kit.records import read_event
 from services.kit.settings import ClockSource
 from services.kit.stores import open_store
-from services.kit.suppression_keys import read_secrets
+from services.kit.suppression_keys import read_keys
 from services.kit.suspects import Suspects
 from services.kit.watchdog import Watchdog, broker_answers
 
@@ -92,7 +92,7 @@ def suppression(settings: Settings) -> Suppression:
     path = settings.suppression_key_file
     if path is None:
         return UNKEYED
-    return Suppression(tuple(secret.encode() for secret in read_secrets(path)))
+    return Suppression(tuple(secret.encode() for secret in read_keys(path)))
 
 
 def _content(path: Path, setting: str) -> bytes:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from services.contracts.people import Channel
-from services.kit.suppression_keys import read_secrets
+from services.kit import suppression_keys
 
 CUSTOMER = "customer"
 """The kind of a hash that was made of an id; those of addresses are called by their channel."""
@@ -53,7 +53,7 @@ def read_keys(path: Path | None) -> Keys | None:
     Raises:
         Unavailable: the file cannot be read, or holds no key that is long enough.
     """
-    return None if path is None else Keys(read_secrets(path))
+    return None if path is None else Keys(suppression_keys.read_keys(path))
 
 
 def _hash(secret: str, kind: str, value: str) -> str:

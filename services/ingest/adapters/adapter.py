@@ -13,8 +13,8 @@ from services.ingest.adapters.findings import Finding, Headers
 from services.ingest.adapters.shopify_terms import Options as ShopifyOptions
 from services.ingest.adapters.signatures import Verify
 from services.ingest.settings import Settings
-from services.kit.exits import Unavailable
-from services.kit.watched_file import UnreadableFile, WatchedFile, read_lines
+from services.kit import secret_lines
+from services.kit.watched_file import WatchedFile
 
 MIN_LENGTH = 16
 """Characters of a secret; these systems make longer ones."""
@@ -106,15 +106,9 @@ def read_secrets(path: Path) -> tuple[str, ...]:
     Raises:
         Unavailable: it cannot be read, or holds none, or one that is too short.
     """
-    try:
-        secrets = read_lines(path)
-    except UnreadableFile as error:
-        raise Unavailable(
-            f"{path} {error.reason}: put the secret that signs the webhooks there, one a line"
-        ) from None
-    if not secrets or any(len(secret) < MIN_LENGTH for secret in secrets):
-        raise Unavailable(
-            f"{path} must hold one secret a line, each of {MIN_LENGTH} characters or more: copy the "
-            "one that the other system shows where its webhooks are set up"
-        )
-    return secrets
+    return secret_lines.read_secrets(
+        path,
+        put="put the secret that signs the webhooks there, one a line",
+        get="copy the one that the other system shows where its webhooks are set up",
+        min_length=MIN_LENGTH,
+    )

@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-from services.kit.exits import Unavailable
-from services.kit.watched_file import UnreadableFile, WatchedFile, read_lines
-
-MIN_LENGTH = 32
-"""Characters of a secret; fewer are guessed."""
+from services.kit.secret_lines import read_secrets
+from services.kit.watched_file import WatchedFile
 
 
 class SecretFile:
@@ -25,16 +22,8 @@ class SecretFile:
 
 
 def _read(path: Path) -> tuple[str, ...]:
-    try:
-        secrets = read_lines(path)
-    except UnreadableFile as error:
-        raise Unavailable(
-            f"{path} {error.reason}: put the secrets of the pages' links there, one a line, made "
-            "with `openssl rand -hex 32`"
-        ) from None
-    if not secrets or any(len(secret) < MIN_LENGTH for secret in secrets):
-        raise Unavailable(
-            f"{path} must hold one secret a line, each of {MIN_LENGTH} characters or more: "
-            "append one with `openssl rand -hex 32`"
-        )
-    return secrets
+    return read_secrets(
+        path,
+        put="put the secrets of the pages' links there, one a line, made with `openssl rand -hex 32`",
+        get="append one with `openssl rand -hex 32`",
+    )
