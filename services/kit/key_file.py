@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from services.kit.api_keys import Key, Keys, TooManyKeys
 from services.kit.exits import Unavailable
-from services.kit.watched_file import UnreadableFile, WatchedFile, read_text
+from services.kit.watched_file import UnreadableFile, WatchedFile, faults_of, read_text
 
 MODE = 0o600
 ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
@@ -79,13 +79,9 @@ def read(path: Path) -> tuple[Key, ...]:
     except UnreadableFile as error:
         raise Unavailable(f"{path} {error.reason}: make it with `care keys create`") from None
     except ValidationError as error:
-        # Where, and what kind of fault; never what stands there.
-        faults = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}"
-            for item in error.errors(include_url=False, include_input=False)
-        )
         raise Unavailable(
-            f"{path} is no file of keys: {faults}: mend it, or make one with `care keys create`"
+            f"{path} is no file of keys: {faults_of(error)}: mend it, or make one with "
+            "`care keys create`"
         ) from None
     return tuple(entry.key() for entry in document.keys)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from pydantic import ValidationError
+
 from services.kit import logs
 from services.kit.exits import Unavailable
 
@@ -42,31 +44,43 @@ def read_lines(path: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
 
 
+def faults_of(error: ValidationError) -> str:
+    """Return where a document is wrong, and what kind of fault each is; never what stands there."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'file'}: {each['msg']}" for each in found
+    )
+
+
 class WatchedFile(Generic[T]):
     """What a file says, read again once the file changes.  For many threads.
 
-    A file that is wrong by now leaves what was known before in force, and is told once in the log.
+    A file that is wrong by now is told once in the log.
 
     Args:
         path: Of the file; a link that comes to name another file is a change.
         read: Returns what the file says; raises `Unavailable`, without a secret in its message.
         called: What it is, for the log lines `<called>_read` and `<called>_unreadable`.
+        instead: What a file that is wrong by now says; None: what was known before stays in force.
 
     Raises:
         Unavailable: the file cannot be used at the start.
     """
 
-    def __init__(self, path: Path, read: Callable[[Path], T], called: str) -> None:
+    def __init__(
+        self, path: Path, read: Callable[[Path], T], called: str, instead: T | None = None
+    ) -> None:
         self._path = path
         self._read = read
         self._called = called
+        self._instead = instead
         self._lock = threading.Lock()
         # Before it is read: what is written meanwhile is a change.
         self._stamp = _stamp(path)
         self._known = read(path)
 
     def current(self) -> T:
-        """Return what the file says, or what it said before where it is wrong by now."""
+        """Return what the file says, or what stands in for it where it is wrong by now."""
         with self._lock:
             stamp = _stamp(self._path)
             if stamp != self._stamp:
@@ -78,6 +92,8 @@ class WatchedFile(Generic[T]):
         try:
             self._known = self._read(self._path)
         except Unavailable as error:
+            if self._instead is not None:
+                self._known = self._instead
             _log.error(f"{self._called}_unreadable", because=str(error))
         else:
             _log.info(f"{self._called}_read")

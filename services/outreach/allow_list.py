@@ -6,13 +6,10 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from services.contracts.envelope import CustomerId
-from services.kit import logs
 from services.kit.exits import Unavailable
+from services.kit.watched_file import UnreadableFile, WatchedFile, read_text
 
 _CUSTOMER_ID: TypeAdapter[str] = TypeAdapter(CustomerId)
-_Stamp = tuple[int, int, int]
-
-_log = logs.get(__name__)
 
 
 class AllowList(Collection[str]):
@@ -25,49 +22,28 @@ class AllowList(Collection[str]):
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp: _Stamp | None = _stamp(path)
-        self._customers = _read(path)
+        nobody: frozenset[str] = frozenset()
+        self._file = WatchedFile(path, _read, "allow_list", instead=nobody)
 
     def __contains__(self, customer: object) -> bool:
         """Return whether this customer is written to."""
-        return customer in self._current()
+        return customer in self._file.current()
 
     def __iter__(self) -> Iterator[str]:
         """Yield who is written to."""
-        return iter(self._current())
+        return iter(self._file.current())
 
     def __len__(self) -> int:
         """Return how many are written to."""
-        return len(self._current())
-
-    def _current(self) -> frozenset[str]:
-        stamp = _stamp(self._path)
-        if stamp != self._stamp:
-            self._stamp = stamp
-            try:
-                self._customers = _read(self._path)
-                _log.info("allow_list_read", customers=len(self._customers))
-            except Unavailable as error:
-                self._customers = frozenset()
-                _log.error("allow_list_unreadable", because=str(error))
-        return self._customers
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        return len(self._file.current())
 
 
 def _read(path: Path) -> frozenset[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path).splitlines()
+    except UnreadableFile as error:
         raise Unavailable(
-            f"{path} cannot be read ({type(error).__name__}): put the ids of the customers there who "
+            f"{path} {error.reason}: put the ids of the customers there who "
             "are written to while the mode is limited, one a line"
         ) from None
     said = ((number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1))

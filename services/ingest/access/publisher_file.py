@@ -11,7 +11,7 @@ from services.ingest.access import seals
 from services.ingest.access.rates import Rate
 from services.kit.exits import Unavailable
 from services.kit.key_file import Burst, ClientName, EventsPerSecond, Scope
-from services.kit.watched_file import UnreadableFile, WatchedFile, read_text
+from services.kit.watched_file import UnreadableFile, WatchedFile, faults_of, read_text
 
 
 def _is_secret(text: str) -> str:
@@ -73,11 +73,7 @@ def read(path: Path, usual: Rate) -> Signers:
     except UnreadableFile as error:
         raise Unavailable(f"{path} {error.reason}: put the webhooks' secrets there") from None
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}"
-            for item in error.errors(include_url=False, include_input=False, include_context=False)
-        )
-        raise Unavailable(f"{path} is no file of publishers: {faults}: mend it") from None
+        raise Unavailable(f"{path} is no file of publishers: {faults_of(error)}: mend it") from None
     return {each.client: _signer(each, usual) for each in document.publishers}
 
 
