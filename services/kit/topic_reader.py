@@ -20,12 +20,20 @@ Progress = Callable[[int, int], None]
 class TopicReader:
     """Reads up to where the topics end when it is asked."""
 
-    def __init__(self, bootstrap: str, *, prefix: str, partitions: int) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        prefix: str,
+        partitions: int,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         """Connect; raises `Unavailable` where no broker answers."""
         self._bootstrap = bootstrap
         self._consumer = open_consumer(bootstrap, fetch_max_wait_ms=100)
         self._prefix = prefix
         self._partitions = partitions
+        self._patience_seconds = patience_seconds
 
     def close(self) -> None:
         """Close the consumer."""
@@ -100,14 +108,14 @@ class TopicReader:
         self, spans: Mapping[TopicPartition, tuple[int, int]], progress: Progress
     ) -> Iterator[tuple[TopicPartition, Any]]:
         total = sum(end - begin for begin, end in spans.values())
-        give_up = monotonic() + PATIENCE_SECONDS
+        give_up = monotonic() + self._patience_seconds
         while (left := self._left(spans)) > 0:
             progress(total - left, total)
             batch = self._consumer.poll(timeout_ms=200, max_records=5_000)
             for place, records in batch.items():
                 yield from ((place, each) for each in records if each.offset < spans[place][1])
             if batch or self._left(spans) < left:
-                give_up = monotonic() + PATIENCE_SECONDS
+                give_up = monotonic() + self._patience_seconds
             elif monotonic() > give_up:
                 names = ", ".join(sorted({place.topic for place in spans}))
                 raise Unavailable(f"{names} could not be read to the end: is Kafka well?")

@@ -1,6 +1,8 @@
 """Reads one customer's records: of each topic only the partition that holds them; and all merges.  Shell."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 from kafka import TopicPartition
@@ -20,6 +22,7 @@ from services.kit.kafka_clients import (
     reaching,
 )
 from services.kit.records import read_event
+from services.kit.topic_reader import TopicReader
 from services.why.names import names
 from services.why.story import Found
 
@@ -75,18 +78,12 @@ def read_names(
         Unavailable: as `read_customer`.
     """
     check_topics(bootstrap, (IDENTITIES,), partitions=partitions, prefix=prefix)
-    consumer = open_consumer(bootstrap, fetch_max_wait_ms=100)
-    name = IDENTITIES.physical(prefix)
-    places = [TopicPartition(name, number) for number in range(partitions)]
-    try:
-        with reaching(bootstrap):
-            found = [
-                _found(IDENTITIES, record, ()).event
-                for place in places
-                for record in _records(consumer, place, partitions, IDENTITIES, progress)
-            ]
-    finally:
-        consumer.close()
+    reader = TopicReader(
+        bootstrap, prefix=prefix, partitions=partitions, patience_seconds=PATIENCE_SECONDS
+    )
+    with closing(reader):
+        told = reader.records([IDENTITIES], progress=partial(progress, IDENTITIES.name))
+        found = [_found(topic, record, ()).event for topic, record in told]
     return names(customer_id, [event for event in found if event is not None])
 
 
