@@ -1,7 +1,5 @@
 """`python -m tests.faults.ingest`: outages and strangers at the door, and a verdict for each."""
 
-import json
-import shutil
 from pathlib import Path
 
 import click
@@ -12,6 +10,7 @@ from services.kit.exits import EXIT_UNAVAILABLE, EXIT_USAGE, Unavailable, leave
 from tests.faults.ingest.rows import ROWS
 from tests.faults.ingest.scene import Scene, outcome
 from tests.faults.outreach.outcome import Outcome, show
+from tests.faults.verdicts import NOT_CARRIED_OUT, conclude, fault_of, made_anew
 
 _WIDTH = 132
 _EPILOG = """\b
@@ -44,18 +43,12 @@ def main(*, name: str | None, quick: bool, as_json: bool, folder: Path) -> None:
         outcomes = [_run(row, folder, quick, console) for row in ([name] if name else ROWS)]
     except Unavailable as error:
         leave(str(error), EXIT_UNAVAILABLE)
-    text = json.dumps([each.as_json() for each in outcomes], indent=2)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    if as_json:
-        print(text)
-    raise SystemExit(0 if all(each.passed for each in outcomes) else 1)
+    conclude(outcomes, folder, as_json=as_json)
 
 
 def _run(row: str, folder: Path, quick: bool, console: Console) -> Outcome:
     """Run a row; one that cannot be carried out has failed, and the next one runs."""
-    place = (folder / row).resolve()
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
+    place = made_anew(folder, row)
 
     def say(text: str) -> None:
         console.print(f"{row}: {text}", markup=False, highlight=False, soft_wrap=True)
@@ -63,9 +56,8 @@ def _run(row: str, folder: Path, quick: bool, console: Console) -> Outcome:
     scene, began = Scene(row, place, quick, say), monotonic()
     try:
         found = ROWS[row](scene)
-    except (AssertionError, LookupError, OSError, RuntimeError) as error:
-        fault = f"it could not be carried out: {type(error).__name__}: {error}"
-        found = outcome(scene, began, {}, [fault])
+    except NOT_CARRIED_OUT as error:
+        found = outcome(scene, began, {}, [fault_of(error)])
     show(console, found)
     return found
 

@@ -1,8 +1,6 @@
 """`python -m tests.faults.outreach`: faults around the contact ledger, and a verdict for each."""
 
-import json
 import os
-import shutil
 from pathlib import Path
 
 import click
@@ -14,6 +12,7 @@ from tests.backends import BACKENDS
 from tests.faults.outreach.outcome import Outcome, show
 from tests.faults.outreach.rows import ROWS
 from tests.faults.outreach.world import Scene
+from tests.faults.verdicts import NOT_CARRIED_OUT, conclude, fault_of, made_anew
 
 _WIDTH = 132
 _EPILOG = """\b
@@ -49,12 +48,7 @@ def main(*, name: str | None, seed: int, quick: bool, as_json: bool, folder: Pat
         outcomes = _run_all([name] if name else list(ROWS), folder, seed, quick, console)
     except Unavailable as error:
         leave(str(error), EXIT_UNAVAILABLE)
-    report = [outcome.as_json() for outcome in outcomes]
-    text = json.dumps(report, indent=2)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    if as_json:
-        print(text)
-    raise SystemExit(0 if all(outcome.passed for outcome in outcomes) else 1)
+    conclude(outcomes, folder, as_json=as_json)
 
 
 def _run_all(
@@ -63,14 +57,12 @@ def _run_all(
     outcomes: list[Outcome] = []
     with BACKENDS[os.environ.get("CARE_TEST_BACKEND") or "embedded"]() as addresses:
         for row in names:
-            place = folder / row
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
+            place = made_anew(folder, row)
 
             def say(text: str, row: str = row) -> None:
                 console.print(f"{row}: {text}", markup=False, highlight=False, soft_wrap=True)
 
-            outcome = _run(row, Scene(addresses, place.resolve(), seed, quick, say))
+            outcome = _run(row, Scene(addresses, place, seed, quick, say))
             show(console, outcome)
             outcomes.append(outcome)
     return outcomes
@@ -81,9 +73,8 @@ def _run(row: str, scene: Scene) -> Outcome:
     began = monotonic()
     try:
         return ROWS[row](scene)
-    except (AssertionError, LookupError, OSError, RuntimeError) as error:
-        fault = f"it could not be carried out: {type(error).__name__}: {error}"
-        return Outcome(row, scene.seed, scene.quick, monotonic() - began, {}, [fault])
+    except NOT_CARRIED_OUT as error:
+        return Outcome(row, scene.seed, scene.quick, monotonic() - began, {}, [fault_of(error)])
 
 
 if __name__ == "__main__":
