@@ -32,6 +32,9 @@ _LATENCY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LEAD_SECONDS = tuple(
     h * _HOUR for h in (-168, -72, -24, -6, 0, 1, 3, 6, 12, 24, 48, 72, 120, 168, 336)
 )
+_REACTION_SECONDS = (
+    1, 5, 15, 60, 300, _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR, 72 * _HOUR,
+)  # fmt: skip
 
 INGEST_EVENTS = Metric(
     "care_ingest_events_total",
@@ -262,18 +265,38 @@ LEAD_TIME = Metric(
     (),
     _LEAD_SECONDS,
 )
+LEAD_TIME_WITHDRAWN = Metric(
+    "care_lead_time_withdrawn_seconds",
+    Kind.HISTOGRAM,
+    "Lead times counted before and no longer true, because something earlier became known late.",
+    (),
+    _LEAD_SECONDS,
+)
 COMPLAINTS = Metric(
     "care_complaints_total",
     Kind.COUNTER,
-    "Orders whose customer complained, by whether we had written first.",
+    "Orders whose customer complained, by whether we had written first; less those withdrawn.",
+    ("reached_first",),
+)
+COMPLAINTS_WITHDRAWN = Metric(
+    "care_complaints_withdrawn_total",
+    Kind.COUNTER,
+    "Complaints counted before and no longer true, because something earlier became known late.",
     ("reached_first",),
 )
 DETECTION_TO_CONTACT = Metric(
     "care_problem_to_contact_seconds",
     Kind.HISTOGRAM,
-    "From the opening of a problem to its first contact.",
+    "From the opening of a problem to its first contact; less those withdrawn.",
     (),
-    (1, 5, 15, 60, 300, _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR, 72 * _HOUR),
+    _REACTION_SECONDS,
+)
+DETECTION_TO_CONTACT_WITHDRAWN = Metric(
+    "care_problem_to_contact_withdrawn_seconds",
+    Kind.HISTOGRAM,
+    "Times from problem to contact counted before and no longer true.",
+    (),
+    _REACTION_SECONDS,
 )
 LAG_SECONDS = Metric(
     "care_lag_seconds",

@@ -11,7 +11,8 @@ from services.contracts.stream import FEED_RECORD, Account, Barrier, Tick
 from services.kit import dead_letters
 from services.kit.dead_letters import read_header
 from services.kit.records import KafkaHeaders, read_event
-from services.metrics.fold import DeadLetter, Record, Unread
+from services.metrics.figures.pipeline import DeadLetter
+from services.metrics.fold import Record, Unread
 
 READ_TOPICS: tuple[t.Topic, ...] = tuple(topic for topic in t.TOPICS if "metrics" in topic.read_by)
 """Every topic but those with personal data and those that only rebuild somebody's state."""

@@ -18,11 +18,18 @@ from services.contracts.metric_names import Kind, Metric
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.people import Channel
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind
-from services.contracts.stream import Account
-from services.metrics import kpis
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, REASONS
-from services.metrics.facts import Distribution, State
-from services.metrics.fold import CONTACT_OUTCOMES, NO_CHANNEL, UNREADABLE
+from services.metrics.figures.measures import (
+    Distribution,
+    Distributions,
+    Labels,
+    Latest,
+    Measure,
+    Tally,
+)
+from services.metrics.figures.pipeline import ACCOUNT_OUTCOMES, UNREADABLE
+from services.metrics.figures.sending import CONTACT_OUTCOMES, NO_CHANNEL
+from services.metrics.state import State
 
 MOST_PLAYBOOKS = 32
 """Playbooks with series of their own; what is beyond shares the label `other`, so that a mistake in
@@ -30,14 +37,12 @@ their naming cannot flood Prometheus."""
 
 OTHER_PLAYBOOK = "other"
 
-Labels = tuple[str, ...]
-Samples = Iterable[tuple[Labels, float]]
-Lags = Mapping[tuple[str, str], float]
+Samples = Mapping[Labels, float]
+Lags = Mapping[Labels, float]
 """(service, topic) → age in seconds of the oldest record not yet read."""
 
 _EVENT_TOPICS = frozenset(TOPIC_OF.values()) | {t.IDENTITIES}
 _CHANNELS = (*(channel.value for channel in Channel), NO_CHANNEL)
-_ACCOUNT_OUTCOMES = ("applied", "duplicate", "late", "dead_lettered")
 
 
 class StateCollector(Collector):
@@ -60,37 +65,58 @@ def render(state: State, lags: Lags, playbooks: Sequence[str]) -> list[Family]:
         playbooks: Playbooks whose series exist before their first decision.
     """
     shown = _shown_playbooks(state, playbooks)
-    return [
-        _family(names.EVENTS, _events(state)),
-        *_problem_families(state),
-        *_outreach_families(state, shown),
-        _family(names.COMPLAINTS, _complaints(state)),
-        _histogram(names.LEAD_TIME, state.lead_time),
-        _histogram(names.DETECTION_TO_CONTACT, state.detection_to_contact),
-        _family(names.LAG_SECONDS, lags.items()),
-        _family(names.DEAD_LETTERS, _dead_letters(state)),
-        _family(names.ACCOUNTED, _accounted(state)),
-        _family(names.UNACCOUNTED, _unaccounted(state)),
+    zeros = _zeros(shown)
+    families = [
+        _family(metric, measure, zeros.get(metric.name, ()), shown)
+        for metric, measure in state.measured()
     ]
+    return [*families, _simple(names.LAG_SECONDS, lags)]
 
 
-def _family(metric: Metric, samples: Samples) -> Family:
+def _family(
+    metric: Metric, measure: Measure, zeros: Iterable[Labels], shown: frozenset[str]
+) -> Family:
+    match measure:
+        case Tally():
+            counts = dict.fromkeys(zeros, 0.0)
+            for labels, count in measure.counts.items():
+                bounded = _bounded(metric, labels, shown)
+                counts[bounded] = counts.get(bounded, 0) + count
+            return _simple(metric, _shown(metric, counts, zeros))
+        case Latest():
+            return _simple(
+                metric, {labels: at.timestamp() for labels, at in measure.instants.items()}
+            )
+        case Distributions():
+            empty = {labels: Distribution.of(metric) for labels in zeros}
+            return _histogram(metric, empty | measure.by_labels)
+
+
+def _shown(metric: Metric, counts: dict[Labels, float], zeros: Iterable[Labels]) -> Samples:
+    """Return the counts without things of a kind that is not expected and of which there are none."""
+    if metric.kind is Kind.COUNTER:
+        return counts
+    expected = frozenset(zeros)
+    return {labels: n for labels, n in counts.items() if n or labels in expected or not expected}
+
+
+def _simple(metric: Metric, samples: Samples) -> Family:
     if metric.kind is Kind.COUNTER:
         family: CounterMetricFamily | GaugeMetricFamily = CounterMetricFamily(
             metric.name, metric.help, labels=metric.labels
         )
     else:
         family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-    for labels, value in sorted(samples):
+    for labels, value in sorted(samples.items()):
         family.add_metric(labels, value)
     return family
 
 
-def _histogram(metric: Metric, distribution: Distribution) -> Family:
-    family = HistogramMetricFamily(metric.name, metric.help)
-    family.add_metric(
-        [], list(_cumulative(metric, distribution)), distribution.total.total_seconds()
-    )
+def _histogram(metric: Metric, distributions: Mapping[Labels, Distribution]) -> Family:
+    family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for labels, distribution in sorted(distributions.items()):
+        buckets = list(_cumulative(metric, distribution))
+        family.add_metric(labels, buckets, distribution.total.total_seconds())
     return family
 
 
@@ -102,89 +128,72 @@ def _cumulative(metric: Metric, distribution: Distribution) -> Iterator[tuple[st
         yield floatToGoString(bound), running  # type: ignore[no-untyped-call]
 
 
-def _events(state: State) -> Samples:
-    samples: dict[Labels, float] = {
-        (topic.name, UNREADABLE): 0 for topic in READ_TOPICS if topic in _EVENT_TOPICS
-    }
-    samples |= {
-        (topic.name, fact.TYPE): 0 for fact, topic in TOPIC_OF.items() if topic in READ_TOPICS
-    }
-    return (samples | state.events).items()
-
-
-def _problem_families(state: State) -> Iterator[Family]:
-    opened = {(kind.value,): state.opened[kind] for kind in ProblemKind}
-    cleared = {
-        (kind.value, clearing.value): state.cleared[kind, clearing]
-        for kind in ProblemKind
-        for clearing in Clearing
-    }
-    open_now = {(kind.value, tier.value): 0 for kind, tiers in TIERS_OF.items() for tier in tiers}
-    # A tier that its kind never reaches has a series only while somebody claims it: a fault to be seen.
-    open_now |= {(kind.value, tier.value): n for (kind, tier), n in state.open_now.items() if n}
-    yield _family(names.PROBLEMS_OPENED, opened.items())
-    yield _family(names.PROBLEMS_CLEARED, cleared.items())
-    yield _family(names.PROBLEMS_OPEN, open_now.items())
-
-
-def _outreach_families(state: State, shown: frozenset[str]) -> Iterator[Family]:
-    decisions = {(name, outcome): 0.0 for name in shown for outcome in Outcome}
-    suppressed = {(name, reason): 0.0 for name in shown for reason in Suppression}
-    contacts = {
-        (name, channel, outcome): 0.0
-        for name in shown
-        for channel in _CHANNELS
-        for outcome in CONTACT_OUTCOMES
-    }
-    for metric, zeros, counts in (
-        (names.DECISIONS, decisions.items(), state.decisions.items()),
-        (names.SUPPRESSED, suppressed.items(), state.suppressed.items()),
-        (names.CONTACTS, contacts.items(), state.contacts.items()),
-    ):
-        yield _family(metric, _by_playbook(zeros, counts, shown))
+# Bounds
 
 
 def _shown_playbooks(state: State, expected: Sequence[str]) -> frozenset[str]:
-    found = sorted({name for name, *_ in (*state.decisions, *state.contacts)} - set(expected))
+    named = (*state.sending.decisions.counts, *state.sending.contacts.counts)
+    found = sorted({playbook for playbook, *_ in named} - set(expected))
     return frozenset([*expected, *found][:MOST_PLAYBOOKS])
 
 
-def _by_playbook(zeros: Samples, counts: Samples, shown: frozenset[str]) -> Samples:
-    samples = dict(zeros)
-    for (playbook, *rest), count in counts:
-        labels = (playbook if playbook in shown else OTHER_PLAYBOOK, *rest)
-        samples[labels] = samples.get(labels, 0) + count
-    return samples.items()
+def _bounded(metric: Metric, labels: Labels, shown: frozenset[str]) -> Labels:
+    """Return the labels with a playbook beyond the bound as `other`."""
+    if "playbook" not in metric.labels:
+        return labels
+    at = metric.labels.index("playbook")
+    if labels[at] in shown:
+        return labels
+    return (*labels[:at], OTHER_PLAYBOOK, *labels[at + 1 :])
 
 
-def _complaints(state: State) -> Samples:
-    return [((str(first).lower(),), state.complaints[first]) for first in (False, True)]
+# Series that exist before the first count, so that rate() and alerts see the first as an increase
 
 
-def _dead_letters(state: State) -> Samples:
-    origins = [topic.name for topic in t.TOPICS if t.dead_letter(topic) in t.DEAD_LETTERS]
-    zeros = {(origin, reason): 0 for origin in origins for reason in (*REASONS, OTHER_REASON)}
-    return (zeros | state.dead_letters).items()
+def _zeros(shown: frozenset[str]) -> dict[str, list[Labels]]:
+    """Return metric name → labels that exist from the start."""
+    return {
+        **_PIPELINE_ZEROS,
+        **_PROBLEM_ZEROS,
+        **_COMPLAINT_ZEROS,
+        names.DECISIONS.name: [(name, outcome) for name in shown for outcome in Outcome],
+        names.SUPPRESSED.name: [(name, reason) for name in shown for reason in Suppression],
+        names.CONTACTS.name: [
+            (name, channel, outcome)
+            for name in shown
+            for channel in _CHANNELS
+            for outcome in CONTACT_OUTCOMES
+        ],
+    }
 
 
-def _accounts_by_topic(state: State) -> dict[str, list[Account]]:
-    by_topic: dict[str, list[Account]] = {topic.name: [] for topic in t.PREDICTOR_SOURCES}
-    for place, account in state.accounts.items():
-        if place.topic in by_topic:
-            by_topic[place.topic].append(account)
-    return by_topic
-
-
-def _accounted(state: State) -> Samples:
-    return [
-        ((topic, outcome), sum(getattr(account, outcome) for account in accounts))
-        for topic, accounts in _accounts_by_topic(state).items()
-        for outcome in _ACCOUNT_OUTCOMES
-    ]
-
-
-def _unaccounted(state: State) -> Samples:
-    return [
-        ((topic,), sum(kpis.unaccounted(a.first_offset, a.next_offset, a.total) for a in accounts))
-        for topic, accounts in _accounts_by_topic(state).items()
-    ]
+_PIPELINE_ZEROS: dict[str, list[Labels]] = {
+    names.EVENTS.name: [
+        *((topic.name, UNREADABLE) for topic in READ_TOPICS if topic in _EVENT_TOPICS),
+        *((topic.name, fact.TYPE) for fact, topic in TOPIC_OF.items() if topic in READ_TOPICS),
+    ],
+    names.DEAD_LETTERS.name: [
+        (topic.name, reason)
+        for topic in t.TOPICS
+        if t.dead_letter(topic) in t.DEAD_LETTERS
+        for reason in (*REASONS, OTHER_REASON)
+    ],
+    names.ACCOUNTED.name: [
+        (topic.name, outcome) for topic in t.PREDICTOR_SOURCES for outcome in ACCOUNT_OUTCOMES
+    ],
+}
+_PROBLEM_ZEROS: dict[str, list[Labels]] = {
+    names.PROBLEMS_OPENED.name: [(kind,) for kind in ProblemKind],
+    names.PROBLEMS_CLEARED.name: [
+        (kind, clearing) for kind in ProblemKind for clearing in Clearing
+    ],
+    names.PROBLEMS_OPEN.name: [(kind, tier) for kind, tiers in TIERS_OF.items() for tier in tiers],
+}
+_COMPLAINT_ZEROS: dict[str, list[Labels]] = {
+    names.COMPLAINTS.name: [("false",), ("true",)],
+    names.COMPLAINTS_WITHDRAWN.name: [("false",), ("true",)],
+    names.LEAD_TIME.name: [()],
+    names.LEAD_TIME_WITHDRAWN.name: [()],
+    names.DETECTION_TO_CONTACT.name: [()],
+    names.DETECTION_TO_CONTACT_WITHDRAWN.name: [()],
+}

@@ -111,7 +111,7 @@ class LagProbe:
         self._names = t.physical_names(topics, prefix)
         self._partitions = partitions
 
-    def measure(self, own: Positions) -> dict[tuple[str, str], float]:
+    def measure(self, own: Positions) -> dict[tuple[str, ...], float]:
         """Return (service, topic) → age in seconds of the oldest unread record.
 
         Args:
@@ -187,10 +187,10 @@ class LagWatch:
         self._interval_seconds = interval_seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="lag", daemon=True)
-        self._measured: tuple[float, dict[tuple[str, str], float]] = (monotonic(), {})
+        self._measured: tuple[float, dict[tuple[str, ...], float]] = (monotonic(), {})
         """When (monotonic seconds) and what."""
 
-    def latest(self) -> dict[tuple[str, str], float]:
+    def latest(self) -> dict[tuple[str, ...], float]:
         """Return (service, topic) → age in seconds; nothing where the last measurement is too old.
 
         No series rather than a stale one: an alert on absence says it better.

@@ -9,10 +9,11 @@ again, and Prometheus then takes the smaller counters for a reset.
 import threading
 from collections import Counter
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import LogTruncationError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from prometheus_client.core import Metric as Family
 
 from services.contracts.topics import Topic, physical_names
@@ -23,9 +24,9 @@ from services.kit.health import Verdict
 from services.kit.kafka_clients import begin_offsets, end_offsets
 from services.metrics import exporter
 from services.metrics.decode import READ_TOPICS, decode
-from services.metrics.facts import State
 from services.metrics.fold import Unread, fold
 from services.metrics.lag import by_place
+from services.metrics.state import State
 
 POLL_MILLISECONDS = 200
 POLL_RECORDS = 2_000
@@ -48,8 +49,11 @@ class Worker:
         self._state = State()
         self._positions: dict[TopicPartition, int] = {}
         self._behind: dict[TopicPartition, int] = {}
-        """Partition → end seen at the start, for those not read up to there yet."""
-        self._began = False
+        """Partition → end seen at the last look, for those not read up to there yet."""
+        self._over: datetime | None = None
+        """The instant that was over when the ends were looked at."""
+        self._settled: datetime | None = None
+        self._began = self._caught_up = False
         self.turned_at = self._looked_at = monotonic()
 
     def begin(self) -> None:
@@ -59,8 +63,7 @@ class Worker:
         self._positions = by_place(begins)
         for place, offset in self._positions.items():
             self._consumer.seek(place, offset)
-        ends = by_place(end_offsets(self._consumer, self._topics, self._partitions))
-        self._behind = {p: end for p, end in ends.items() if end > self._positions[p]}
+        self._aim()
         self._began = True
 
     def run(self, stop: threading.Event) -> None:
@@ -87,7 +90,7 @@ class Worker:
             for place, records in polled.items():
                 self._fold(place, records)
             self._positions |= moved
-        self._catch_up()
+            self._reach()
         self.turned_at = monotonic()
 
     def families(self, lags: exporter.Lags, playbooks: tuple[str, ...]) -> list[Family]:
@@ -109,8 +112,10 @@ class Worker:
         """Return whether the ends seen at the start were reached, so that no count is too small."""
         if not self._began:
             return Verdict(False, "has not begun to read")
-        behind = len(self._behind)
-        return Verdict(behind == 0, f"{behind} partitions not yet read up to their end at start")
+        behind = 0 if self._caught_up else len(self._behind)
+        return Verdict(
+            self._caught_up, f"{behind} partitions not yet read up to their end at start"
+        )
 
     def _look_where(self, polled: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the positions that may have moved.
@@ -136,13 +141,39 @@ class Worker:
         if unread:
             _warn(topic, place.partition, records, unread)
 
-    def _catch_up(self) -> None:
+    def _aim(self) -> None:
+        """Note where every partition ends now, and which instant is over.
+
+        What was said of that instant lies before those ends: once they are reached, nothing that is
+        still unread can change what is judged of it.
+        """
+        over = self._state.over(self._partitions)
+        ends = by_place(end_offsets(self._consumer, self._topics, self._partitions))
+        self._behind = {p: end for p, end in ends.items() if end > self._positions[p]}
+        self._over = over
+
+    def _reach(self) -> None:
+        for place in [p for p, end in self._behind.items() if self._positions[p] >= end]:
+            del self._behind[place]
         if self._behind:
-            reached = [p for p, end in self._behind.items() if self._positions[p] >= end]
-            for place in reached:
-                del self._behind[place]
-            if not self._behind:
-                _log.info("caught_up", partitions=len(self._places))
+            return
+        if self._over is not None and self._over != self._settled:
+            self._state.settle(self._over)
+            self._settled = self._over
+        over = self._state.over(self._partitions)
+        if not self._caught_up and (over is None or self._settled is not None):
+            # Not before the first settling: a restart would show what it has not judged again yet.
+            self._caught_up = True
+            _log.info("caught_up", partitions=len(self._places))
+        if over != self._settled:
+            self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        try:
+            self._aim()
+        except (KafkaError, KeyError) as error:
+            # The next turn tries again; until then nothing more is judged.
+            _log.warning("ends_not_known", error=type(error).__name__)
 
 
 def _warn(topic: Topic, partition: int, records: list[Any], unread: Counter[str]) -> None:

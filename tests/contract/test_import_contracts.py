@@ -32,7 +32,7 @@ OFFENCES = {
         "import services.churn_predictor.train.fitting",
     ),
     "outreach-core-is-pure": ("services/outreach/gates.py", "import sqlalchemy"),
-    "metrics-core-is-pure": ("services/metrics/kpis.py", "import prometheus_client"),
+    "metrics-core-is-pure": ("services/metrics/state.py", "import prometheus_client"),
     "ingest-core-is-pure": ("services/ingest/reading.py", "import fastapi"),
     "simulated-shop-is-pure": ("services/shop/shop.py", "import services.demo.door"),
     "recorded-shops-need-contracts-only": (

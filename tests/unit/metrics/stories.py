@@ -1,5 +1,6 @@
 """Small event lists to vary: one shop, one day, instants written as hours after midnight."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -42,8 +43,8 @@ from services.contracts.purchases import OrderLine, OrderPlaced
 from services.contracts.stream import Barrier, Tick
 from services.contracts.topics import Topic
 from services.metrics.exporter import render
-from services.metrics.facts import State
 from services.metrics.fold import Record, fold
+from services.metrics.state import State
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 CUSTOMER = "c-1"
@@ -231,11 +232,15 @@ def folded(*records: Read) -> State:
     return fold_all(records)
 
 
-def fold_all(records: Iterable[Read]) -> State:
-    """Return the state these records give, in this order."""
-    state = State()
+def fold_all(records: Iterable[Read], partitions: int = 1) -> State:
+    """Return the state these records give, in this order; judged whenever an instant is over."""
+    state, settled = State(), None
     for read in records:
         state = fold(state, read.topic, read.partition, read.record)
+        over = state.over(partitions)
+        if over is not None and over != settled:
+            state.settle(over)
+            settled = over
     return state
 
 
@@ -251,3 +256,15 @@ def series(state: State, playbooks: tuple[str, ...] = (PLAYBOOK,)) -> dict[str, 
 def counted(state: State) -> dict[str, float]:
     """Return the samples that are not 0."""
     return {name: value for name, value in series(state).items() if value}
+
+
+def net(figures: dict[str, float]) -> dict[str, float]:
+    """Return the samples less what of them was withdrawn."""
+    withdrawn = {
+        re.sub("_withdrawn", "", name, count=1): n
+        for name, n in figures.items()
+        if "_withdrawn" in name
+    }
+    kept = {name: n for name, n in figures.items() if "_withdrawn" not in name}
+    assert withdrawn.keys() <= kept.keys()
+    return {name: n - withdrawn.get(name, 0) for name, n in kept.items()}

@@ -21,8 +21,9 @@ from services.contracts.topics import Topic
 from services.kit import dead_letters
 from services.kit.records import KafkaHeaders
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, decode
-from services.metrics.facts import State
-from services.metrics.fold import DeadLetter, FeedRecord, Unread, fold
+from services.metrics.figures.pipeline import DeadLetter
+from services.metrics.fold import FeedRecord, Unread, fold
+from services.metrics.state import State
 from tests.unit.metrics.stories import CUSTOMER, complained
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

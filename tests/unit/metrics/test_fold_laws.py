@@ -1,5 +1,7 @@
 """Whatever the order and the repeats, the same records give the same figures."""
 
+from datetime import timedelta
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,9 +10,9 @@ from services.contracts.contacts import ContactReason
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.problems import Clearing, ProblemKind, Tier
 from services.contracts.stream import Account
-from services.metrics import kpis
-from services.metrics.facts import State
-from services.metrics.fold import DeadLetter
+from services.metrics.figures.complaints import judge
+from services.metrics.figures.measures import Distributions
+from services.metrics.figures.pipeline import DeadLetter
 from tests.unit.metrics.stories import (
     Read,
     answered,
@@ -21,6 +23,7 @@ from tests.unit.metrics.stories import (
     decided,
     failed,
     fold_all,
+    net,
     opened,
     sent,
     series,
@@ -71,8 +74,8 @@ STORIES = st.lists(RECORDS, max_size=25, unique_by=repr)
 
 
 def figures(records: list[Read]) -> dict[str, float]:
-    """Return every series but the count of records."""
-    found = series(fold_all(records))
+    """Return every series but the count of records, less what was withdrawn."""
+    found = net(series(fold_all(records)))
     return {name: value for name, value in found.items() if not name.startswith("care_events")}
 
 
@@ -90,11 +93,36 @@ def test_repeated_and_shuffled_records_give_the_same_figures(
 @settings(max_examples=150)
 @given(story=STORIES)
 def test_figures_kept_record_by_record_equal_a_recount_of_the_facts(story: list[Read]) -> None:
-    state = fold_all(story)
+    complaints = fold_all(story).complaints
+    judged = [judge(order, complaints.settled_until) for order in complaints.orders.values()]
 
-    assert (dict(+state.complaints), state.lead_time.counts, state.lead_time.total) == recount(
-        state
-    )
+    for first in (True, False):
+        label = (str(first).lower(),)
+        kept = complaints.counted.of(*label) - complaints.withdrawn.of(*label)
+        assert kept == len([j for j in judged if j is not None and j.reached_first is first])
+    leads = sum((j.lead for j in judged if j is not None and j.lead is not None), timedelta(0))
+    assert total(complaints.lead) - total(complaints.lead_withdrawn) == leads
+
+
+def total(distributions: Distributions) -> timedelta:
+    """Return the sum of all durations."""
+    return sum((d.total for d in distributions.by_labels.values()), timedelta(0))
+
+
+@settings(max_examples=150)
+@given(story=STORIES)
+def test_no_counter_ever_falls(story: list[Read]) -> None:
+    """Else Prometheus takes it for a restart and adds the whole count once more."""
+    before: dict[str, float] = {}
+    for length in range(1, len(story) + 1):
+        now = {n: v for n, v in series(fold_all(story[:length])).items() if is_counter(n)}
+        assert {n for n, v in before.items() if now.get(n, 0) < v} == set()
+        before = now
+
+
+def is_counter(name: str) -> bool:
+    """Return whether this sample may only grow."""
+    return name.split("{", maxsplit=1)[0].endswith(("_total", "_bucket", "_count"))
 
 
 @given(story=STORIES, data=st.data())
@@ -102,15 +130,4 @@ def test_every_record_of_an_event_is_counted_once(story: list[Read], data: st.Da
     repeats = data.draw(st.lists(st.sampled_from(story), max_size=10)) if story else []
     events = [read for read in story + repeats if hasattr(read.record, "specversion")]
 
-    assert fold_all(story + repeats).events.total() == len(events)
-
-
-def recount(state: State) -> tuple[object, ...]:
-    """Return complaints and lead times counted afresh from the facts."""
-    fresh = State()
-    for order in state.orders.values():
-        judged = kpis.judge(order, state.settled_until.get(order.partition))
-        if judged is not None:
-            fresh.complaints[judged.reached_first] += 1
-            fresh.lead_time.add(judged.lead)
-    return dict(fresh.complaints), fresh.lead_time.counts, fresh.lead_time.total
+    assert sum(fold_all(story + repeats).pipeline.events.counts.values()) == len(events)

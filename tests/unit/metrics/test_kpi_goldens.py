@@ -7,8 +7,9 @@ from services.contracts.contacts import COMPLAINT_REASONS, ContactReason, Survey
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.problems import Clearing, Tier
 from services.contracts.stream import Account
-from services.metrics.facts import REMEMBERED_IDS, EventId, Remembered
-from services.metrics.fold import DeadLetter, Unread
+from services.metrics.figures.memory import REMEMBERED_IDS, EventId, Remembered
+from services.metrics.figures.pipeline import DeadLetter
+from services.metrics.fold import Unread
 from tests.unit.metrics.stories import (
     Read,
     answered,
@@ -20,6 +21,7 @@ from tests.unit.metrics.stories import (
     counted,
     decided,
     failed,
+    fold_all,
     folded,
     opened,
     placed,
@@ -171,7 +173,7 @@ def test_a_low_effort_or_recommendation_score_is_no_complaint() -> None:
     )
 
     assert series(state)[NOT_FIRST] == 0
-    assert state.orders == {}
+    assert state.complaints.orders == {}
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -199,21 +201,37 @@ def test_a_complaint_is_counted_only_when_outreach_has_said_all_it_had_to_say_un
     assert series(settled)[FIRST] == 1
 
 
-def test_a_barrier_settles_its_own_partition_only() -> None:
-    state = folded(complained("o-1", 8, partition=1), barrier(24, partition=0))
-    assert series(state)[NOT_FIRST] == 0
+def test_an_instant_is_over_once_every_partition_says_so() -> None:
+    """A customer's merged ids may lie in two partitions, so one partition's word is not enough."""
+    told = [complained("o-1", 8, partition=1), barrier(24, partition=0)]
+    assert series(fold_all(told, partitions=2))[NOT_FIRST] == 0
 
-    state = folded(complained("o-1", 8, partition=1), barrier(24, partition=1))
-    assert series(state)[NOT_FIRST] == 1
+    told.append(barrier(9, partition=1))
+    assert series(fold_all(told, partitions=2))[NOT_FIRST] == 1
 
 
-def test_without_barriers_a_complaint_settles_five_minutes_later() -> None:
-    """Ticks at 08:04 and 08:05; a tick of simulated time settles nothing, its echo does."""
+def test_without_barriers_a_complaint_settles_a_minute_later() -> None:
+    """Ticks at 08:00:30 and 08:01; a tick of simulated time settles nothing, its echo does."""
     complaint = complained("o-1", 8)
 
-    assert series(folded(complaint, tick(8 + 4 / 60)))[NOT_FIRST] == 0
-    assert series(folded(complaint, tick(8 + 5 / 60)))[NOT_FIRST] == 1
+    assert series(folded(complaint, tick(8 + 0.5 / 60)))[NOT_FIRST] == 0
+    assert series(folded(complaint, tick(8 + 1 / 60)))[NOT_FIRST] == 1
     assert series(folded(complaint, tick(24, named="run-1")))[NOT_FIRST] == 0
+
+
+def test_a_complaint_told_late_moves_the_order_from_one_count_to_the_other() -> None:
+    """We wrote at 07:00 and the customer at 09:00: reached first, with a lead of 2 h.  Then a call of
+    06:00 becomes known: not reached first, 6 - 7 = -1 h.  Each count only grows."""
+    figures = counted(
+        folded(sent("o-1", 7), complained("o-1", 9), barrier(24), complained("o-1", 6))
+    )
+
+    assert (figures[FIRST], figures[NOT_FIRST]) == (1, 1)
+    assert figures["care_complaints_withdrawn_total{reached_first=true}"] == 1
+    assert (figures[lead_bucket("0.0")], figures[lead_bucket("+Inf")]) == (1, 2)
+    withdrawn = "care_lead_time_withdrawn_seconds_bucket"
+    assert f"{withdrawn}{{le=3600.0}}" not in figures
+    assert figures[f"{withdrawn}{{le=10800.0}}"] == figures[f"{withdrawn}{{le=+Inf}}"] == 1
 
 
 def test_an_earlier_barrier_read_later_takes_nothing_back() -> None:
@@ -247,7 +265,7 @@ def test_a_tier_never_falls() -> None:
 
 def test_time_to_contact_runs_to_the_first_message_of_a_problem() -> None:
     """Opened at 06:00, messages at 06:01 and 09:00: one duration of 60 s."""
-    figures = series(folded(opened("o-1", 6), sent("o-1", 9), sent("o-1", 6 + 1 / 60)))
+    figures = series(folded(opened("o-1", 6), sent("o-1", 9), sent("o-1", 6 + 1 / 60), barrier(24)))
 
     assert figures["care_problem_to_contact_seconds_sum{}"] == pytest.approx(60)
     assert figures["care_problem_to_contact_seconds_count{}"] == 1
@@ -255,7 +273,7 @@ def test_time_to_contact_runs_to_the_first_message_of_a_problem() -> None:
 
 def test_a_message_tells_when_its_problem_opened_should_the_opening_be_gone() -> None:
     """The problems topic keeps less than outreach's or is read later: 7 - 6 = 1 h."""
-    figures = series(folded(sent("o-1", 7, opened_at=at(6))))
+    figures = series(folded(sent("o-1", 7, opened_at=at(6)), barrier(24)))
 
     assert figures["care_problem_to_contact_seconds_sum{}"] == 3600
     assert figures["care_problems_open{kind=delivery_delay,tier=overdue}"] == 0

@@ -8,7 +8,7 @@ from prometheus_client.core import Metric as Family
 from services.contracts import metric_names
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind, Tier
 from services.metrics.exporter import MOST_PLAYBOOKS, render
-from services.metrics.facts import State
+from services.metrics.state import State
 from tests.unit.metrics.stories import (
     Read,
     barrier,
@@ -97,7 +97,7 @@ def test_a_problem_about_no_order_is_counted_until_it_ends(kind: ProblemKind) ->
     over = folded(opening, no_longer(opening, 2, Clearing.EXPIRED))
     assert f"care_problems_cleared_total{{kind={kind},clearing=expired}}" in counted(over)
     assert series(over)[open_now] == 0
-    assert over.orders == {}
+    assert over.complaints.orders == {}
 
 
 def test_a_problem_of_a_merged_customer_ends_in_another_partition_and_is_counted_once() -> None:
