@@ -70,6 +70,9 @@ def notices(
         for number, moment in heard.latest(feed)
         if (index := timeline.first_after_number(number)) < len(timeline)
     ]
+    if not turns:
+        # Heard at the last tick only: it counts from the next one on.
+        return
     ends = [index for index, _ in turns[1:]] + [len(timeline)]
     for (index, moment), end in zip(turns, ends, strict=True):
         about = {"feed": feed, "partition": partition}

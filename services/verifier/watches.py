@@ -241,7 +241,7 @@ def survey_poor(survey: Slots, surveys: Iterable[Slots]) -> Watch | None:
         survey: What is known of the one.
         surveys: The customer's.
     """
-    if not _is_answered(survey) or not _is_poor(survey):
+    if not _is_answered(survey):
         return None
     anchor, order_id = stamp_of(survey["answered"]), survey.get("order_id")
     better = (
@@ -250,7 +250,8 @@ def survey_poor(survey: Slots, surveys: Iterable[Slots]) -> Watch | None:
         if _is_answered(other) and not _is_poor(other) and other.get("order_id") == order_id
     )
     end = None if order_id is None else _next(better, anchor)
-    return Watch(anchor, at_once(anchor), end, Actor.US, order_id=order_id)
+    steps = at_once(anchor) if _is_poor(survey) else ()
+    return Watch(anchor, steps, end, Actor.US, order_id=order_id)
 
 
 def _is_answered(survey: Mapping[str, object]) -> bool:

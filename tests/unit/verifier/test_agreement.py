@@ -206,3 +206,32 @@ def test_predictor_and_verifier_agree_about_any_story(
 
     assert verdict.is_good, verdict.model_dump_json(indent=1, exclude={"outputs"})
     assert verdict.facts_digest == verdict.recomputed_digest
+
+
+def answer(score: int, hours: int, source: str) -> Event[Any]:
+    """Return an answer to the one survey, so many hours after the start."""
+    told = SurveyAnswered(survey_id="x-1", kind=SurveyKind.CSAT, score=score)
+    return event(told, customer="c-1", at=START + hours * HOUR, source=source)
+
+
+def test_an_earlier_good_answer_told_late_takes_a_poor_one_back_and_is_named() -> None:
+    """The first answer counts: poor at 57 h, until one of 52 h becomes known that is not."""
+    company = Company()
+    company.tick(START)
+    company.tell(answer(2, 57, "/shop/a"))
+    company.tick(START + 60 * HOUR)
+    company.tell(answer(4, 52, "/shop/a"))
+    company.tick(START + 71 * HOUR)
+
+    assert judged(company).is_good
+
+
+def test_a_publisher_first_heard_at_the_last_tick_is_judged() -> None:
+    company = Company()
+    company.tick(START)
+    company.tell(answer(2, 57, "/shop/a"))
+    company.tick(START + 60 * HOUR)
+    company.tell(answer(4, 52, "/shop/b"))
+    company.tick(START + 71 * HOUR)
+
+    assert judged(company).is_good
