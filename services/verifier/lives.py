@@ -2,7 +2,8 @@
 
 One thing is not followed: what has a problem still open when it falls behind the horizon stays, with its
 order, until that ends.  With the default tolerances it takes a parcel or a refund promised nearly 400 days
-ahead; such a thing is found to be wrong.
+ahead, or a poor answer of nearly 400 days ago that is told after a newer one to the same survey; such a
+thing is found to be wrong.
 """
 
 from collections import defaultdict

@@ -105,12 +105,16 @@ class World:
             return None
         return heard
 
-    def believed_from(self, step: Step) -> int:
-        """Return the index of the first tick at which this step has passed; `len` of all: at none."""
-        timeline, passed = self.timeline, self.timeline.first_from(step.at)
+    def believed_from(self, step: Step, index: int = 0) -> int:
+        """Return the index of the first tick from this one on at which this step has passed.
+
+        It may not have at a later one: a carrier whose scans were not heard for the horizon is
+        forgotten, and then its silence means nothing.  `len` of all ticks: it has at none.
+        """
+        timeline, passed = self.timeline, max(index, self.timeline.first_from(step.at))
         if not step.feeds:
             return passed
-        given_up = timeline.first_from(step.at + self.tolerances.feed_cap)
+        given_up = max(index, timeline.first_from(step.at + self.tolerances.feed_cap))
         given_up = max(self._means_something_from(feed, given_up) for feed in step.feeds)
         told = step.at + self.tolerances.feed_settle
         heard = max(self._known_from(self.heard.first_number(f, told)) for f in step.feeds)
@@ -174,7 +178,7 @@ class Teller:
         """Return the index, behind the one looked at last, at which what stands may change next."""
         first_from, problem = self.world.timeline.first_from, self._open_problem()
         steps = () if self._watch is None else self._watch.steps
-        turns = [self.world.believed_from(step) for step in steps]
+        turns = [self.world.believed_from(step, self._looked_at) for step in steps]
         if self._watch is not None and self._watch.end is not None:
             turns.append(first_from(self._watch.end.at))
         if problem is not None:
@@ -241,7 +245,7 @@ class Teller:
         for step in watch.steps:
             if step.at < self.world.since:
                 continue
-            if self.world.believed_from(step) > index:
+            if self.world.believed_from(step, index) > index:
                 break
             if step.point is not None:
                 self._score(watch, index, step, step.point)
@@ -269,7 +273,7 @@ class Teller:
             for step in watch.steps
             if step.tier is Tier.AT_RISK
             and step.at >= self.world.since
-            and self.world.believed_from(step) <= index
+            and self.world.believed_from(step, index) <= index
         ]
         return any(score is not None and score.band is Band.LOW for score in scores)
 

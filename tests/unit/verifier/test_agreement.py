@@ -168,8 +168,8 @@ def happenings(draw: st.DrawFn) -> Event[Any]:
             ]
         )
     )()
-    if isinstance(happened.data, ShipmentPromised | RefundPromised):
-        # Promised a horizon ahead, a thing outlives it with its open problem: not followed (`lives`).
+    if isinstance(happened.data, ShipmentPromised | RefundPromised | SurveyAnswered):
+        # What a horizon ends with its problem open outlives it: not followed (`lives`).
         happened = happened.model_copy(update={"time": max(happened.time, START - DAY)})
     # Few enough that ids come again, also with other content, but never on another topic.
     return happened.model_copy(update={"id": f"{happened.type}-{draw(st.integers(0, 60))}"})
@@ -233,5 +233,25 @@ def test_a_publisher_first_heard_at_the_last_tick_is_judged() -> None:
     company.tick(START + 60 * HOUR)
     company.tell(answer(4, 52, "/shop/b"))
     company.tick(START + 71 * HOUR)
+
+    assert judged(company).is_good
+
+
+def test_a_carrier_that_was_forgotten_is_not_believed_to_be_silent_any_more() -> None:
+    """Its one scan is 400 days old at 73 h: told at 54 h, forgotten at 74 h, before the hand-over of a
+    parcel whose first scan has been missing since long before is told."""
+    told = START + 73 * HOUR - timedelta(days=400)
+    company = Company()
+    company.tick(START)
+    company.tick(START + 54 * HOUR)
+    company.tell(scanned("sh-1", "o-1", at=told, customer="c-1", carrier="dhl"))
+    for hours in (55, 74):
+        company.tick(START + hours * HOUR)
+    company.tell(
+        promised("sh-1", "o-1", by=START, at=START, customer="c-1"),
+        handed_over("sh-1", "o-1", carrier="dhl", at=START - HOUR, customer="c-1"),
+    )
+    for hours in (75, 24 * 64):
+        company.tick(START + hours * HOUR)
 
     assert judged(company).is_good
