@@ -14,6 +14,7 @@ from typing import Self, overload
 from services.contracts.events import Fault
 from services.ingest.access import scopes, seals, tokens
 from services.ingest.access.callers import Caller, Denied, Method, Reason
+from services.ingest.access.counted import OTHER, Counted, counted
 from services.ingest.access.publisher_file import Signers
 from services.ingest.access.rates import Buckets, Rate
 from services.ingest.access.refusals import REFUSED_EVENT
@@ -53,6 +54,8 @@ class Gate:
     keys: Callable[[], Keys] | None = None
     tokens: Tokens | None = None
     signers: Callable[[], Signers] | None = None
+    counted_sources: tuple[str, ...] = ()
+    """Sources to be counted by name beside those that the files name."""
     buckets: Buckets = field(default_factory=Buckets)
     taken: Taken = field(default_factory=Taken)
 
@@ -65,6 +68,15 @@ class Gate:
         """
         return Visit(self, headers, client)
 
+    def counted(self) -> Counted:
+        """Return which sources and clients are counted by name, as the files are now."""
+        keys = self.keys().all if self.keys is not None else ()
+        publishers = [key for key in keys if any(map(scopes.is_to_publish, key.scopes))]
+        signers = self.signers().values() if self.signers is not None else ()
+        everybody = [*publishers, *signers]
+        given = [scope for each in everybody for scope in each.scopes]
+        return counted(self.counted_sources, given, [each.client for each in everybody])
+
 
 class Visit:
     """One request on its way in."""
@@ -76,6 +88,7 @@ class Visit:
         self._seal: Seal | None = None
         self._taken: bytes | None = None
         self._is_charged = False
+        self._counted: Counted | None = None
         self.caller: Caller | None = None
         """None: not known yet."""
 
@@ -171,6 +184,24 @@ class Visit:
             return replace(answer, trace=trace)
         told = gate.buckets.headers(caller.account, caller.rate, gate.elapsed())
         return replace(answer, trace=trace, headers={**answer.headers, **told})
+
+    def counted_source(self, source: str | None) -> str:
+        """Return the name to count something under that came from this source; None: it is not known."""
+        caller = self.caller
+        return OTHER if caller is None else self._names().source(source, caller.scopes)
+
+    def counted_client(self) -> str:
+        """Return the name to count this caller under."""
+        caller = self.caller
+        if caller is None or caller.method not in (Method.API_KEYS, Method.WEBHOOKS):
+            return OTHER
+        return self._names().client(caller.client)
+
+    def _names(self) -> Counted:
+        # Once a request: a batch may have hundreds of sources.
+        if self._counted is None:
+            self._counted = self._gate.counted()
+        return self._counted
 
     async def _presented(self) -> Caller:
         text = api_keys.presented(self._headers)

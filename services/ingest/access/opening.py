@@ -50,6 +50,7 @@ async def open_gate(settings: Settings) -> AsyncIterator[Gate]:
             keys=keys,
             tokens=tokens,
             signers=signers,
+            counted_sources=tuple(filter(None, settings.counted_sources.split(","))),
         )
 
 
