@@ -237,7 +237,9 @@ async def _take(visit: Visit, request: Request, reader: BodyReader, door: _Door)
     headers = request.headers
     attributes = attributes_in(request.scope["headers"])
     mode = mode_of(headers.get("content-type"), headers.get("content-encoding"), attributes)
-    raw = await reader.read(LIMITS[mode], door.terms.body_timeout_seconds)
+    raw = await reader.read(
+        LIMITS[mode], door.terms.body_timeout_seconds, is_proven=visit.caller is not None
+    )
     visit.see_body(raw)
     try:
         now = door.ports.now()
@@ -281,7 +283,7 @@ async def _take_webhook(
     adapter = ports.adapters.get(name)
     if adapter is None:
         raise AdapterOff
-    raw = await reader.read(webhooks.MAX_WEBHOOK_BYTES, terms.body_timeout_seconds)
+    raw = await reader.read(webhooks.MAX_WEBHOOK_BYTES, terms.body_timeout_seconds, is_proven=False)
     try:
         now = ports.now()
     except NoTimeYet:

@@ -228,6 +228,20 @@ class TestKeys:
 
         assert (unknown.status_code, known.status_code) == (401, 503)
 
+    def test_who_only_claims_to_sign_keeps_nobody_out_who_has_a_key(self, world: World) -> None:
+        admission, event = world.door.admission, factories.placed()
+        stamp = str(int(SystemClock().now().timestamp()))
+        claims = {"webhook-id": "1", "webhook-timestamp": stamp, "webhook-signature": "v1,x"}
+        admission.enter_unproven(admission._max_bytes // 2)
+
+        claimed = world.post(event, headers=claims, query="?client=erp")
+        known = world.post(event, headers=world.with_key())
+        admission.leave_unproven(admission._max_bytes // 2)
+        after = world.post(event, headers=claims, query="?client=erp")
+
+        assert (claimed.status_code, known.status_code, after.status_code) == (503, 202, 401)
+        assert admission.bytes == admission.unproven_bytes == 0
+
 
 class TestScopes:
     def test_one_event_without_the_scope_is_403(self, world: World) -> None:
