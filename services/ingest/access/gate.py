@@ -25,10 +25,12 @@ from services.ingest.admission import Overloaded
 from services.ingest.answers import Answer
 from services.ingest.reading import Readable, Reading, Refused
 from services.kit import api_keys
-from services.kit.api_keys import Denial, Keys
+from services.kit.api_keys import Denial, Key, Keys
 
 ANYBODY = Caller(Method.NONE, "anybody", (scopes.EVERYTHING,))
 _KEY_PREFIX = "care_"
+_OVER = (Denial.REVOKED, Denial.EXPIRED)
+"""Told only to who has the secret: of these it is known whose key it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Visit:
         self._taken: bytes | None = None
         self._is_charged = False
         self._counted: Counted | None = None
+        self._former: Key | None = None
+        """The key that was shown and opens nothing any more."""
         self.caller: Caller | None = None
         """None: not known yet."""
 
@@ -175,7 +179,7 @@ class Visit:
         if self._taken is not None and not _comes_again(answer):
             self._taken = None
         if caller is None:
-            return answer
+            return answer if self._former is None else _of_key(answer, self._former)
         if not self._is_charged and answer.refused != Reason.RATE_LIMITED:
             # A body that was not even an event costs as much as one.
             self._charge(1)
@@ -192,6 +196,8 @@ class Visit:
 
     def counted_client(self) -> str:
         """Return the name to count this caller under."""
+        if self._former is not None:
+            return self._names().client(self._former.client)
         caller = self.caller
         if caller is None or caller.method not in (Method.API_KEYS, Method.WEBHOOKS):
             return OTHER
@@ -215,8 +221,10 @@ class Visit:
         gate = self._gate
         if gate.keys is None:
             raise Denied(Reason.MALFORMED)
-        key = gate.keys().find(text, gate.now())
+        known = gate.keys()
+        key = known.find(text, gate.now())
         if isinstance(key, Denial):
+            self._former = known.named(text) if key in _OVER else None
             raise Denied(Reason(key.value))
         rate = Rate(
             key.events_per_second or gate.rate.events_per_second, key.burst or gate.rate.burst
@@ -255,6 +263,10 @@ class Visit:
         detail = f"needs a scope that covers {scopes.PREFIX}{event.type} from this source"
         fault = Fault("", REFUSED_EVENT, detail)
         return Refused(REFUSED_EVENT, (fault,), reading.topic, event.id, event.source)
+
+
+def _of_key(answer: Answer, key: Key) -> Answer:
+    return replace(answer, trace={**answer.trace, "client": key.client, "key_id": key.key_id})
 
 
 def _comes_again(answer: Answer) -> bool:

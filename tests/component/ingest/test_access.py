@@ -362,6 +362,10 @@ class TestCounting:
         for _ in range(5):
             world.post(factories.placed(), headers=world.with_key("slow"))
         world.post(factories.placed())
+        for name in ("revoked", "expired"):
+            text = world.texts[name]
+            world.post(factories.placed(), headers=world.with_key(name))
+            world.post(factories.placed(), headers={"x-api-key": text[:-4] + "AAAA"})
         world.door.client.get("/v1/events/%2Felse/x", headers=world.with_key())
 
         samples = world.door.samples(COUNTER)
@@ -371,7 +375,19 @@ class TestCounting:
             ("other", "missing_scope"): 1,
             ("slow", "rate_limited"): 2,
             ("other", "missing"): 1,
+            ("gone", "revoked"): 1,
+            ("late", "expired"): 1,
+            ("other", "wrong_secret"): 2,
         }
+
+    def test_whose_key_is_over_is_in_the_log(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        world.post(factories.placed(), headers=world.with_key("expired"))
+
+        line = capsys.readouterr().out.splitlines()[-1]
+        assert "client=late" in line
+        assert "denied=expired" in line
 
     def test_who_asks_for_a_fate_is_in_the_log(
         self, world: World, capsys: pytest.CaptureFixture[str]
