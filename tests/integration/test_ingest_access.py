@@ -107,7 +107,7 @@ def test_every_way_in_publishes_and_every_wrong_one_leaves_nothing(
     assert len(deployment.records(PURCHASES)) == 4
     assert sum(len(deployment.records(topic)) for topic in OUTSIDE) == 4
     for reason in ("replayed", "stale", "expired", "wrong_algorithm", "missing", "revoked"):
-        name = "erp" if reason == "replayed" else "other"
+        name = {"replayed": "erp", "revoked": "shop"}.get(reason, "other")
         labels = f'{{client="{name}",reason="{reason}"}}'
         assert f"care_ingest_refused_requests_total{labels} 1.0" in counted, reason
     # By a key, and by a token: whom a token names is written down nowhere here.
