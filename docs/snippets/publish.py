@@ -29,11 +29,8 @@ def send(body: bytes) -> tuple[int, str, float]:
     try:
         return ask(request)
     except (OSError, http.client.HTTPException) as error:
-        return (
-            0,
-            type(error).__name__,
-            0.0,
-        )  # Refused, timed out, or broken off: it may have been taken.
+        # Refused, timed out, or broken off: it may have been taken.
+        return 0, type(error).__name__, 0.0
 
 
 def ask(request: urllib.request.Request) -> tuple[int, str, float]:

@@ -58,6 +58,10 @@ def publisher() -> None:
     help="A file that holds it; no other user of the machine sees it there.",
 )  # fmt: skip
 @click.option(
+    "--erasing-key-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="A file with a key that may erase the samples' customers, where the publisher's own may not.",
+)  # fmt: skip
+@click.option(
     "--types", metavar="TYPE,…", default="", help="Only these; `care.order.*` names several.",
 )  # fmt: skip
 @click.option(
@@ -91,7 +95,8 @@ def verify(
     It proves that a deployment's door, and a key with its scopes, work for a publisher: what is right
     is taken and lands on its topic, what comes twice does no harm, what is wrong is refused with its
     place.  The valid samples BECOME FACTS of the deployment: about customers nobody is, with addresses
-    that lead nowhere and no consent, and erased at the end (--keep: not).
+    that lead nowhere and no consent, and erased at the end (--keep: not).  Erasing takes a key with
+    the scope publish:care.customer.erased.v1 for --source.
 
     \b
     Exit codes: 0 passed, 1 a check failed, 2 wrong usage, 75 nothing answers.
@@ -100,16 +105,17 @@ def verify(
     Examples:
       care publisher verify --url http://127.0.0.1:8080
       care publisher verify --url https://care.example.org --key-file key --source /shop/orders \\
-        --types 'care.order.*,care.refund.*'
+        --types 'care.order.*,care.refund.*' --erasing-key-file operators-key
       care publisher verify --url http://127.0.0.1:8080 --json > certificate.json
     """
     read = _key(who.pop("key"), who.pop("key_file"))
+    erasing = _key(None, who.pop("erasing_key_file"))
     of = _certification(**who)
     names = _types(types)
     checks = list(_plan(names, of, has_key=read is not None))
     _warn(url, plan.facts_in(checks), of, keep)
     with _door(url, read) as door:
-        findings = _asked(door, checks, of, keep=keep)
+        findings = _asked(door, checks, of, [] if keep else list(plan.ending(of, erasing)))
         made = _certificate(url, of, findings, door.repeated)
     _tell(made, as_json, show_all)
     ctx.exit(0 if made.passed else EXIT_FAILED)
@@ -173,7 +179,9 @@ def _door(url: str, key: str | None) -> Door:
     return Door(url, key, time.sleep, Random())
 
 
-def _asked(door: Door, checks: list[Check], of: Certification, *, keep: bool) -> list[Finding]:
+def _asked(
+    door: Door, checks: list[Check], of: Certification, ending: list[Check]
+) -> list[Finding]:
     """Return how each check went; the customers are erased in the end, also of a run that is stopped."""
     findings: list[Finding] = []
     try:
@@ -181,8 +189,8 @@ def _asked(door: Door, checks: list[Check], of: Certification, *, keep: bool) ->
             for about in dict.fromkeys(check.about for check in checks):
                 findings.extend(ask_all(door, [c for c in checks if c.about == about]))
         finally:
-            if _has_facts(findings) and not keep:
-                findings += ask_all(door, plan.ending(of))
+            if _has_facts(findings):
+                findings += ask_all(door, ending)
     except Unreachable as error:
         is_left = _has_facts(findings) and not pages.is_erased(findings)
         left = f"; not erased: {', '.join(of.customers)}" if is_left else ""

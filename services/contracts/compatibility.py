@@ -28,6 +28,8 @@ _KNOWN = _SAYS_NOTHING | {
     *("type", "const", "enum", "anyOf", "oneOf", "discriminator", "$ref"),
     *("properties", "required", "additionalProperties", "items", "prefixItems"),
 }
+_ELSEWHERE = frozenset({"$ref", "anyOf", "oneOf"})
+"""What is allowed stands elsewhere; what stands beside them is not looked at."""
 
 
 class Effect(StrEnum):
@@ -135,6 +137,11 @@ def _ways(schema: Schema, root: Schema) -> tuple[Schema, ...]:
     if unknown:
         raise UnknownWord(
             f"{', '.join(sorted(unknown))}: teach services/contracts/compatibility.py"
+        )
+    beside = schema.keys() - _SAYS_NOTHING - {"discriminator"}
+    if len(beside) > 1 and beside & _ELSEWHERE:
+        raise UnknownWord(
+            f"{', '.join(sorted(beside))} together: teach services/contracts/compatibility.py"
         )
     if "$ref" in schema:
         name = str(schema["$ref"]).rsplit("/", 1)[-1]

@@ -43,13 +43,16 @@ INGEST_EVENTS = Metric(
     ("topic", "outcome"),
 )
 INGEST_REJECTED = Metric(
-    "care_ingest_rejected_total", Kind.COUNTER, "Events refused, by reason.", ("reason",)
+    "care_ingest_rejected_total",
+    Kind.COUNTER,
+    "Events refused, by reason and source (other: none that a key, a publisher or a setting names).",
+    ("reason", "source"),
 )
 INGEST_REFUSED_REQUESTS = Metric(
     "care_ingest_refused_requests_total",
     Kind.COUNTER,
-    "Requests that were not let in, by reason.",
-    ("reason",),
+    "Requests that were not let in, by reason and client (other: it is not known, or has no name here).",
+    ("reason", "client"),
 )
 INGEST_IN_FLIGHT = Metric(
     "care_ingest_in_flight_records", Kind.GAUGE, "Records sent and not yet acknowledged."

@@ -28,6 +28,9 @@ _CONFLICT = Fault("/id", "conflict", OTHER_BODY)
 Tally = Counter[tuple[str, Status]]
 """Events by topic (`none`: it could not be told) and status."""
 
+Rejects = Counter[tuple[str, str | None]]
+"""Rejected events by reason, and by source as they tell it (None: none, or none that is well formed)."""
+
 _KINDS = {"not_json": ProblemKind.NOT_JSON, "forbidden": ProblemKind.FORBIDDEN}
 """Of a refused event, by reason; all others are `INVALID`."""
 
@@ -41,8 +44,7 @@ class Answer:
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    """Rejected events by reason."""
+    rejects: Rejects = field(default_factory=Counter)
     trace: Mapping[str, Any] = field(default_factory=dict)
     """For the log line; ids and positions only."""
     webhook: tuple[str, WebhookOutcome] | None = None
@@ -86,8 +88,8 @@ def for_one(readable: Readable, outcome: Told, retry_after_seconds: int) -> Answ
         return Answer(code, to_json(body), tally=tally, trace=trace | place)
     if isinstance(outcome, Conflict):
         answer = problem(ProblemKind.CONFLICT, OTHER_BODY, faults=[_CONFLICT])
-        tally, reasons = _tally_of([readable]), Counter({ProblemKind.CONFLICT.value: 1})
-        return replace(answer, tally=tally, reasons=reasons, trace=trace)
+        rejects: Rejects = Counter({(ProblemKind.CONFLICT.value, event.source): 1})
+        return replace(answer, tally=_tally_of([readable]), rejects=rejects, trace=trace)
     answer = problem(ProblemKind.OUTCOME_UNKNOWN, SAME_ID, retry_after_seconds=retry_after_seconds)
     tally = Counter({(topic, Status.UNKNOWN): 1})
     return replace(answer, tally=tally, trace=trace | {"because": outcome.because})
@@ -101,7 +103,7 @@ def for_refused(refused: Refused) -> Answer:
     return replace(
         answer,
         tally=_tally_of([refused]),
-        reasons=Counter({refused.reason: 1}),
+        rejects=Counter({(refused.reason, refused.source): 1}),
         refused="missing_scope" if kind is ProblemKind.FORBIDDEN else None,
     )
 
@@ -129,8 +131,10 @@ def for_batch(
         (_topic_of(reading), result["status"])
         for reading, result in zip(readings, results, strict=True)
     )
-    reasons = Counter(result["reason"] for result in results if "reason" in result)
-    return replace(answer, tally=tally, reasons=reasons)
+    rejects = Counter(
+        (result["reason"], result.get("source")) for result in results if "reason" in result
+    )
+    return replace(answer, tally=tally, rejects=rejects)
 
 
 def turned_away(
@@ -141,9 +145,11 @@ def turned_away(
 ) -> Answer:
     """Return a problem, each event counted as rejected; one of no topic where none was read."""
     tally = _tally_of(readings) if readings else Counter({("none", Status.REJECTED): 1})
-    reasons = Counter({kind.value.replace("-", "_"): tally.total()})
+    reason = kind.value.replace("-", "_")
+    sources: list[str | None] = [_source_of(reading) for reading in readings] or [None]
+    rejects = Counter((reason, source) for source in sources)
     answer = problem(kind, detail, retry_after_seconds=retry_after_seconds)
-    return replace(answer, tally=tally, reasons=reasons)
+    return replace(answer, tally=tally, rejects=rejects)
 
 
 def _tally_of(readings: Sequence[Reading]) -> Tally:
@@ -152,6 +158,10 @@ def _tally_of(readings: Sequence[Reading]) -> Tally:
 
 def _topic_of(reading: Reading) -> str:
     return "none" if reading.topic is None else reading.topic.name
+
+
+def _source_of(reading: Reading) -> str | None:
+    return reading.source if isinstance(reading, Refused) else reading.event.source
 
 
 def _results(readings: Sequence[Reading], outcomes: Sequence[Told]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The HTTP shell: read under limits, ask `reading`, publish, answer, count and log it once."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -104,6 +105,7 @@ async def receive(request: Request) -> Response:
     with door.ports.gate.visit(request.headers, client) as visit:
         answer, duration = await _answered(request, door, partial(_take, visit))
         answer = visit.leave(answer)
+        door.meter.count(answer, duration, visit)
     _log_request(answer, duration)
     return _response(answer)
 
@@ -118,7 +120,7 @@ async def fate(request: Request) -> Response:
             request, visit, door.ports.looks, door.repeats, door.terms.retry_after_seconds
         )
         answer = visit.leave(answer)
-    door.meter.count_look(answer, outcome)
+        door.meter.count_look(answer, outcome, visit)
     _log.info("event_looked_for", **fates.log_line(answer, outcome, monotonic() - started))
     return _response(answer)
 
@@ -126,7 +128,10 @@ async def fate(request: Request) -> Response:
 async def receive_webhook(request: Request, name: AdapterName) -> Response:
     """Take what another system tells in its own words; 200 is the same promise."""
     door: _Door = request.state.door
-    answer, duration = await _answered(request, door, partial(_take_webhook, name), name)
+    answer, duration = await _answered(request, door, partial(_take_webhook, name))
+    if answer.webhook is None:
+        answer = replace(answer, webhook=(name, WebhookOutcome.TURNED_AWAY))
+    door.meter.count(answer, duration)
     _log_webhook(name, answer, duration)
     return _response(answer)
 
@@ -168,7 +173,7 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with open_ports() as ports:
-            meter = Meter(lambda: ports.admission.records)
+            meter = Meter(lambda: ports.admission.records, ports.gate.counted())
             repeats = Repeats(ports.publisher, ports.memory, ports.admission, monotonic)
             yield {"door": _Door(ports, terms or Terms(), meter, repeats)}
 
@@ -188,21 +193,18 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
 _Take = Callable[[Request, BodyReader, _Door], Awaitable[Answer]]
 
 
-async def _answered(
-    request: Request, door: _Door, take: _Take, adapter: AdapterName | None = None
-) -> tuple[Answer, float]:
-    """Return the answer, counted, and how many seconds it took."""
+async def _answered(request: Request, door: _Door, take: _Take) -> tuple[Answer, float]:
+    """Return the answer, and how many seconds it took; an error of ours is counted here."""
     started = monotonic()
     reader = BodyReader(request, door.ports.admission)
     try:
         answer = await _answer(request, reader, door, take)
+    except Exception:
+        door.meter.count_broken(monotonic() - started)
+        raise
     finally:
         reader.close()
-    if adapter is not None and answer.webhook is None:
-        answer = replace(answer, webhook=(adapter, WebhookOutcome.TURNED_AWAY))
-    duration = monotonic() - started
-    door.meter.count(answer, duration)
-    return answer, duration
+    return answer, monotonic() - started
 
 
 async def _answer(request: Request, reader: BodyReader, door: _Door, take: _Take) -> Answer:
@@ -235,7 +237,9 @@ async def _take(visit: Visit, request: Request, reader: BodyReader, door: _Door)
     headers = request.headers
     attributes = attributes_in(request.scope["headers"])
     mode = mode_of(headers.get("content-type"), headers.get("content-encoding"), attributes)
-    raw = await reader.read(LIMITS[mode], door.terms.body_timeout_seconds)
+    raw = await reader.read(
+        LIMITS[mode], door.terms.body_timeout_seconds, is_proven=visit.caller is not None
+    )
     visit.see_body(raw)
     try:
         now = door.ports.now()
@@ -279,7 +283,7 @@ async def _take_webhook(
     adapter = ports.adapters.get(name)
     if adapter is None:
         raise AdapterOff
-    raw = await reader.read(webhooks.MAX_WEBHOOK_BYTES, terms.body_timeout_seconds)
+    raw = await reader.read(webhooks.MAX_WEBHOOK_BYTES, terms.body_timeout_seconds, is_proven=False)
     try:
         now = ports.now()
     except NoTimeYet:
@@ -304,10 +308,17 @@ def _log_request(answer: Answer, duration_seconds: float) -> None:
         "events_received",
         status=int(answer.status),
         **outcomes,
-        **({"reasons": dict(answer.reasons)} if answer.reasons else {}),
+        **({"reasons": _by_reason(answer)} if answer.rejects else {}),
         **answer.trace,
         duration_seconds=round(duration_seconds, 6),
     )
+
+
+def _by_reason(answer: Answer) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for (reason, _), events in answer.rejects.items():
+        counts[reason] += events
+    return dict(counts)
 
 
 def _log_webhook(name: AdapterName, answer: Answer, duration_seconds: float) -> None:

@@ -34,15 +34,22 @@ class BodyReader:
         self._chunks = request.stream()
         self._admission = admission
         self._held = 0
+        self._is_proven = True
 
-    async def read(self, limit: int, timeout_seconds: float) -> bytes:
+    async def read(self, limit: int, timeout_seconds: float, *, is_proven: bool = True) -> bytes:
         """Return the whole body.
+
+        Args:
+            limit: Bytes it may have.
+            timeout_seconds: How long it may take.
+            is_proven: Whether its sender is known; if not, there is less room for it.
 
         Raises:
             TooLarge: as soon as it is known, from `content-length` or from what has come.
             TooSlow: it took longer than this.
             Overloaded: there is no room for more bytes at the moment.
         """
+        self._is_proven = is_proven
         try:
             if self._declared() > limit:
                 raise TooLarge(limit)
@@ -65,7 +72,10 @@ class BodyReader:
 
     def close(self) -> None:
         """Give the room back."""
-        self._admission.leave(0, self._held)
+        if self._is_proven:
+            self._admission.leave(0, self._held)
+        else:
+            self._admission.leave_unproven(self._held)
         self._held = 0
 
     async def _collect(self, limit: int) -> bytes:
@@ -73,7 +83,10 @@ class BodyReader:
         async for chunk in self._chunks:
             if len(body) + len(chunk) > limit:
                 raise TooLarge(limit)
-            self._admission.enter(0, len(chunk))
+            if self._is_proven:
+                self._admission.enter(0, len(chunk))
+            else:
+                self._admission.enter_unproven(len(chunk))
             self._held += len(chunk)
             body += chunk
         return bytes(body)

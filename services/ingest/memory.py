@@ -11,7 +11,7 @@ from typing import Any
 
 from services.contracts.envelope import Event
 from services.contracts.topics import Topic
-from services.ingest.records import Acknowledged, Record
+from services.ingest.records import Acknowledged
 
 _DIGEST_BYTES = 16
 _UNTRACED: Mapping[str, None] = {"traceparent": None, "tracestate": None}
@@ -75,13 +75,17 @@ def name_of(source: str, event_id: str) -> bytes:
     return _digest(f"{source}\x00{event_id}".encode())
 
 
-def digest_of(event: Event[Any], record: Record) -> bytes:
+def digest_of(event: Event[Any], encoded: bytes) -> bytes:
     """Return what two tellings of one event have in common.
 
     The trace is left out: a publisher's tracing gives each attempt its own.
+
+    Args:
+        event: The event.
+        encoded: The same as a record holds it.
     """
     if event.traceparent is None and event.tracestate is None:
-        return _digest(record.value)
+        return _digest(encoded)
     return _digest(event.model_copy(update=_UNTRACED).encode())
 
 

@@ -1,15 +1,18 @@
 """What the door counts, in a registry of its own; every series exists from the start, at zero."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import product
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
 from services.contracts import metric_names
 from services.contracts.topics import OUTSIDE
 from services.ingest.access.callers import Reason
+from services.ingest.access.counted import OTHER, Counted
 from services.ingest.adapters.adapter import AdapterName
 from services.ingest.answers import Answer
-from services.ingest.documents import STATUS, LookOutcome, Status, WebhookOutcome
+from services.ingest.documents import STATUS, LookOutcome, ProblemKind, Status, WebhookOutcome
 from services.kit import telemetry
 
 REASONS = (
@@ -32,10 +35,42 @@ _TOPICS = (*(topic.name for topic in OUTSIDE), "none")
 _STATUSES = sorted({200, 202, 207, *(int(status) for status in STATUS.values())})
 
 
-class Meter:
-    """The door's metrics."""
+class Names(Protocol):
+    """Says under which names an answer is counted, of a bounded number."""
 
-    def __init__(self, in_flight: Callable[[], int]) -> None:
+    def counted_source(self, source: str | None) -> str:
+        """Return the name of a source; None: it is not known."""
+        ...
+
+    def counted_client(self) -> str:
+        """Return the name of who was answered."""
+        ...
+
+
+class Nameless:
+    """Of what comes by no key, token or signature of ours."""
+
+    def counted_source(self, source: str | None) -> str:
+        """Return `other`."""
+        return OTHER
+
+    def counted_client(self) -> str:
+        """Return `other`."""
+        return OTHER
+
+
+_NAMELESS = Nameless()
+
+
+class Meter:
+    """The door's metrics.
+
+    Args:
+        in_flight: Returns the records that are not yet acknowledged.
+        counted: Whom to begin at zero; who is named later begins with the first that is counted.
+    """
+
+    def __init__(self, in_flight: Callable[[], int], counted: Counted | None = None) -> None:
         self.registry = CollectorRegistry()
         self._events = telemetry.counter(metric_names.INGEST_EVENTS, self.registry)
         self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
@@ -45,36 +80,43 @@ class Meter:
         self._looks = telemetry.counter(metric_names.INGEST_LOOKS, self.registry)
         gauge = telemetry.gauge(metric_names.INGEST_IN_FLIGHT, self.registry)
         gauge.set_function(in_flight)
-        self._begin()
+        named = counted or Counted()
+        self._begin(sources=[*named.sources, OTHER], clients=[*named.clients, OTHER])
 
-    def count(self, answer: Answer, duration_seconds: float) -> None:
+    def count(self, answer: Answer, duration_seconds: float, names: Names = _NAMELESS) -> None:
         """Count one answer and the events it is about."""
         for (topic, status), events in answer.tally.items():
             self._events.labels(topic, status.value).inc(events)
-        for reason, events in answer.reasons.items():
-            self._rejected.labels(reason).inc(events)
+        for (reason, source), events in answer.rejects.items():
+            self._rejected.labels(reason, names.counted_source(source)).inc(events)
         if answer.webhook is not None:
             self._webhooks.labels(*answer.webhook).inc()
-        if answer.refused is not None:
-            self._refused.labels(answer.refused).inc()
+        self._count_refused(answer, names)
         self._seconds.labels(str(int(answer.status))).observe(duration_seconds)
 
-    def count_look(self, answer: Answer, outcome: LookOutcome) -> None:
+    def count_broken(self, duration_seconds: float) -> None:
+        """Count one request that ended in an error of ours."""
+        self._seconds.labels(str(int(STATUS[ProblemKind.INTERNAL]))).observe(duration_seconds)
+
+    def count_look(self, answer: Answer, outcome: LookOutcome, names: Names = _NAMELESS) -> None:
         """Count one question what became of an event."""
         self._looks.labels(outcome.value).inc()
-        if answer.refused is not None:
-            self._refused.labels(answer.refused).inc()
+        self._count_refused(answer, names)
 
-    def _begin(self) -> None:
+    def _count_refused(self, answer: Answer, names: Names) -> None:
+        if answer.refused is not None:
+            self._refused.labels(answer.refused, names.counted_client()).inc()
+
+    def _begin(self, sources: Iterable[str], clients: Iterable[str]) -> None:
         for look in LookOutcome:
             self._looks.labels(look.value)
         for topic in _TOPICS:
             for status in Status:
                 self._events.labels(topic, status.value)
-        for reason in REASONS:
-            self._rejected.labels(reason)
-        for reason in Reason:
-            self._refused.labels(reason.value)
+        for reason, source in product(REASONS, sources):
+            self._rejected.labels(reason, source)
+        for denial, client in product(Reason, clients):
+            self._refused.labels(denial.value, client)
         for adapter in AdapterName:
             for outcome in WebhookOutcome:
                 self._webhooks.labels(adapter, outcome)

@@ -116,7 +116,7 @@ class Repeats:
     def _plan(self, readable: Readable) -> _Plan:
         event = readable.event
         record = record_of(event, readable.topic)
-        name, digest = name_of(event.source, event.id), digest_of(event, record)
+        name, digest = name_of(event.source, event.id), digest_of(event, record.value)
         known = self._memory.find(name, self._now())
         if known is not None and known.place is not None:
             return _again(digest, known.digest, known.place)

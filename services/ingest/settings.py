@@ -136,6 +136,12 @@ class Settings(CommonSettings):
         le=10_000_000,
         description="How many it may publish at once, after a pause; likewise.",
     )
+    counted_sources: str = Field(
+        default="",
+        pattern=r"^([^\s,]{1,256}(,[^\s,]{1,256})*)?$",
+        description="Sources, or beginnings of them and a `*`, separated by commas, whose rejected events "
+        "are counted by name; those in the scopes of keys and of signed webhooks' publishers are anyway.",
+    )
     aftership_secret_file: Path | None = Field(
         default=None,
         description="File with the secret of AfterShip's webhooks, one a line, any is accepted, read "

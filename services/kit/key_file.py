@@ -1,8 +1,10 @@
 """The file of API keys, as a platform mounts it: JSON, changed as a whole, no secret in it."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -104,7 +106,7 @@ def watched(path: Path, now: Callable[[], datetime]) -> WatchedFile[Keys]:
 
 
 def write(path: Path, keys: Iterable[Key]) -> None:
-    """Put these keys there in one step, readable by the file's owner alone.
+    """Put these keys there in one step: readable by whoever could read it, a new file by its owner alone.
 
     Raises:
         Unavailable: nobody may write there.
@@ -142,8 +144,20 @@ def _replace(place: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        partial.chmod(MODE)
+        _let_read(partial, place)
         partial.replace(place)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _let_read(partial: Path, place: Path) -> None:
+    """Give the file that is to come the group and the mode of the one that is there."""
+    if not place.exists():
+        partial.chmod(MODE)
+        return
+    there = place.stat()
+    # Whoever may not give it away keeps it; the mode stays all the same.
+    with suppress(OSError):
+        os.chown(partial, -1, there.st_gid)
+    partial.chmod(stat.S_IMODE(there.st_mode))

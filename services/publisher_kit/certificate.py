@@ -117,6 +117,11 @@ def _left_behind(certificate: Certificate) -> str:
 
 def _hints(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield what probably is behind it, where many checks failed for one reason."""
+    if any(f.about == ENDING and f.came.startswith("403") for f in findings):
+        yield (
+            "hint: this key may not publish care.customer.erased.v1: name one that may (--erasing-key-file), "
+            "or say --keep and let the operator erase them (care erase)"
+        )
     failed = [f for f in findings if not f.passed and f.about != ENDING]
     if any(f"({_FAULT})" in f.came for f in failed):
         yield "hint: the door's clock is behind this machine's; if it is simulated, name its time with --now"

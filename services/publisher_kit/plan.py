@@ -1,6 +1,7 @@
 """Which checks make a certificate, in their order.  Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from services.contracts import topics as t
@@ -103,11 +104,17 @@ def checks_of_key(name: str, of: Certification) -> Iterator[Check]:
         yield Check(KEY, Group.KEY, what, sending, Expected((401,)))
 
 
-def ending(of: Certification) -> Iterator[Check]:
-    """Yield what erases every customer of the samples."""
+def ending(of: Certification, key: str | None = None) -> Iterator[Check]:
+    """Yield what erases every customer of the samples.
+
+    Args:
+        of: Whose samples.
+        key: One that may erase customers; None: the publisher's own is sent.
+    """
     for customer in of.customers:
         event = erasure(customer, of, edges.latest(of))
-        yield Check(ENDING, Group.ENDING, customer, of_event(event, facts=0), Expected(_REPEATS))
+        sending = replace(of_event(event, facts=0), key=key)
+        yield Check(ENDING, Group.ENDING, customer, sending, Expected(_REPEATS))
 
 
 def facts_in(checks: Iterable[Check]) -> int:

@@ -115,6 +115,17 @@ def test_a_word_nobody_here_understands_is_not_passed_over() -> None:
         changes({"type": "object"}, {"type": "object", "not": {"type": "null"}})
 
 
+@pytest.mark.parametrize(
+    "way", [{"$ref": "#/$defs/A"}, {"anyOf": [{"type": "string"}, {"type": "null"}]}]
+)
+def test_a_bound_beside_what_stands_elsewhere_is_not_passed_over(way: dict[str, Any]) -> None:
+    root = {"$defs": {"A": {"type": "string"}}}
+    assert changes({**root, **way}, {**root, **way, "description": "words"}) == ()
+
+    with pytest.raises(UnknownWord, match="maxLength"):
+        changes({**root, **way}, {**root, **way, "maxLength": 3})
+
+
 KINDS: list[Any] = [str, int, str | None, Short, Long, Low, High, Colour, Colours, list[Short]]
 FIELDS = st.dictionaries(
     st.sampled_from("abc"),

@@ -20,7 +20,7 @@ LABELS = {
     *("topic", "type", "outcome", "reason", "status", "service"),
     *("kind", "tier", "clearing", "playbook", "channel", "reached_first", "feed"),
     *("name", "version", "digest", "point", "band", "feature"),
-    "adapter",
+    *("adapter", "source", "client"),
 }
 """Every label there may be: each has few values, and none names a customer or an event."""
 

@@ -14,6 +14,7 @@ from typing import Self, overload
 from services.contracts.events import Fault
 from services.ingest.access import scopes, seals, tokens
 from services.ingest.access.callers import Caller, Denied, Method, Reason
+from services.ingest.access.counted import OTHER, Counted, counted
 from services.ingest.access.publisher_file import Signers
 from services.ingest.access.rates import Buckets, Rate
 from services.ingest.access.refusals import REFUSED_EVENT
@@ -24,10 +25,12 @@ from services.ingest.admission import Overloaded
 from services.ingest.answers import Answer
 from services.ingest.reading import Readable, Reading, Refused
 from services.kit import api_keys
-from services.kit.api_keys import Denial, Keys
+from services.kit.api_keys import Denial, Key, Keys
 
 ANYBODY = Caller(Method.NONE, "anybody", (scopes.EVERYTHING,))
 _KEY_PREFIX = "care_"
+_OVER = (Denial.REVOKED, Denial.EXPIRED)
+"""Told only to who has the secret: of these it is known whose key it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Gate:
     keys: Callable[[], Keys] | None = None
     tokens: Tokens | None = None
     signers: Callable[[], Signers] | None = None
+    counted_sources: tuple[str, ...] = ()
+    """Sources to be counted by name beside those that the files name."""
     buckets: Buckets = field(default_factory=Buckets)
     taken: Taken = field(default_factory=Taken)
 
@@ -65,6 +70,15 @@ class Gate:
         """
         return Visit(self, headers, client)
 
+    def counted(self) -> Counted:
+        """Return which sources and clients are counted by name, as the files are now."""
+        keys = self.keys().all if self.keys is not None else ()
+        publishers = [key for key in keys if any(map(scopes.is_to_publish, key.scopes))]
+        signers = self.signers().values() if self.signers is not None else ()
+        everybody = [*publishers, *signers]
+        given = [scope for each in everybody for scope in each.scopes]
+        return counted(self.counted_sources, given, [each.client for each in everybody])
+
 
 class Visit:
     """One request on its way in."""
@@ -76,6 +90,9 @@ class Visit:
         self._seal: Seal | None = None
         self._taken: bytes | None = None
         self._is_charged = False
+        self._counted: Counted | None = None
+        self._former: Key | None = None
+        """The key that was shown and opens nothing any more."""
         self.caller: Caller | None = None
         """None: not known yet."""
 
@@ -162,7 +179,7 @@ class Visit:
         if self._taken is not None and not _comes_again(answer):
             self._taken = None
         if caller is None:
-            return answer
+            return answer if self._former is None else _of_key(answer, self._former)
         if not self._is_charged and answer.refused != Reason.RATE_LIMITED:
             # A body that was not even an event costs as much as one.
             self._charge(1)
@@ -171,6 +188,26 @@ class Visit:
             return replace(answer, trace=trace)
         told = gate.buckets.headers(caller.account, caller.rate, gate.elapsed())
         return replace(answer, trace=trace, headers={**answer.headers, **told})
+
+    def counted_source(self, source: str | None) -> str:
+        """Return the name to count something under that came from this source; None: it is not known."""
+        caller = self.caller
+        return OTHER if caller is None else self._names().source(source, caller.scopes)
+
+    def counted_client(self) -> str:
+        """Return the name to count this caller under."""
+        if self._former is not None:
+            return self._names().client(self._former.client)
+        caller = self.caller
+        if caller is None or caller.method not in (Method.API_KEYS, Method.WEBHOOKS):
+            return OTHER
+        return self._names().client(caller.client)
+
+    def _names(self) -> Counted:
+        # Once a request: a batch may have hundreds of sources.
+        if self._counted is None:
+            self._counted = self._gate.counted()
+        return self._counted
 
     async def _presented(self) -> Caller:
         text = api_keys.presented(self._headers)
@@ -184,8 +221,10 @@ class Visit:
         gate = self._gate
         if gate.keys is None:
             raise Denied(Reason.MALFORMED)
-        key = gate.keys().find(text, gate.now())
+        known = gate.keys()
+        key = known.find(text, gate.now())
         if isinstance(key, Denial):
+            self._former = known.named(text) if key in _OVER else None
             raise Denied(Reason(key.value))
         rate = Rate(
             key.events_per_second or gate.rate.events_per_second, key.burst or gate.rate.burst
@@ -224,6 +263,10 @@ class Visit:
         detail = f"needs a scope that covers {scopes.PREFIX}{event.type} from this source"
         fault = Fault("", REFUSED_EVENT, detail)
         return Refused(REFUSED_EVENT, (fault,), reading.topic, event.id, event.source)
+
+
+def _of_key(answer: Answer, key: Key) -> Answer:
+    return replace(answer, trace={**answer.trace, "client": key.client, "key_id": key.key_id})
 
 
 def _comes_again(answer: Answer) -> bool:

@@ -1,5 +1,6 @@
 """The gate as the settings say: files read and watched, the provider's keys fetched."""
 
+import asyncio
 import contextlib
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,6 +51,7 @@ async def open_gate(settings: Settings) -> AsyncIterator[Gate]:
             keys=keys,
             tokens=tokens,
             signers=signers,
+            counted_sources=tuple(filter(None, settings.counted_sources.split(","))),
         )
 
 
@@ -104,20 +106,23 @@ async def _tokens(settings: Settings, rate: Rate) -> AsyncIterator[Tokens]:
             await keys.close()
 
 
-def fetching(client: httpx.AsyncClient, url: str) -> Callable[[], Awaitable[bytes]]:
-    """Return what asks this address for its document; redirects are not followed."""
+def fetching(
+    client: httpx.AsyncClient, url: str, seconds: float = FETCH_SECONDS
+) -> Callable[[], Awaitable[bytes]]:
+    """Return what asks this address for its document, all in so many seconds; redirects are not followed."""
 
     async def fetch() -> bytes:
         document = bytearray()
         try:
-            async with client.stream("GET", url) as response:
+            # The client's own limit is for each piece: of those there may be many.
+            async with asyncio.timeout(seconds), client.stream("GET", url) as response:
                 if response.status_code != httpx.codes.OK:
                     raise NotFetched(f"it answers {response.status_code}")
                 async for chunk in response.aiter_bytes():
                     document += chunk
                     if len(document) > MAX_DOCUMENT_BYTES:
                         raise NotFetched(f"more than {MAX_DOCUMENT_BYTES} bytes")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise NotFetched(type(error).__name__) from None
         return bytes(document)
 

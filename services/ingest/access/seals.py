@@ -114,9 +114,12 @@ class Taken:
         """Remember this one and return what `give_back` takes.
 
         Raises:
-            Denied: it was taken before.
+            Denied: it was taken before, or its time was over before all of it was here.
             Full: there is no room.
         """
+        # Looked at with the head already; a body may come long after it, when this one is forgotten.
+        if now > seal.at + TOLERANCE:
+            raise Denied(Reason.STALE)
         told = f"{client}\n{seal.at.timestamp():.0f}\n{seal.id}"
         name = hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).digest()
         self._sweep(now)

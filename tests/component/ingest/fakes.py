@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from services.contracts.topics import Topic
 from services.ingest.access.gate import Gate
 from services.ingest.access.opening import open_gate
@@ -104,11 +106,20 @@ class Door:
     now: datetime | None = factories.START
 
     def metric(self, name: str, **labels: str) -> float:
-        """Return one sample of /metrics."""
-        told = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
-        start = f"{name}{{{told}}} " if told else f"{name} "
-        lines = self.client.get("/metrics").text.splitlines()
-        return next(float(line.removeprefix(start)) for line in lines if line.startswith(start))
+        """Return what /metrics says under these labels, over all values of other labels."""
+        found = [value for told, value in self.samples(name) if labels.items() <= told.items()]
+        assert found, (name, labels)
+        return sum(found)
+
+    def samples(self, name: str) -> list[tuple[dict[str, str], float]]:
+        """Return the labels and the value of each sample of this name."""
+        families = text_string_to_metric_families(self.client.get("/metrics").text)
+        return [
+            (dict(sample.labels), sample.value)
+            for family in families
+            for sample in family.samples
+            if sample.name == name
+        ]
 
 
 def open_to_all() -> Gate:

@@ -8,6 +8,7 @@ from threading import Event
 
 import httpx
 
+from services.ingest.settings import Settings
 from tests.component.ingest.fakes import Door, door
 from tests.support.receiver import Receiver, receiving
 
@@ -17,9 +18,11 @@ Misbehaving = Callable[[BaseHTTPRequestHandler, Event, Callable[[], httpx.Respon
 
 
 @contextmanager
-def relayed(misbehaving: Misbehaving | None = None) -> Iterator[tuple[Door, Receiver, str]]:
+def relayed(
+    misbehaving: Misbehaving | None = None, access: Settings | None = None
+) -> Iterator[tuple[Door, Receiver, str]]:
     """Yield the app with its fakes, what the server hears, and its address."""
-    with door() as up, receiving() as receiver:
+    with door(access=access) as up, receiving() as receiver:
 
         def answer(handler: BaseHTTPRequestHandler, over: Event) -> None:
             heard = receiver.requests[-1]

@@ -228,6 +228,20 @@ class TestKeys:
 
         assert (unknown.status_code, known.status_code) == (401, 503)
 
+    def test_who_only_claims_to_sign_keeps_nobody_out_who_has_a_key(self, world: World) -> None:
+        admission, event = world.door.admission, factories.placed()
+        stamp = str(int(SystemClock().now().timestamp()))
+        claims = {"webhook-id": "1", "webhook-timestamp": stamp, "webhook-signature": "v1,x"}
+        admission.enter_unproven(admission._max_bytes // 2)
+
+        claimed = world.post(event, headers=claims, query="?client=erp")
+        known = world.post(event, headers=world.with_key())
+        admission.leave_unproven(admission._max_bytes // 2)
+        after = world.post(event, headers=claims, query="?client=erp")
+
+        assert (claimed.status_code, known.status_code, after.status_code) == (503, 202, 401)
+        assert admission.bytes == admission.unproven_bytes == 0
+
 
 class TestScopes:
     def test_one_event_without_the_scope_is_403(self, world: World) -> None:
@@ -278,6 +292,112 @@ class TestScopes:
                 assert world.published - before == sum(may)
 
             check()
+
+
+class TestCounting:
+    def rejected(self, world: World) -> dict[tuple[str, str], float]:
+        """Return rejected events by source and reason, where there are any."""
+        samples = world.door.samples("care_ingest_rejected_total")
+        return {(told["source"], told["reason"]): value for told, value in samples if value}
+
+    def series(self, world: World) -> set[str]:
+        lines = world.door.client.get("/metrics").text.splitlines()
+        return {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
+
+    def test_what_is_rejected_is_counted_for_its_source(self, world: World) -> None:
+        again = factories.placed()
+        world.post(again, headers=world.with_key())
+        other = again.model_copy(update={"partitionkey": "c-another"})
+        broken = again.encode().replace(b'"EUR"', b'"euro"')
+
+        world.post(other, headers=world.with_key())
+        world.post(broken, broken, headers=world.with_key(), is_batch=True)
+        world.post(b"{", headers=world.with_key())
+        world.post(broken, headers=world.with_key("all"))
+
+        assert self.rejected(world) == {
+            ("/shop/*", "conflict"): 1,
+            ("/shop/*", "invalid"): 3,
+            ("/shop/*", "not_json"): 1,
+        }
+
+    def test_nobody_spoils_the_count_of_a_source_that_is_not_its_own(self, world: World) -> None:
+        event = factories.placed(source="/shop/orders")
+        broken = event.encode().replace(b'"EUR"', b'"euro"')
+
+        world.post(event, headers=world.with_key("desk"))
+        world.post(broken, headers=world.with_key("desk"))
+        world.post(broken)
+
+        assert self.rejected(world) == {("other", "forbidden"): 1, ("other", "invalid"): 1}
+
+    def test_a_flood_of_invented_sources_makes_no_series(self, world: World) -> None:
+        before = self.series(world)
+        for name in ("all", "shop", "desk"):
+            for part in range(3):
+                sources = [f"/{name}/invented-{part}-{n}" for n in range(100)]
+                events = [factories.placed(source=source).encode() for source in sources]
+                wrong = [event.replace(b'"EUR"', b'"euro"') for event in events]
+                response = world.post(*wrong, headers=world.with_key(name), is_batch=True)
+                assert response.json()["rejected"] == 100
+
+        assert self.series(world) == before
+        assert sum(self.rejected(world).values()) == 900
+
+    def test_a_source_is_counted_by_name_where_a_setting_says_so(
+        self, tmp_path: Path, found: Provider
+    ) -> None:
+        with opened(tmp_path, found, counted_sources="/shop/orders,/token/*") as world:
+            at = SystemClock().now().timestamp()
+            claims = bearer(token(SIGNING, at, scope="publish:care.order.*"))
+            for source in ("/shop/orders", "/shop/carts", "/token/1", "/token/2", "/else"):
+                broken = factories.placed(source=source).encode().replace(b'"EUR"', b'"euro"')
+                assert world.post(broken, headers=claims).status_code == 422
+            by_source = {source: n for (source, _), n in self.rejected(world).items()}
+        assert by_source == {"/shop/orders": 1, "/shop/*": 1, "/token/*": 2, "other": 1}
+
+    def test_who_is_not_let_in_is_counted_by_client_where_it_is_known(self, world: World) -> None:
+        for name in ("shop", "desk"):
+            world.post(factories.promised(), headers=world.with_key(name))
+        for _ in range(5):
+            world.post(factories.placed(), headers=world.with_key("slow"))
+        world.post(factories.placed())
+        for name in ("revoked", "expired"):
+            text = world.texts[name]
+            world.post(factories.placed(), headers=world.with_key(name))
+            world.post(factories.placed(), headers={"x-api-key": text[:-4] + "AAAA"})
+        world.door.client.get("/v1/events/%2Felse/x", headers=world.with_key())
+
+        samples = world.door.samples(COUNTER)
+        counted = {(told["client"], told["reason"]): n for told, n in samples if n}
+        assert counted == {
+            ("shop", "missing_scope"): 2,
+            ("other", "missing_scope"): 1,
+            ("slow", "rate_limited"): 2,
+            ("other", "missing"): 1,
+            ("gone", "revoked"): 1,
+            ("late", "expired"): 1,
+            ("other", "wrong_secret"): 2,
+        }
+
+    def test_whose_key_is_over_is_in_the_log(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        world.post(factories.placed(), headers=world.with_key("expired"))
+
+        line = capsys.readouterr().out.splitlines()[-1]
+        assert "client=late" in line
+        assert "denied=expired" in line
+
+    def test_who_asks_for_a_fate_is_in_the_log(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        world.door.client.get("/v1/events/%2Felse/x", headers=world.with_key())
+
+        line = capsys.readouterr().out.splitlines()[-1]
+        assert "event_looked_for" in line
+        assert "client=shop" in line
+        assert "denied=missing_scope" in line
 
 
 class TestTokens:

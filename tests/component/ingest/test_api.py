@@ -317,6 +317,7 @@ class TestAround:
         response = post(up, factories.placed().encode())
 
         assert response.status_code == 500
+        assert up.metric("care_ingest_request_seconds_count", status="500") == 1
         as_problem(response, ProblemKind.INTERNAL)
         assert CANARY not in response.text
         told = capsys.readouterr().out

@@ -17,9 +17,12 @@ from services.contracts.events import Fault, Unreadable, read_strictly
 from services.contracts.topics import IDENTITIES, OUTSIDE, PURCHASES
 from services.ingest import reading
 from services.ingest.reading import Refused
+from services.ingest.settings import Settings
+from services.kit import api_keys, key_file
 from services.publisher_kit.asking import Door
 from services.publisher_kit.checks import Answer, Sending
 from tests.component.ingest.relay import Misbehaving, relayed, tell
+from tests.unit.kit.test_api_keys import draw
 
 NOW = "2026-01-01T00:00Z"
 ORDERS = ("--types", "care.order.approved.v1")
@@ -171,6 +174,48 @@ def test_a_key_is_sent_and_a_door_that_asks_for_none_is_told(tmp_path: Path) -> 
     assert "canary" not in json.dumps(certificate)
     assert open_code == 1
     assert failed(without) == {("key", "without a key"), ("key", "with nobody's key")}
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> dict[str, Path]:
+    """A file of keys, and files with the key of a publisher and of an operator."""
+    scopes = {
+        "shop": "publish:care.order.*@/shop/*",
+        "operator": "publish:care.customer.erased.v1@/shop/*",
+    }
+    made = {
+        name: api_keys.made(draw(n), name, [scope])
+        for n, (name, scope) in enumerate(scopes.items())
+    }
+    files = {name: tmp_path / name for name in ("keys.json", *scopes)}
+    key_file.write(files["keys.json"], [key for key, _ in made.values()])
+    for name, (_, text) in made.items():
+        files[name].write_text(text)
+    return files
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "erased", "says"),
+    [
+        (("--erasing-key-file", "operator"), 0, 4, "are erased"),
+        (("--keep",), 0, 0, "NOT erased"),
+        ((), 1, 0, "--erasing-key-file"),
+    ],
+)
+def test_a_publisher_that_may_not_erase_is_certified_with_a_key_that_may_or_keeps_its_samples(
+    held: dict[str, Path], more: tuple[str, ...], code: int, erased: int, says: str
+) -> None:
+    access = Settings(kafka_bootstrap_servers="127.0.0.1:1", api_keys_file=held["keys.json"])
+    words = [str(held.get(word, word)) for word in more]
+
+    with relayed(access=access) as (up, _, url):
+        own = ("--key-file", str(held["shop"]), "--source", "/shop/orders")
+        shown = verify(url, *ORDERS, *own, *words)
+        ends = up.publisher.written(IDENTITIES)
+
+    assert shown.exit_code == code, shown.output
+    assert says in shown.stdout
+    assert len(ends) == erased
 
 
 def test_a_type_that_the_key_may_not_publish_is_asked_once() -> None:

@@ -1,12 +1,15 @@
 """How the gate is opened: what is missing is one line that says what to set, before anything is reached."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from services.ingest.access.opening import open_gate
+from services.ingest.access.opening import fetching, open_gate
+from services.ingest.access.signing_keys import NotFetched
 from services.ingest.settings import Settings
 from services.kit import key_file
 from services.kit.exits import Unavailable
@@ -67,6 +70,22 @@ def test_a_provider_that_is_away_keeps_nobody_from_starting(tmp_path: Path) -> N
         oidc_jwks_url="http://127.0.0.1:1",
         **told,
     )
+
+
+def test_a_provider_that_never_finishes_is_waited_for_no_longer_than_agreed() -> None:
+    class Dripping(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b" "
+                await asyncio.sleep(0.001)
+
+    async def ask() -> None:
+        answering = httpx.MockTransport(lambda _: httpx.Response(200, stream=Dripping()))
+        async with httpx.AsyncClient(transport=answering) as client:
+            await fetching(client, "http://127.0.0.1/keys", seconds=0.05)()
+
+    with pytest.raises(NotFetched, match="TimeoutError"):
+        asyncio.run(asyncio.wait_for(ask(), 5))
 
 
 @pytest.mark.parametrize(

@@ -264,11 +264,21 @@ class TestAnswers:
         as_problem(response, ProblemKind.OVERLOADED)
         assert up.metric(COUNTER, adapter="aftership", outcome="turned_away") == 1
 
+    def test_bodies_not_yet_checked_have_half_of_the_room(self, up: Door) -> None:
+        half = up.admission._max_bytes // 2
+        up.admission.enter_unproven(half)
+        assert post(up, "aftership", BODIES["aftership"]).status_code == 503
+
+        up.admission.leave_unproven(half)
+        up.admission.enter(0, half)
+        assert post(up, "aftership", BODIES["aftership"]).status_code == 200
+
     def test_the_room_of_a_body_is_given_back(self, up: Door) -> None:
         post(up, "shopify", BODIES["shopify"])
         post(up, "shopify", BODIES["shopify"], {})
 
-        assert (up.admission.records, up.admission.bytes) == (0, 0)
+        room = up.admission
+        assert (room.records, room.bytes, room.unproven_bytes) == (0, 0, 0)
 
     def test_a_body_beyond_the_limit(self, up: Door) -> None:
         response = post(up, "shopify", b" " * (MAX_WEBHOOK_BYTES + 1))

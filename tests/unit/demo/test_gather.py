@@ -17,7 +17,7 @@ def door(events: dict[tuple[str, str], int], reasons: dict[str, int]) -> str:
     for labels, count in events.items():
         counted.labels(*labels).inc(count)
     for reason, count in reasons.items():
-        refused.labels(reason).inc(count)
+        refused.labels(reason, "other").inc(count)
     return generate_latest(registry).decode()
 
 

@@ -72,7 +72,7 @@ def test_the_trace_of_an_attempt_changes_nothing_and_all_else_does() -> None:
     other = factories.placed(event_id="e-1", order="o-other")
 
     first, again, another = (
-        digest_of(told, record_of(told, PURCHASES)) for told in (event, traced, other)
+        digest_of(told, record_of(told, PURCHASES).value) for told in (event, traced, other)
     )
 
     assert first == again != another

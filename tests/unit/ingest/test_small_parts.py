@@ -149,7 +149,7 @@ class TestMeter:
 
         assert value("care_ingest_events_total", topic="none", outcome="rejected") == 0
         assert value("care_ingest_events_total", topic="contacts", outcome="unknown") == 0
-        assert value("care_ingest_rejected_total", reason="too_far_ahead") == 0
+        assert value("care_ingest_rejected_total", reason="too_far_ahead", source="other") == 0
         assert value("care_ingest_request_seconds_count", status="503") == 0
         assert value("care_ingest_in_flight_records") == 3
 

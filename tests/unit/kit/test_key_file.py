@@ -1,6 +1,7 @@
 """The file of keys: what it takes, how it is changed, and what a change does to who reads it."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,19 @@ def test_what_is_written_is_read_and_is_its_owners_alone(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert TEXT.split("_", 2)[2] not in path.read_text()
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_who_could_read_it_still_can(path: Path) -> None:
+    """A service that may no longer read the file goes on with the keys it knew: none would be revoked."""
+    key_file.write(path, [KEY])
+    path.chmod(0o640)
+    group = path.stat().st_gid if os.geteuid() else 4242
+    os.chown(path, -1, group)
+
+    key_file.write(path, [KEY, OTHER])
+
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.stat().st_gid == group
 
 
 def test_a_link_stays_a_link(path: Path) -> None:

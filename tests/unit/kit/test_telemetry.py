@@ -15,9 +15,12 @@ from services.kit.health import HealthServer, Verdict
 
 def test_a_counter_is_named_once_as_in_the_contract() -> None:
     registry = CollectorRegistry()
-    telemetry.counter(metric_names.INGEST_REJECTED, registry).labels("invalid").inc()
+    telemetry.counter(metric_names.INGEST_REJECTED, registry).labels("invalid", "other").inc()
 
-    assert 'care_ingest_rejected_total{reason="invalid"} 1.0' in generate_latest(registry).decode()
+    assert (
+        'care_ingest_rejected_total{reason="invalid",source="other"} 1.0'
+        in generate_latest(registry).decode()
+    )
 
 
 def test_a_gauge_and_a_histogram_have_the_contracts_labels_and_buckets() -> None:

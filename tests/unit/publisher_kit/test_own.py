@@ -31,6 +31,13 @@ def test_events_and_repeats_under_the_same_id_are_right() -> None:
     assert review(one, other, one, one, wanted=("care.order.placed.v1",)) == []
 
 
+def test_each_attempt_may_have_a_trace_of_its_own() -> None:
+    one = placed("o-1")
+    traced = [one.model_copy(update={"traceparent": f"00-{n * 32}-{n * 16}-01"}) for n in "12"]
+
+    assert review(one, *traced) == []
+
+
 @pytest.mark.parametrize(
     ("events", "rule"),
     [

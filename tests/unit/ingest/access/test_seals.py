@@ -73,8 +73,19 @@ def test_a_webhook_is_taken_once_until_its_time_is_over() -> None:
     taken.take("b", seal, NOW)
     taken.take("a", seals.seal_in(headers(at=NOW + timedelta(seconds=1)), NOW), NOW)
 
-    taken.take("c", seal, NOW + timedelta(minutes=6))
+    later = NOW + timedelta(minutes=6)
+    taken.take("c", seals.seal_in(headers(at=later), later), later)
     assert len(taken) == 1
+
+
+def test_one_whose_body_came_after_its_time_was_over_is_not_taken() -> None:
+    """Its head came in time, and by now it is forgotten that it was taken before."""
+    taken = Taken()
+    seal = seals.seal_in(headers(), NOW + timedelta(minutes=5))
+    taken.take("a", seal, NOW)
+
+    with pytest.raises(Denied, match="stale"):
+        taken.take("a", seal, NOW + timedelta(minutes=5, seconds=1))
 
 
 def test_what_came_to_nothing_may_come_again() -> None:
