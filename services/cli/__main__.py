@@ -53,6 +53,9 @@ COMMANDS = {
         "services.cli.evaluate:evaluate", "Say how good a model would have been.", "train"
     ),
     "verify": Entry("services.cli.verify:verify", "Recompute it all and say what differs."),
+    "recount": Entry(
+        "services.cli.recount:recount", "Count the exported figures anew.", "publisher"
+    ),
     "export": Entry(
         "services.cli.export:export", "Print everything known of one customer.", "outreach"
     ),

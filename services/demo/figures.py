@@ -135,6 +135,15 @@ class LateOrders(Figures):
     high: float | None
 
 
+class Recounted(Figures):
+    """The metrics service's figures, held against the same counted anew from the topics."""
+
+    series: Count
+    """How many were counted."""
+    differing: tuple[str, ...]
+    """Those that say something else, with what is exported and what was counted."""
+
+
 class Report(Figures):
     """What happened in one run of the demo."""
 
@@ -154,6 +163,7 @@ class Report(Figures):
     complaints: Complaints
     lead_time_hours: LeadTime
     late_orders: LateOrders | None
+    metrics: Recounted
     decisions_digest: str
     """SHA-256 over customer, problem, playbook, step, outcome and simulated time of each decision."""
     restarts: dict[str, Count]
@@ -175,6 +185,10 @@ class Report(Figures):
                 (self.events.balances, "records on the topics are not all accounted for"),
                 (self.profiles.balances, "profile and consent records are not all accounted for"),
                 (self.contacts.balances, "decisions and their outcomes do not add up"),
+                (
+                    not self.metrics.differing,
+                    f"{len(self.metrics.differing)} exported figures are not those of the topics",
+                ),
             )
             if not holds
         )

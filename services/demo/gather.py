@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import psycopg
 from prometheus_client.parser import text_string_to_metric_families
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from services.contracts import topics
 from services.contracts.envelope import BARRIER, Event
@@ -12,11 +13,14 @@ from services.contracts.events import Unreadable
 from services.contracts.metric_names import INGEST_EVENTS, INGEST_REJECTED
 from services.contracts.stream import Account
 from services.contracts.topics import OUTSIDE, PERSONAL
+from services.demo.figures import Recounted
 from services.demo.report import Evidence
 from services.demo.tally import Tally
 from services.kit.dead_letters import read_header
 from services.kit.records import read_event
 from services.kit.topic_reader import TopicReader
+from services.recount.topics import read
+from services.recount.verdict import compare
 
 _FACT_TOPICS = (
     topics.PURCHASES,
@@ -28,6 +32,9 @@ _FACT_TOPICS = (
 
 SENT_AGAIN = frozenset({"overloaded", "no_time_yet", "too_slow"})
 """Reasons of ingest that turn a whole request away for now; the publisher comes back with it."""
+
+_CATCHING_UP_SECONDS = 30.0
+_PAUSE_SECONDS = 0.5
 
 _UNKNOWN_SENDS = "SELECT count(*) FROM sends WHERE state = 'unknown'"
 _PROFILE_POSITIONS = (
@@ -74,8 +81,7 @@ def ledger(database_url: str) -> tuple[int, list[Account]]:
 
 def door_counts(address: str) -> tuple[dict[str, int], dict[str, int]]:
     """Return what ingest took and what it refused for good, by topic."""
-    text = httpx.get(f"{address}/metrics", timeout=10).raise_for_status().text
-    return read_door_counts(text)
+    return read_door_counts(_metrics(address))
 
 
 def read_door_counts(text: str) -> tuple[dict[str, int], dict[str, int]]:
@@ -99,7 +105,26 @@ def read_door_counts(text: str) -> tuple[dict[str, int], dict[str, int]]:
     return taken, refused
 
 
-def collect(reader: TopicReader, *, database_url: str, ingest: str, mails: Tally) -> Evidence:
+def recounted(reader: TopicReader, address: str) -> Recounted:
+    """Return whether the metrics service says what the topics say, once it had time to read them."""
+    told = read(reader)
+    waiting: Retrying = Retrying(
+        retry=retry_if_result(lambda found: bool(found[1])),
+        stop=stop_after_delay(_CATCHING_UP_SECONDS),
+        wait=wait_fixed(_PAUSE_SECONDS),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else ({}, []),
+    )
+    counted, found = waiting(lambda: compare(_metrics(address), told))
+    return Recounted(series=len(counted), differing=tuple(str(each) for each in found))
+
+
+def _metrics(address: str) -> str:
+    return httpx.get(f"{address}/metrics", timeout=10).raise_for_status().text
+
+
+def collect(
+    reader: TopicReader, *, database_url: str, ingest: str, metrics: str, mails: Tally
+) -> Evidence:
     """Return all the evidence there is."""
     unknown, profiles = ledger(database_url)
     taken, refused = door_counts(ingest)
@@ -111,4 +136,5 @@ def collect(reader: TopicReader, *, database_url: str, ingest: str, mails: Tally
         refused=refused,
         mails=mails,
         unknown=unknown,
+        metrics=recounted(reader, metrics),
     )

@@ -29,6 +29,7 @@ from services.demo.figures import (
     LeadTime,
     Ledgered,
     Problems,
+    Recounted,
     Report,
     Suppressed,
 )
@@ -58,6 +59,7 @@ class Evidence:
     mails: Tally
     unknown: int
     """Contacts that the ledger holds as unknown."""
+    metrics: Recounted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def build(evidence: Evidence, frame: Frame) -> Report:
         complaints=_complaints(facts),
         lead_time_hours=_lead_time(facts),
         late_orders=lateness,
+        metrics=evidence.metrics,
         decisions_digest=digest(facts),
         restarts=dict(frame.restarts),
         invented=frame.invented,

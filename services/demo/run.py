@@ -198,6 +198,7 @@ def report_on(
             reader,
             database_url=stage.database_url,
             ingest=stage.services.address("ingest"),
+            metrics=stage.services.address("metrics"),
             mails=tally(stage.mails.mails),
         )
     finally:

@@ -99,6 +99,8 @@ def _checks(report: Report) -> Iterator[str]:
         yield "✓ Nobody was written to twice about the same thing."
     if report.events.balances and report.profiles.balances:
         yield "✓ Every record on the topics is accounted for."
+    if not report.metrics.differing:
+        yield f"✓ {report.metrics.series} exported series are what the topics, counted anew, say."
     if report.contacts.unknown:
         yield f"! {report.contacts.unknown} messages were cut off by a crash: nobody knows, none is re-sent."
     for fault in report.faults:

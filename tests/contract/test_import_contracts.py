@@ -45,6 +45,10 @@ OFFENCES = {
         "import services.churn_predictor.facts",
     ),
     "verifier-core-is-pure": ("services/verifier/promises.py", "import kafka"),
+    "recount-shares-only-contracts": (
+        "services/recount/count.py",
+        "import services.metrics.fold",
+    ),
     "why-core-is-pure": ("services/why/story.py", "import kafka"),
     "publisher-kit-core-is-pure": ("services/publisher_kit/plan.py", "import httpx"),
     "services-know-no-tools": ("services/ingest/api.py", "import services.cli"),

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.connected
 SHOP = ShopParameters(customers=200, days=10)
 STEP = timedelta(hours=3)
 PREDICTOR_DIES_AT = 28
+METRICS_DIES_AT = (20, 40)
 OUTREACH_DIES_BEFORE_SEND = 4
 """In a step with several, so that others of the same step wait in the ledger."""
 
@@ -58,17 +59,21 @@ def test_problems_are_noticed_and_people_written_to_once(calm: Report) -> None:
     assert calm.events.late > 0
     assert calm.events.dead_lettered > 0
     assert calm.events.rejected
+    assert calm.metrics.series > 50
 
 
-def test_the_predictor_and_outreach_killed_on_the_way_change_nothing(
+def test_the_predictor_and_outreach_and_metrics_killed_on_the_way_change_nothing(
     calm: Report, tmp_path: Path
 ) -> None:
-    """One SIGKILL of the predictor with a tick under way, one of outreach between two sends."""
+    """One SIGKILL of the predictor with a tick under way, one of outreach between two sends, two of
+    the metrics service, whose figures are counted anew in the end."""
 
     def disturb(stage: Stage) -> Moments:
         def after_tick(step: Step) -> None:
             if step.number == PREDICTOR_DIES_AT:
                 stage.services.kill("churn_predictor")
+            if step.number in METRICS_DIES_AT:
+                stage.services.kill("metrics")
 
         return Moments(after_tick=after_tick)
 
@@ -80,6 +85,8 @@ def test_the_predictor_and_outreach_killed_on_the_way_change_nothing(
 
     assert killed.restarts["churn_predictor"] == 1
     assert killed.restarts["outreach"] == 1
+    assert killed.restarts["metrics"] == len(METRICS_DIES_AT)
+    assert killed.metrics == calm.metrics
     assert killed.decisions_digest == calm.decisions_digest
     assert killed.contacts == calm.contacts
     assert killed.events == calm.events

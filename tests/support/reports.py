@@ -8,6 +8,7 @@ from services.demo.figures import (
     LeadTime,
     Ledgered,
     Problems,
+    Recounted,
     Report,
     Suppressed,
 )
@@ -38,6 +39,7 @@ def report(**changes: Any) -> Report:
         "complaints": Complaints(total=6, reached_first=1, written_about=3),
         "lead_time_hours": LeadTime(p10=1.0, p50=20.0, p90=30.0),
         "late_orders": None,
+        "metrics": Recounted(series=77, differing=()),
         "decisions_digest": "d",
         "restarts": {},
         "invented": (),

@@ -39,12 +39,13 @@ from services.contracts.problems import (
 )
 from services.contracts.stream import Account
 from services.contracts.topics import CONSENTS, CUSTOMERS, DELIVERIES, PURCHASES
-from services.demo.figures import Report
+from services.demo.figures import Recounted, Report
 from services.demo.report import Evidence, Frame, build, digest
 from services.demo.tally import Tally
 from tests.factories import DAY, HOUR, START, delivered, event, placed, promised
 
 NONE = Tally(0, 0, 0)
+AS_TOLD = Recounted(series=3, differing=())
 FRAME = Frame(
     seed=1,
     source="simulated",
@@ -65,6 +66,7 @@ def report(
     refused: dict[str, int] | None = None,
     unknown: int = 0,
     restarts: dict[str, int] | None = None,
+    metrics: Recounted = AS_TOLD,
 ) -> Report:
     evidence = Evidence(
         facts=tuple(facts),
@@ -74,6 +76,7 @@ def report(
         refused=refused or {},
         mails=mails,
         unknown=unknown,
+        metrics=metrics,
     )
     return build(evidence, replace(FRAME, restarts=restarts or {}))
 
@@ -419,6 +422,7 @@ def test_the_report_has_the_keys_others_rely_on() -> None:
     assert set(dumped) >= {
         "events", "profiles", "problems", "contacts", "complaints", "lead_time_hours",
         "late_orders", "orders", "wall_seconds", "seed", "decisions_digest",
+        "metrics",
     }  # fmt: skip
     assert set(dumped["contacts"]) == {
         "decisions", "contact", "deferred", "held_out", "suppressed", "sent", "failed",
@@ -426,3 +430,10 @@ def test_the_report_has_the_keys_others_rely_on() -> None:
     }  # fmt: skip
     assert set(dumped["contacts"]["suppressed"]) == {why.value for why in Suppression}
     assert dumped["wall_seconds"] == 1.2
+
+
+def test_an_exported_figure_that_is_not_that_of_the_topics_is_a_fault() -> None:
+    differing = Recounted(series=3, differing=("care_complaints_total{}: exported 2, counted 1",))
+
+    assert "1 exported figures are not those of the topics" in report(metrics=differing).faults
+    assert report().faults == ()

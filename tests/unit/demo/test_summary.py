@@ -8,6 +8,7 @@ from services.demo.figures import (
     Contacts,
     LateOrders,
     Problems,
+    Recounted,
     Suppressed,
 )
 from services.demo.summary import summarise
@@ -35,6 +36,7 @@ def test_a_sound_run_says_so() -> None:
     text = said()
     assert "✓ Nobody was written to twice" in text
     assert "✓ Every record on the topics is accounted for" in text
+    assert "✓ 77 exported series are what the topics, counted anew, say" in text
     assert "✗" not in text
     assert "42 orders of a simulated shop (seed 1)" in text
     assert "suppressed: consent" in text
@@ -53,6 +55,12 @@ def test_a_double_contact_is_shouted() -> None:
     text = said(contacts=Contacts(**(CONTACTS | {"double": 1})))
     assert "✗ somebody got the same message twice" in text
     assert "✓ Nobody was written to twice" not in text
+
+
+def test_a_wrong_figure_is_shouted() -> None:
+    text = said(metrics=Recounted(series=77, differing=("care_x: exported 2, counted 1",)))
+    assert "✗ 1 exported figures are not those of the topics" in text
+    assert "✓ 77" not in text
 
 
 def test_what_is_in_shadow_is_told_beside_what_arrived() -> None:

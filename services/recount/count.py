@@ -1,0 +1,166 @@
+"""From everything that lies on the topics to the series that should be exported.  Pure.
+
+Figures that may be judged anew are compared less what was withdrawn of them.
+"""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.contracts import metric_names as names
+from services.contracts.contacts import COMPLAINT_REASONS, ContactOpened, SurveyAnswered, SurveyKind
+from services.contracts.envelope import Event
+from services.contracts.metric_names import Metric
+from services.contracts.outreach import (
+    OutreachDecided,
+    OutreachFailed,
+    OutreachSent,
+    OutreachUnknown,
+    OutreachWithdrawn,
+)
+from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened
+from services.recount.series import Series, series
+
+_NOTHING = timedelta(0)
+
+
+@dataclass(slots=True)
+class Told:
+    """Everything that was read."""
+
+    records: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(topic, type) → records, repeats too."""
+    events: dict[tuple[str, str], Event[Any]] = field(default_factory=dict)
+    """Each event once, by source and id."""
+
+    def take(self, topic: str, event: Event[Any]) -> None:
+        """Add one event as it lies on its topic."""
+        self.records[topic, event.type] += 1
+        self.events.setdefault((event.source, event.id), event)
+
+    def of(self, *facts: type[Any]) -> Iterator[Event[Any]]:
+        """Return the events of these facts."""
+        return (event for event in self.events.values() if isinstance(event.data, facts))
+
+
+def count(told: Told, until: datetime | None = None) -> dict[Series, float]:
+    """Return each series that is not 0.
+
+    Args:
+        told: All that lies on the topics.
+        until: What came later is not judged yet; None: everything is.
+    """
+    found: Counter[Series] = Counter()
+    for (topic, type_), number in told.records.items():
+        found[series(names.EVENTS, topic, type_)] += number
+    found.update(_problems(told))
+    found.update(_outreach(told))
+    found.update(_complaints(told, until))
+    found.update(_promptness(told, until))
+    return {each: float(number) for each, number in found.items() if number}
+
+
+def _problems(told: Told) -> Iterator[Series]:
+    opened = {e.data.problem_id: e.data.kind for e in told.of(ProblemOpened)}
+    cleared = {(e.data.problem_id, e.data.clearing): e.data for e in told.of(ProblemCleared)}
+    ended = {problem_id for problem_id, _ in cleared}
+    worst: dict[Any, Any] = {}
+    for event in told.of(ProblemOpened, ProblemChanged):
+        known = worst.get(event.data.problem_id)
+        if known is None or event.data.tier.rank > known.tier.rank:
+            worst[event.data.problem_id] = event.data
+    yield from (series(names.PROBLEMS_OPENED, kind) for kind in opened.values())
+    yield from (series(names.PROBLEMS_CLEARED, c.kind, c.clearing) for c in cleared.values())
+    for problem_id, told_last in worst.items():
+        if problem_id not in ended:
+            yield series(names.PROBLEMS_OPEN, told_last.kind, told_last.tier)
+
+
+_OUTCOMES: dict[type[Any], str] = {
+    OutreachSent: "sent",
+    OutreachFailed: "failed",
+    OutreachUnknown: "unknown",
+    OutreachWithdrawn: "withdrawn",
+}
+
+
+def _outreach(told: Told) -> Iterator[Series]:
+    for event in told.of(OutreachDecided):
+        decided = event.data
+        yield series(names.DECISIONS, decided.playbook, decided.outcome)
+        if decided.suppression is not None:
+            yield series(names.SUPPRESSED, decided.playbook, decided.suppression)
+    for event in told.of(*_OUTCOMES):
+        channel = event.data.channel or "none"
+        yield series(names.CONTACTS, event.data.playbook, channel, _OUTCOMES[type(event.data)])
+
+
+# Who was first
+
+
+def first_complaints(told: Told) -> dict[str, datetime]:
+    """Return order → when its customer first complained about it."""
+    moments: dict[str, list[datetime]] = defaultdict(list)
+    for event in told.of(ContactOpened):
+        if event.data.order_id is not None and event.data.reason in COMPLAINT_REASONS:
+            moments[event.data.order_id].append(event.time)
+    for event in _first_answers(told):
+        if event.data.is_poor:
+            moments[str(event.data.order_id)].append(event.time)
+    return {order: min(times) for order, times in moments.items()}
+
+
+def _first_answers(told: Told) -> Iterable[Event[SurveyAnswered]]:
+    firsts: dict[tuple[str, str], Event[SurveyAnswered]] = {}
+    for event in told.of(SurveyAnswered):
+        survey = event.data
+        if survey.order_id is None or survey.kind is not SurveyKind.CSAT:
+            continue
+        key = (survey.order_id, survey.survey_id)
+        known = firsts.get(key)
+        if known is None or _place(event) < _place(known):
+            firsts[key] = event
+    return firsts.values()
+
+
+def _place(event: Event[Any]) -> tuple[datetime, str, str]:
+    return event.time, event.source, event.id
+
+
+def _firsts(pairs: Iterable[tuple[Any, datetime]]) -> dict[Any, datetime]:
+    found: dict[Any, datetime] = {}
+    for key, at in pairs:
+        found[key] = min(at, found.get(key, at))
+    return found
+
+
+def _complaints(told: Told, until: datetime | None) -> Iterator[Series]:
+    wrote = _firsts((e.data.order_id, e.time) for e in told.of(OutreachSent) if e.data.order_id)
+    for order, complained_at in first_complaints(told).items():
+        if until is not None and complained_at > until:
+            continue
+        lead = None if order not in wrote else complained_at - wrote[order]
+        reached_first = lead is not None and lead > _NOTHING
+        yield series(names.COMPLAINTS, str(reached_first).lower())
+        if lead is not None:
+            yield from buckets(names.LEAD_TIME, lead)
+
+
+def _promptness(told: Told, until: datetime | None) -> Iterator[Series]:
+    sent = list(told.of(OutreachSent))
+    as_sent = ((e.data.problem_id, e.data.problem_opened_at) for e in sent)
+    opened = {problem: at for problem, at in as_sent if at is not None}
+    opened |= _firsts((e.data.problem_id, e.time) for e in told.of(ProblemOpened))
+    for problem, at in _firsts((e.data.problem_id, e.time) for e in sent).items():
+        if problem in opened and (until is None or at <= until):
+            yield from buckets(names.DETECTION_TO_CONTACT, at - opened[problem])
+
+
+def buckets(metric: Metric, duration: timedelta, *labels: str) -> Iterator[Series]:
+    """Return the cumulative buckets of a histogram that this duration is in."""
+    bounds: Sequence[float] = (*metric.buckets, float("inf"))
+    for bound in bounds[bisect_left(bounds, duration.total_seconds()) :]:
+        yield series(metric, *labels, bound=bound)
