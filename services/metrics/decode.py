@@ -14,7 +14,11 @@ from services.kit.records import KafkaHeaders, read_event
 from services.metrics.figures.pipeline import DeadLetter
 from services.metrics.fold import Record, Unread
 
-READ_TOPICS: tuple[t.Topic, ...] = tuple(topic for topic in t.TOPICS if "metrics" in topic.read_by)
+READ_TOPICS: tuple[t.Topic, ...] = tuple(
+    topic
+    for topic in t.TOPICS
+    if "metrics" in topic.read_by and topic not in (t.METRICS_STATE, t.METRICS_STEPS)
+)
 """Every topic but those with personal data and those that only rebuild somebody's state."""
 
 REASONS = (

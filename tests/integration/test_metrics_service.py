@@ -75,7 +75,8 @@ class Service:
 
     def figures(self) -> dict[str, float]:
         """Return the samples that follow from the topics alone."""
-        return {k: v for k, v in self.samples().items() if not k.startswith("care_lag")}
+        own = ("care_lag", "care_metrics_")
+        return {k: v for k, v in self.samples().items() if not k.startswith(own)}
 
     def end(self, number: signal.Signals) -> int:
         """Send this signal and return the exit code."""
@@ -360,4 +361,4 @@ def test_a_topic_made_anew_under_it_ends_it_with_75(broker: Broker, start: Start
 
     code, output = last_words(service.process)
     assert code == 75, output
-    assert "start the metrics service again" in output
+    assert "delete the topic metrics-state" in output
