@@ -74,8 +74,13 @@ def encode(state: State) -> Iterator[tuple[str, int, Iterator[bytes]]]:
     One section at a time is in memory.
     """
     for field in fields(State):
-        raw = msgspec.msgpack.encode(getattr(state, field.name), enc_hook=_plain)
+        raw = encode_section(getattr(state, field.name))
         yield field.name, len(raw), _compressed(raw)
+
+
+def encode_section(value: object) -> bytes:
+    """Return one field of a state, uncompressed."""
+    return msgspec.msgpack.encode(value, enc_hook=_plain)
 
 
 def encode_header(header: Header) -> bytes:

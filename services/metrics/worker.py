@@ -83,6 +83,8 @@ class Worker:
         self._repeating: deque[Step] = deque()
         """Steps of the last process that its snapshot does not hold."""
         self._missed: dict[str, int] = {}
+        self._folded = 0
+        """Records since the start."""
         self._kept: exporter.Kept | None = None
         self._is_kept_anew = False
         """Whether nothing was folded since the last snapshot."""
@@ -223,6 +225,7 @@ class Worker:
         with self._lock:
             unread = steps.take(self._state, step, records)
             self._positions |= ends
+        self._folded += sum(map(len, taken.values()))
         self._is_kept_anew = False
         for place, reasons in unread.items():
             _warn(place, records[place], reasons)
@@ -272,7 +275,7 @@ class Worker:
             # From here on steps are written down; they mean something behind a snapshot only.
             self.keep()
         self._caught_up = True
-        _log.info("caught_up", partitions=len(self._positions))
+        _log.info("caught_up", partitions=len(self._positions), records=self._folded)
 
     def _look_ahead(self) -> None:
         try:
