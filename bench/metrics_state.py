@@ -132,7 +132,9 @@ def main(customers: int) -> None:
     gc.collect()
     found: dict[str, Any] = {"customers": customers, "state_mebibytes": _mebibytes() - before}
     began = monotonic()
-    sections, chunks, size, longest = {}, {}, 0, 0.0
+    sections: dict[str, Section] = {}
+    chunks: dict[tuple[str, int], bytes] = {}
+    size, longest = 0, 0.0
     for name, raw_bytes, pieces in snapshot.encode(state):
         content = list(pieces)
         chunks |= {(name, number): piece for number, piece in enumerate(content)}
@@ -145,7 +147,7 @@ def main(customers: int) -> None:
         longest = max(longest, monotonic() - began)
     found["longest_pause_seconds"] = longest
     found["encoded_mebibytes"] = size / 2**20
-    found["on_the_topic_mebibytes"] = sum(map(len, chunks.values())) / 2**20
+    found["on_the_topic_mebibytes"] = sum(len(content) for content in chunks.values()) / 2**20
     header = Header(snapshot.FORMAT, START, Standing({}, {}, 0), sections, size)
     del state
     began = monotonic()

@@ -24,7 +24,8 @@ CHUNK_BYTES = 900_000
 """Below `max.message.bytes` of the topic, with room for key and frame."""
 
 _COMPRESSION_LEVEL = 1
-_TYPES = get_type_hints(State)
+SECTIONS = get_type_hints(State)
+"""Name → type of every section."""
 
 
 class Undecodable(Exception):
@@ -113,7 +114,7 @@ def decode(header: Header, chunks: Mapping[tuple[str, int], bytes]) -> State:
     found = {
         name: _section(name, section, chunks)
         for name, section in header.sections.items()
-        if name in _TYPES
+        if name in SECTIONS
     }
     return State(**found)
 
@@ -125,7 +126,7 @@ def _section(name: str, section: Section, chunks: Mapping[tuple[str, int], bytes
         raise Changed(f"section {name} is not the one its header names")
     try:
         raw = zlib.decompress(b"".join(content))
-        return msgspec.msgpack.decode(raw, type=_TYPES[name], dec_hook=_of_plain)
+        return msgspec.msgpack.decode(raw, type=SECTIONS[name], dec_hook=_of_plain)
     except (zlib.error, msgspec.MsgspecError, ValueError) as error:
         raise Undecodable(f"section {name} cannot be read: {error}") from None
 

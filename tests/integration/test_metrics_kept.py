@@ -129,7 +129,7 @@ class Company:
     def begin(self, **more: str) -> Service:
         address_file = self.folder / f"address-{len(self.services)}"
         settings = SNAPSHOTS | more | {"CARE_METRICS_ADDRESS_FILE": str(address_file)}
-        process = run(self.broker.bootstrap, self.broker.prefix, **settings)
+        process = run(self.broker.bootstrap, self.broker.prefix, more=settings)
         self.services.append(Service(process, address_file))
         self.scraper.service = self.services[-1]
         return self.services[-1]

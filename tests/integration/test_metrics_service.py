@@ -52,7 +52,9 @@ def start(broker: Broker, tmp_path: Path) -> Iterator[Start]:
 
     def begin() -> Service:
         address_file = tmp_path / f"address-{len(started)}"
-        process = run(broker.bootstrap, broker.prefix, CARE_METRICS_ADDRESS_FILE=str(address_file))
+        process = run(
+            broker.bootstrap, broker.prefix, more={"CARE_METRICS_ADDRESS_FILE": str(address_file)}
+        )
         started.append(Service(process, address_file))
         until(lambda: started[-1].get("/readyz")[0] == 200)
         return started[-1]

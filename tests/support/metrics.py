@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from kafka import TopicPartition
 
@@ -22,9 +22,14 @@ AT_ONCE = Pace(step_seconds=0)
 """A step for each turn."""
 
 
-def encoded(state: State) -> tuple[dict[str, Section], dict[tuple[str, int], bytes], int]:
+Chunks: TypeAlias = dict[tuple[str, int], bytes]
+
+
+def encoded(state: State) -> tuple[dict[str, Section], Chunks, int]:
     """Return a state's sections and chunks, and its size."""
-    sections, chunks, size = {}, {}, 0
+    sections: dict[str, Section] = {}
+    chunks: Chunks = {}
+    size = 0
     for name, raw_bytes, pieces in snapshot.encode(state):
         content = list(pieces)
         chunks |= {(name, number): piece for number, piece in enumerate(content)}
@@ -38,7 +43,7 @@ class Disk:
     """What outlives a process: the last snapshot and all steps, as bytes."""
 
     header: bytes | None = None
-    chunks: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    chunks: Chunks = field(default_factory=dict)
     steps: list[bytes] = field(default_factory=list)
 
 

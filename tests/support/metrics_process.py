@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -102,7 +102,7 @@ class Broker:
 
 
 def run(
-    bootstrap: str, prefix: str, partitions: int = PARTITIONS, **more: str
+    bootstrap: str, prefix: str, partitions: int = PARTITIONS, more: Mapping[str, str] | None = None
 ) -> "subprocess.Popen[str]":
     """Start the service as a process of its own."""
     environment = {
@@ -111,7 +111,7 @@ def run(
         "CARE_PARTITIONS": str(partitions),
         "CARE_LOG_FORMAT": "json",
         "CARE_METRICS_LAG_INTERVAL_SECONDS": "0.2",
-        **more,
+        **(more or {}),
     }
     return subprocess.Popen(
         [sys.executable, "-m", "services.metrics"],

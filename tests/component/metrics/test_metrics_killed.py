@@ -80,12 +80,16 @@ class Life:
         if self.chance.random() < 0.2:
             self.worker = None
 
+    def turns(self, times: int) -> None:
+        """Let it turn so many times."""
+        for _ in range(times):
+            self.turn()
+
     def finish(self) -> dict[str, float]:
         """Let it read to the end, and return what it shows."""
         self.chance = Never()
         self.worker = None
-        for _ in range(ENOUGH_TURNS):
-            self.turn()
+        self.turns(ENOUGH_TURNS)
         assert self._started().caught_up().ok
         return self.shown
 
@@ -156,18 +160,18 @@ def test_what_was_judged_on_the_way_is_judged_so_again() -> None:
     """o-1 is judged as not reached before our late message is read; a start that read both at once
     would never have counted it as not reached, and what was shown would be gone."""
     life = Life(Topics(), Never())
-    [life.turn() for _ in range(3)]
+    life.turns(3)
     for read in (complained("o-1", 5), barrier(6)):
         life.topics.write(read)
-    [life.turn() for _ in range(4)]
+    life.turns(4)
     late = sent("o-1", 3)
     life.topics.write(late)
-    [life.turn() for _ in range(2)]
+    life.turns(2)
     before = life.shown
     assert before["care_complaints_withdrawn_total{reached_first=false}"] == 1
 
     life.worker = None
-    [life.turn() for _ in range(4)]
+    life.turns(4)
 
     assert life.fallen == []
     assert life.shown == before
@@ -189,7 +193,7 @@ def test_nothing_is_judged_before_all_was_read_that_lay_there_when_the_instant_w
     life.turn()
     for hours in (3, 2, 1):
         life.topics.write(answered("o-1", hours, 1, f"s-{hours}"))
-    [life.turn() for _ in range(12)]
+    life.turns(12)
 
     assert life.shown["care_complaints_total{reached_first=true}"] == 1
     assert life.shown["care_complaints_withdrawn_total{reached_first=true}"] == 0
@@ -202,7 +206,7 @@ def test_a_start_reads_only_what_came_after_the_snapshot() -> None:
     life = Life(Topics(), Never())
     for number in range(20):
         life.topics.write(placed(f"o-{number}"))
-    [life.turn() for _ in range(3)]
+    life.turns(3)
     assert life.worker is not None
     life.worker.keep()
     for number in range(3):
@@ -210,7 +214,7 @@ def test_a_start_reads_only_what_came_after_the_snapshot() -> None:
     life.turn()
 
     life.worker = None
-    [life.turn() for _ in range(3)]
+    life.turns(3)
 
     assert life.reader is not None
     assert life.reader.read == 3
@@ -219,7 +223,7 @@ def test_a_start_reads_only_what_came_after_the_snapshot() -> None:
 
 def test_nothing_is_shown_before_the_steps_of_the_last_process_were_repeated() -> None:
     life = Life(Topics(), Never())
-    [life.turn() for _ in range(3)]
+    life.turns(3)
     for number in range(3):
         life.topics.write(placed(f"o-{number}"))
         life.turn()
@@ -243,14 +247,14 @@ def test_records_of_later_steps_are_held_back_and_partitions_with_many_wait(
 ) -> None:
     monkeypatch.setattr("services.metrics.intake.MOST_AHEAD", ahead)
     life = Life(Topics(), Never())
-    [life.turn() for _ in range(3)]
+    life.turns(3)
     for number in range(6):
         life.topics.write(placed(f"o-{number}"))
         life.topics.write(replace(sent(f"o-{number}", 1), topic=t.OUTREACH))
         life.turn()
     before, life.worker = life.shown, None
 
-    [life.turn() for _ in range(10)]
+    life.turns(10)
 
     assert life.fallen == []
     assert life.shown == before
