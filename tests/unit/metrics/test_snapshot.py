@@ -11,6 +11,7 @@ from services.contracts.problems import ProblemKind
 from services.metrics import snapshot, steps
 from services.metrics.figures.measures import Tally
 from services.metrics.figures.problems import Problems
+from services.metrics.fold import fold
 from services.metrics.snapshot import Changed, Header, Section, Standing, Undecodable, digest_of
 from services.metrics.state import State
 from services.metrics.steps import Step
@@ -62,7 +63,7 @@ def test_a_restored_state_goes_on_as_the_one_that_was_kept(
     whole = fold_all(story)
     for state in (restored, whole):
         for read in more:
-            steps.fold(state, read.topic, read.partition, read.record)
+            fold(state, read.topic, read.partition, read.record)
         state.settle(at(48))
 
     assert series(restored) == series(whole)
