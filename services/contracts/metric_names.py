@@ -326,6 +326,30 @@ UNACCOUNTED = Metric(
     ("topic",),
 )
 
+# The metrics service itself
+
+METRICS_SNAPSHOT = Metric(
+    "care_metrics_snapshot_timestamp_seconds",
+    Kind.GAUGE,
+    "When the metrics service last kept what it has counted; a restart reads on from there.",
+)
+METRICS_SETTLED = Metric(
+    "care_metrics_settled_timestamp_seconds",
+    Kind.GAUGE,
+    "The instant up to which complaints, durations and the like are judged.",
+)
+METRICS_MISSED = Metric(
+    "care_metrics_missed_records_total",
+    Kind.COUNTER,
+    "Offsets that retention passed before the metrics service read them; in no other figure.",
+    ("topic",),
+)
+METRICS_STATE_BYTES = Metric(
+    "care_metrics_state_bytes",
+    Kind.GAUGE,
+    "Size of what the metrics service has counted, as encoded last; on the topic it is compressed.",
+)
+
 METRICS: tuple[Metric, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Metric)
 )

@@ -237,6 +237,23 @@ FACTS_CHANGELOG = _log(
     MAX_STATE_BYTES,
 )
 
+METRICS_STATE = _log(
+    "metrics-state",
+    "section and chunk",
+    "what the metrics service has counted, and how far it had read by then",
+    None,
+    "metrics",
+    "metrics",
+)
+METRICS_STEPS = _log(
+    "metrics-steps",
+    "none",
+    "what the metrics service read and judged together, so that a restart repeats exactly that",
+    7,
+    "metrics",
+    "metrics",
+)
+
 OUTSIDE = (PURCHASES, DELIVERIES, CONTACTS, CUSTOMERS, CONSENTS, IDENTITIES)
 """Topics that company systems write, directly or through ingest."""
 
@@ -263,6 +280,8 @@ _ALL = (
     OUTREACH,
     *INTERNAL,
     FACTS_CHANGELOG,
+    METRICS_STATE,
+    METRICS_STEPS,
 )
 DEAD_LETTERS = tuple(
     dead_letter(topic) for topic in (*OUTSIDE, TICKS, PROBLEMS, OUTREACH, *INTERNAL)

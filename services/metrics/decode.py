@@ -11,10 +11,15 @@ from services.contracts.stream import FEED_RECORD, Account, Barrier, Tick
 from services.kit import dead_letters
 from services.kit.dead_letters import read_header
 from services.kit.records import KafkaHeaders, read_event
+from services.metrics.envelopes import read_envelope
 from services.metrics.figures.pipeline import DeadLetter
 from services.metrics.fold import Record, Unread
 
-READ_TOPICS: tuple[t.Topic, ...] = tuple(topic for topic in t.TOPICS if "metrics" in topic.read_by)
+READ_TOPICS: tuple[t.Topic, ...] = tuple(
+    topic
+    for topic in t.TOPICS
+    if "metrics" in topic.read_by and topic not in (t.METRICS_STATE, t.METRICS_STEPS)
+)
 """Every topic but those with personal data and those that only rebuild somebody's state."""
 
 REASONS = (
@@ -80,7 +85,8 @@ def _read(topic: t.Topic, record: KafkaRecord) -> Record:
         return FEED_RECORD.validate_json(value)
     if topic in _WITH_BARRIERS and read_header(record.headers, _CONTENT_TYPE) == BARRIER:
         return Barrier.model_validate_json(value)
-    return read_event(topic, record.key, record.value, record.headers)
+    told = read_envelope(topic, record.key, value, record.headers)
+    return told or read_event(topic, record.key, record.value, record.headers)
 
 
 def _dead_letter(topic: t.Topic, headers: KafkaHeaders) -> DeadLetter:

@@ -1,6 +1,8 @@
 """The folded state as Prometheus series.  Renders; computes nothing that `kpis` defines."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -41,6 +43,16 @@ Samples = Mapping[Labels, float]
 Lags = Mapping[Labels, float]
 """(service, topic) → age in seconds of the oldest record not yet read."""
 
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The last snapshot of the state."""
+
+    at: datetime
+    state_bytes: int
+    """As encoded, before compression."""
+
+
 _EVENT_TOPICS = frozenset(TOPIC_OF.values()) | {t.IDENTITIES}
 _CHANNELS = (*(channel.value for channel in Channel), NO_CHANNEL)
 
@@ -56,13 +68,16 @@ class StateCollector(Collector):
         return self._snapshot()
 
 
-def render(state: State, lags: Lags, playbooks: Sequence[str]) -> list[Family]:
+def render(
+    state: State, lags: Lags, playbooks: Sequence[str], kept: Kept | None = None
+) -> list[Family]:
     """Return every family of this service, series without a count yet at 0.
 
     Args:
         state: What was folded.
         lags: Age of the oldest unread record in seconds.
         playbooks: Playbooks whose series exist before their first decision.
+        kept: The last snapshot; None: there is none yet.
     """
     shown = _shown_playbooks(state, playbooks)
     zeros = _zeros(shown)
@@ -70,7 +85,12 @@ def render(state: State, lags: Lags, playbooks: Sequence[str]) -> list[Family]:
         _family(metric, measure, zeros.get(metric.name, ()), shown)
         for metric, measure in state.measured()
     ]
-    return [*families, _simple(names.LAG_SECONDS, lags)]
+    return [*families, _simple(names.LAG_SECONDS, lags), *_of_snapshot(kept)]
+
+
+def _of_snapshot(kept: Kept | None) -> Iterator[Family]:
+    yield _simple(names.METRICS_SNAPSHOT, {} if kept is None else {(): kept.at.timestamp()})
+    yield _simple(names.METRICS_STATE_BYTES, {} if kept is None else {(): kept.state_bytes})
 
 
 def _family(
@@ -178,6 +198,7 @@ _PIPELINE_ZEROS: dict[str, list[Labels]] = {
         if t.dead_letter(topic) in t.DEAD_LETTERS
         for reason in (*REASONS, OTHER_REASON)
     ],
+    names.METRICS_MISSED.name: [(topic.name,) for topic in READ_TOPICS],
     names.ACCOUNTED.name: [
         (topic.name, outcome) for topic in t.PREDICTOR_SOURCES for outcome in ACCOUNT_OUTCOMES
     ],

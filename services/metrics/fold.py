@@ -9,9 +9,11 @@ The state is changed in place and returned: a copy for each record would cost th
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
-from services.contracts.envelope import Event
+import msgspec
+
+from services.contracts.envelope import Event, Fact
 from services.contracts.stream import (
     Account,
     Barrier,
@@ -37,17 +39,47 @@ class Unread:
     reason: str
 
 
+class Unseen(Fact):
+    """Stands for content that was not read."""
+
+
+_UNSEEN = Unseen()
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """An event whose content no figure needs: like an `Event`, but its fact is `Unseen`."""
+
+    id: _Text
+    source: _Text
+    type: _Text
+    time: Annotated[datetime, msgspec.Meta(tz=True)]
+    partitionkey: _Text
+
+    @property
+    def customer_id(self) -> str:
+        """The customer this is about."""
+        return self.partitionkey
+
+    @property
+    def data(self) -> Unseen:
+        """Nothing anybody could match."""
+        return _UNSEEN
+
+
 FeedRecord: TypeAlias = FeedMark | TickMark | FeedSilent | FeedResumed
-Record: TypeAlias = Event[Any] | Barrier | Tick | FeedRecord | Account | DeadLetter | Unread
+Record: TypeAlias = (
+    Event[Any] | Envelope | Barrier | Tick | FeedRecord | Account | DeadLetter | Unread
+)
 
 
 def fold(state: State, topic: Topic, partition: int, record: Record) -> State:
     """Return the state with this record of this partition folded in."""
     match record:
-        case Event():
+        case Event() | Envelope():
             state.pipeline.count(topic, record.type)
             for family in state.families():
-                family.fold(partition, record)
+                family.fold(partition, cast("Event[Any]", record))
         case Barrier() if topic is OUTREACH:
             # Outreach echoes a barrier behind everything it had to say for that instant.
             _mark(state, partition, record.at)

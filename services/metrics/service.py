@@ -2,21 +2,23 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from kafka import KafkaAdminClient
 from prometheus_client import CollectorRegistry
 
+from services.contracts.topics import METRICS_STATE, METRICS_STEPS
 from services.kit import address_file, logs
 from services.kit.health import HealthServer
 from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import open_consumer, reaching
 from services.metrics.decode import READ_TOPICS
 from services.metrics.exporter import StateCollector
+from services.metrics.keeping import KafkaKeeper, TopicIds
 from services.metrics.lag import LagProbe, LagWatch
 from services.metrics.settings import Settings
-from services.metrics.worker import Worker
+from services.metrics.worker import Pace, Worker
 
 _PROBE_FETCH_BYTES = 64 * 1024
 """A probe wants one record; Kafka sends a larger one all the same."""
@@ -31,13 +33,18 @@ def serve(settings: Settings) -> None:
         Unavailable: no broker answers, or topics are missing or have another partition count.
     """
     bootstrap = settings.kafka_bootstrap_servers
-    check_topics(
-        bootstrap, READ_TOPICS, partitions=settings.partitions, prefix=settings.topic_prefix
-    )
+    topic_ids = _topic_ids(settings)
     with ExitStack() as stack:
-        # "none": to jump over deleted records in silence would make every count wrong.
+        keeper = stack.enter_context(closing(_keeper(settings, topic_ids)))
+        # "none": deleted records are jumped over, but never in silence.
         consumer = stack.enter_context(closing(open_consumer(bootstrap, auto_offset_reset="none")))
-        worker = Worker(consumer, partitions=settings.partitions, prefix=settings.topic_prefix)
+        worker = Worker(
+            consumer,
+            keeper,
+            partitions=settings.partitions,
+            prefix=settings.topic_prefix,
+            pace=Pace(snapshot_seconds=settings.snapshot_interval_seconds),
+        )
         lag = stack.enter_context(closing(_lag_watch(settings, worker)))
         registry = CollectorRegistry()
         registry.register(StateCollector(lambda: worker.families(lag.latest(), settings.playbooks)))
@@ -48,6 +55,30 @@ def serve(settings: Settings) -> None:
         lag.start()
         worker.run(stop)
     _log.info("drained")
+
+
+def _topic_ids(settings: Settings) -> Callable[[], TopicIds]:
+    """Return who looks up the topics; also that they are there, with the right partition count."""
+
+    def look_up() -> TopicIds:
+        found = check_topics(
+            settings.kafka_bootstrap_servers,
+            (*READ_TOPICS, METRICS_STATE, METRICS_STEPS),
+            partitions=settings.partitions,
+            prefix=settings.topic_prefix,
+        )
+        return {topic.name: found[topic.name].topic_id for topic in READ_TOPICS}
+
+    return look_up
+
+
+def _keeper(settings: Settings, topic_ids: Callable[[], TopicIds]) -> KafkaKeeper:
+    return KafkaKeeper(
+        settings.kafka_bootstrap_servers,
+        prefix=settings.topic_prefix,
+        partitions=settings.partitions,
+        topic_ids=topic_ids,
+    )
 
 
 @contextmanager

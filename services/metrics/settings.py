@@ -41,3 +41,9 @@ class Settings(CommonSettings):
     lag_interval_seconds: float = Field(
         default=5.0, gt=0, description="Pause between two measurements of the services' lag."
     )
+    snapshot_interval_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Pause between two snapshots of what was counted; a start repeats what came after "
+        "the last. Longer by itself where writing one takes more than a twentieth of it.",
+    )

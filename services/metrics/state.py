@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.contracts import metric_names as names
 from services.metrics.figures.complaints import Complaints
-from services.metrics.figures.measures import Figures, Measured
+from services.metrics.figures.measures import Figures, Latest, Measured
 from services.metrics.figures.pipeline import Pipeline
 from services.metrics.figures.problems import Problems
 from services.metrics.figures.promptness import Promptness
@@ -18,6 +19,8 @@ class State:
 
     marks: dict[int, datetime] = field(default_factory=dict)
     """Partition number → the latest instant said to be over there."""
+    settled: datetime | None = None
+    """The instant judged up to."""
     pipeline: Pipeline = field(default_factory=Pipeline)
     problems: Problems = field(default_factory=Problems)
     sending: Sending = field(default_factory=Sending)
@@ -30,6 +33,7 @@ class State:
 
     def measured(self) -> Iterator[Measured]:
         """Return each metric with what is counted under it."""
+        yield names.METRICS_SETTLED, Latest({} if self.settled is None else {(): self.settled})
         yield from self.pipeline.measured()
         for family in self.families():
             yield from family.measured()
@@ -42,5 +46,6 @@ class State:
 
     def settle(self, until: datetime) -> None:
         """Judge what waited for this instant to be over; everything said up to it has been folded."""
+        self.settled = until
         for family in self.families():
             family.settle(until)

@@ -1,33 +1,23 @@
 """The metrics service as a process on a real Kafka: a story by hand, its figures, and its ends."""
 
-import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.structs import OffsetAndMetadata
-from prometheus_client.parser import text_string_to_metric_families
 
 from services.contracts import topics as t
-from services.contracts.envelope import BARRIER, STRUCTURED, Event
 from services.contracts.stream import Account
 from services.kit.dead_letters import headers_for
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import apply_topics
-from services.kit.kafka_clients import open_producer
 from services.metrics.service import serve
 from services.metrics.settings import Settings
+from tests.support.metrics_process import PARTITIONS, Broker, Service, run, until
 from tests.unit.metrics.stories import (
-    CUSTOMER,
-    Read,
     barrier,
     cleared,
     complained,
@@ -39,84 +29,10 @@ from tests.unit.metrics.stories import (
 
 pytestmark = pytest.mark.connected
 
-PARTITIONS = 2
-STRUCTURED_HEADERS = [("content-type", STRUCTURED.encode())]
-BARRIER_HEADERS = [("content-type", BARRIER.encode())]
-START_SECONDS = 20
 LAG_SECONDS = 3_600
 
 
-@dataclass
-class Service:
-    """A metrics process and where it listens."""
-
-    process: subprocess.Popen[str]
-    address_file: Path
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Return status and body; status 0 while nothing listens."""
-        try:
-            with urlopen(self.address_file.read_text().strip() + path, timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except HTTPError as error:
-            return error.code, error.read().decode()
-        except (URLError, FileNotFoundError, ConnectionError):
-            return 0, ""
-
-    def samples(self) -> dict[str, float]:
-        """Return every sample that is not 0, labels sorted: `name{label=value,…}` → value."""
-        families = text_string_to_metric_families(self.get("/metrics")[1])
-        return {
-            f"{s.name}{{{','.join(f'{k}={v}' for k, v in sorted(s.labels.items()))}}}": s.value
-            for family in families
-            for s in family.samples
-            if s.value
-        }
-
-    def figures(self) -> dict[str, float]:
-        """Return the samples that follow from the topics alone."""
-        return {k: v for k, v in self.samples().items() if not k.startswith("care_lag")}
-
-    def end(self, number: signal.Signals) -> int:
-        """Send this signal and return the exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(timeout=10)
-
-
 Start = Callable[[], Service]
-
-
-@dataclass
-class Broker:
-    """Writes records by hand."""
-
-    bootstrap: str
-    prefix: str
-    producers: list[KafkaProducer] = field(default_factory=list)
-
-    def producer(self, **changes: object) -> KafkaProducer:
-        """Return a producer that is closed with the test."""
-        self.producers.append(open_producer(self.bootstrap, **changes))
-        return self.producers[-1]
-
-    def write(self, producer: KafkaProducer, *reads: Read, age_seconds: float = 0) -> None:
-        """Write these events and barriers and wait for the acknowledgement."""
-        when = int((time.time() - age_seconds) * 1000)
-        for read in reads:
-            as_event = isinstance(read.record, Event)
-            producer.send(
-                read.topic.physical(self.prefix),
-                key=CUSTOMER.encode() if as_event else None,
-                value=read.record.encode(),  # type: ignore[union-attr]
-                headers=STRUCTURED_HEADERS if as_event else BARRIER_HEADERS,
-                partition=read.partition,
-                timestamp_ms=when,
-            )
-        producer.flush(timeout=10)
-
-    def raw(self, producer: KafkaProducer, topic: t.Topic, **record: object) -> None:
-        """Write one record as it is."""
-        producer.send(topic.physical(self.prefix), **record).get(timeout=10)
 
 
 @pytest.fixture
@@ -129,27 +45,6 @@ def broker(kafka_bootstrap: str, topic_prefix: str) -> Iterator[Broker]:
         producer.close(timeout=5)
 
 
-def run(
-    bootstrap: str, prefix: str, partitions: int = PARTITIONS, **more: str
-) -> "subprocess.Popen[str]":
-    """Start the service as a process of its own."""
-    environment = {
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "CARE_TOPIC_PREFIX": prefix,
-        "CARE_PARTITIONS": str(partitions),
-        "CARE_LOG_FORMAT": "json",
-        "CARE_METRICS_LAG_INTERVAL_SECONDS": "0.2",
-        **more,
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "services.metrics"],
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 @pytest.fixture
 def start(broker: Broker, tmp_path: Path) -> Iterator[Start]:
     """A way to start the service and wait until it is ready."""
@@ -157,7 +52,9 @@ def start(broker: Broker, tmp_path: Path) -> Iterator[Start]:
 
     def begin() -> Service:
         address_file = tmp_path / f"address-{len(started)}"
-        process = run(broker.bootstrap, broker.prefix, CARE_METRICS_ADDRESS_FILE=str(address_file))
+        process = run(
+            broker.bootstrap, broker.prefix, more={"CARE_METRICS_ADDRESS_FILE": str(address_file)}
+        )
         started.append(Service(process, address_file))
         until(lambda: started[-1].get("/readyz")[0] == 200)
         return started[-1]
@@ -166,14 +63,6 @@ def start(broker: Broker, tmp_path: Path) -> Iterator[Start]:
     for service in started:
         service.process.kill()
         service.process.communicate()
-
-
-def until(holds: Callable[[], bool], seconds: float = START_SECONDS) -> None:
-    """Wait until this holds."""
-    give_up_at = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < give_up_at, "it did not come true in time"
-        time.sleep(0.05)
 
 
 def write_story(broker: Broker) -> None:
@@ -360,4 +249,4 @@ def test_a_topic_made_anew_under_it_ends_it_with_75(broker: Broker, start: Start
 
     code, output = last_words(service.process)
     assert code == 75, output
-    assert "start the metrics service again" in output
+    assert "delete the topic metrics-state" in output

@@ -48,6 +48,8 @@ class Pipeline:
     accounts: dict[Place, Account] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
     """Dead-letter topic → what was read of it last."""
+    missed: Tally = field(default_factory=Tally)
+    """(topic,) → offsets that retention passed before they were read."""
 
     def count(self, topic: t.Topic, type_: str) -> None:
         """Count a record of this topic and type."""
@@ -72,6 +74,7 @@ class Pipeline:
         yield names.DEAD_LETTERS, self.dead_letters
         yield names.ACCOUNTED, self._accounted()
         yield names.UNACCOUNTED, self._unaccounted()
+        yield names.METRICS_MISSED, self.missed
 
     def _accounted(self) -> Tally:
         tally = Tally()

@@ -16,9 +16,11 @@ from services.contracts import topics as t
 from services.kit.clock import monotonic
 from services.kit.exits import Unavailable
 from services.kit.health import HealthServer
+from services.metrics.decode import READ_TOPICS
 from services.metrics.exporter import StateCollector
 from services.metrics.lag import LONGEST_PROBE_SECONDS, LagProbe, LagWatch
 from services.metrics.worker import Worker
+from tests.support.metrics import AT_ONCE, Disk, MemoryKeeper
 from tests.unit.metrics.stories import CUSTOMER, placed
 
 PURCHASES = TopicPartition("purchases", 0)
@@ -43,6 +45,7 @@ class FakeConsumer:
     error: Exception | None = None
     leaderless: int = 0
     """So many times it says, as kafka-python does, that it knows no leader of a partition yet."""
+    begin: int = 0
     at: dict[TopicPartition, int] = field(default_factory=dict)
 
     def assign(self, places: list[TopicPartition]) -> None:
@@ -50,7 +53,7 @@ class FakeConsumer:
 
     def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
         self.look_up_leaders()
-        return dict.fromkeys(places, 0)
+        return dict.fromkeys(places, 0) | {PURCHASES: self.begin}
 
     def look_up_leaders(self) -> None:
         if self.leaderless:
@@ -83,16 +86,22 @@ def order_record(offset: int) -> Raw:
     return Raw(offset, placed(f"o-{offset}").record.encode())  # type: ignore[union-attr]
 
 
+def worker_of(consumer: FakeConsumer, disk: Disk | None = None) -> Worker:
+    """Return a worker that takes a step at each turn."""
+    keeper = MemoryKeeper(disk or Disk())
+    return Worker(consumer, keeper, partitions=1, prefix="", pace=AT_ONCE)
+
+
 def begun(consumer: FakeConsumer) -> Worker:
     """Return a worker that stands at the beginning."""
-    worker = Worker(consumer, partitions=1, prefix="")
+    worker = worker_of(consumer)
     worker.begin()
     return worker
 
 
 def count(worker: Worker, type: str = "care.order.placed.v1") -> float:
     """Return the records of this type on `purchases`."""
-    events = worker.families({}, ())[0]
+    events = next(f for f in worker.families({}, ()) if f.name == "care_events")
     wanted = {"topic": "purchases", "type": type}
     return next(sample.value for sample in events.samples if sample.labels == wanted)
 
@@ -128,7 +137,7 @@ def test_nothing_is_exposed_until_the_ends_seen_at_start_are_reached(
 ) -> None:
     """A counter smaller than before the restart would look like a burst of events afterwards."""
     consumer = FakeConsumer([order_record(n) for n in range(3)], visible=2)
-    worker = Worker(consumer, partitions=1, prefix="")
+    worker = worker_of(consumer)
     server = served(worker)
     assert [get(server, path)[0] for path in ("/readyz", "/metrics", "/livez")] == [503, 503, 200]
 
@@ -165,17 +174,42 @@ def test_an_unreadable_record_is_counted_and_the_next_is_read() -> None:
     assert (count(worker), count(worker, "unreadable")) == (2, 2)
 
 
-def test_records_deleted_under_the_reader_end_it_with_what_to_do() -> None:
-    """To go on behind the gap would show counts nobody can explain."""
-    worker = begun(FakeConsumer([], error=OffsetOutOfRangeError({PURCHASES: 7})))
+def test_records_deleted_under_the_reader_are_counted_as_missed_and_it_goes_on() -> None:
+    consumer = FakeConsumer([order_record(n) for n in range(5)], visible=1)
+    worker = begun(consumer)
+    worker.turn()
 
-    with pytest.raises(Unavailable, match="start the metrics service again"):
+    consumer.begin, consumer.visible, consumer.error = 3, 5, OffsetOutOfRangeError({PURCHASES: 1})
+    worker.turn()
+    consumer.error = None
+    worker.turn()
+
+    assert missed(worker) == 2
+    assert count(worker) == 1 + 2
+    assert worker.caught_up().ok
+
+
+def test_a_topic_that_ends_before_the_reader_ends_it_with_what_to_do() -> None:
+    """To read on would count on top of what no longer exists."""
+    consumer = FakeConsumer([order_record(n) for n in range(5)])
+    worker = begun(consumer)
+    worker.turn()
+
+    consumer.records, consumer.error = [], OffsetOutOfRangeError({PURCHASES: 5})
+    with pytest.raises(Unavailable, match="purchases ended later"):
         worker.turn()
+
+
+def missed(worker: Worker) -> float:
+    """Return the offsets of `purchases` that were gone before they were read."""
+    families = {family.name: family for family in worker.families({}, ())}
+    samples = families["care_metrics_missed_records"].samples
+    return next(s.value for s in samples if s.labels == {"topic": "purchases"})
 
 
 def test_a_loop_that_does_not_turn_is_not_live(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter([10.0, 31.0])
-    worker = Worker(FakeConsumer([]), partitions=1, prefix="")
+    worker = worker_of(FakeConsumer([]))
     start = worker.turned_at
     monkeypatch.setattr("services.metrics.worker.monotonic", lambda: start + next(seconds))
 
@@ -197,7 +231,7 @@ def test_where_it_stands_is_what_it_has_folded() -> None:
     worker.turn()
 
     assert worker.positions()[PURCHASES] == 2
-    assert len(worker.positions()) == len(t.TOPICS) - 6
+    assert len(worker.positions()) == len(READ_TOPICS)
 
 
 def test_leaders_that_are_not_known_yet_are_waited_for() -> None:

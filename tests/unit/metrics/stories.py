@@ -254,8 +254,8 @@ def series(state: State, playbooks: tuple[str, ...] = (PLAYBOOK,)) -> dict[str, 
 
 
 def counted(state: State) -> dict[str, float]:
-    """Return the samples that are not 0."""
-    return {name: value for name, value in series(state).items() if value}
+    """Return the samples that are not 0, but for what the service says of itself."""
+    return {n: v for n, v in series(state).items() if v and not n.startswith("care_metrics_")}
 
 
 def net(figures: dict[str, float]) -> dict[str, float]:

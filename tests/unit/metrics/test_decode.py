@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from services.contracts import events
 from services.contracts import topics as t
-from services.contracts.envelope import BARRIER, STRUCTURED, Event
+from services.contracts.envelope import BARRIER, STRUCTURED, Event, Fact
+from services.contracts.events import TOPIC_OF
 from services.contracts.stream import (
     Account,
     Barrier,
@@ -21,10 +23,12 @@ from services.contracts.topics import Topic
 from services.kit import dead_letters
 from services.kit.records import KafkaHeaders
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, decode
+from services.metrics.envelopes import READ_WHOLE
 from services.metrics.figures.pipeline import DeadLetter
-from services.metrics.fold import FeedRecord, Unread, fold
+from services.metrics.fold import Envelope, FeedRecord, Unread, fold
 from services.metrics.state import State
-from tests.unit.metrics.stories import CUSTOMER, complained
+from tests.contract import examples
+from tests.unit.metrics.stories import CUSTOMER, complained, placed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NOTICE: dict[str, Any] = {"feed": "carrier:dhl", "partition": 0, "tick": 3, "at": NOON}
@@ -44,8 +48,102 @@ class Raw:
 def test_it_reads_every_topic_but_those_with_personal_data_and_private_state() -> None:
     left_out = set(t.TOPICS) - set(READ_TOPICS)
 
-    private = {t.CUSTOMER_RISKS, t.FACTS_CHANGELOG, *t.INTERNAL}
+    private = {t.CUSTOMER_RISKS, t.FACTS_CHANGELOG, *t.INTERNAL, t.METRICS_STATE, t.METRICS_STEPS}
     assert left_out == {t.CUSTOMERS, t.CONSENTS, *private}
+
+
+SPIED: list[str] = []
+
+
+def spy_on(fact: Fact) -> Fact:
+    """Return the fact as one that notes which of its fields somebody looks at."""
+
+    def look(self: Any, name: str) -> Any:
+        if name in type(fact).model_fields:
+            SPIED.append(name)
+        return object.__getattribute__(self, name)
+
+    spying = type("Spying", (type(fact),), {"__getattribute__": look})
+    fields = {name: getattr(fact, name) for name in type(fact).model_fields}
+    return spying.model_construct(**fields)  # type: ignore[attr-defined, no-any-return]
+
+
+def looked_into(told: Event[Any]) -> bool:
+    """Return whether some figure looks into this event, or counts it."""
+    SPIED.clear()
+    state = State()
+    for family in state.families():
+        family.fold(0, told)
+    if state != State():
+        return True
+    for family in State().families():
+        family.fold(0, told.model_copy(update={"data": spy_on(told.data)}))
+    return bool(SPIED)
+
+
+EXAMPLES_READ = [e for e in examples.OF_EVENTS if TOPIC_OF[events.FACTS[e.contract]] in READ_TOPICS]
+
+
+@pytest.mark.parametrize("example", EXAMPLES_READ, ids=examples.name)
+def test_no_figure_looks_into_facts_that_are_read_by_their_envelope(
+    example: examples.Example,
+) -> None:
+    """A family that needs another fact has to add it to `READ_WHOLE`."""
+    told = events.read(example.raw)
+
+    if looked_into(told):
+        assert type(told.data) in READ_WHOLE
+
+
+def test_a_look_into_a_fact_is_noticed() -> None:
+    assert looked_into(complained("o-1", 8).record)  # type: ignore[arg-type]
+    assert not looked_into(placed("o-1").record)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("example", EXAMPLES_READ, ids=examples.name)
+def test_an_event_read_by_its_envelope_says_the_same_about_itself(
+    example: examples.Example,
+) -> None:
+    told = events.read(example.raw)
+    topic = TOPIC_OF[type(told.data)]
+
+    found = decode(topic, Raw(example.raw, told.partitionkey.encode()))
+
+    if type(told.data) in READ_WHOLE:
+        assert found == told
+    else:
+        assert isinstance(found, Envelope)
+        for name in (*Envelope.__struct_fields__, "customer_id"):
+            assert getattr(found, name) == getattr(told, name)
+
+
+def test_what_lies_elsewhere_or_under_another_key_is_unreadable_by_its_envelope_too() -> None:
+    raw = placed("o-1").record.encode()  # type: ignore[union-attr]
+
+    assert decode(t.CONTACTS, Raw(raw, CUSTOMER.encode())) == Unread("wrong_topic")
+    assert decode(t.PURCHASES, Raw(raw, b"somebody")) == Unread("wrong_key")
+    assert decode(t.PURCHASES, Raw(raw.replace(b'"id"', b'"ID"'), CUSTOMER.encode())) == Unread(
+        "invalid"
+    )
+
+
+def test_content_that_no_figure_needs_is_not_judged_here() -> None:
+    raw = placed("o-1").record.encode().replace(b'"currency":"EUR"', b'"currency":7')  # type: ignore[union-attr]
+
+    assert isinstance(decode(t.PURCHASES, Raw(raw, CUSTOMER.encode())), Envelope)
+
+
+def test_an_event_in_binary_mode_is_read_whole() -> None:
+    told = placed("o-1").record
+    assert isinstance(told, Event)
+    headers = [
+        (f"ce_{name}", str(value).encode())
+        for name, value in told.model_dump(mode="json", exclude_none=True).items()
+        if name not in ("data", "datacontenttype")
+    ]
+
+    body = told.data.model_dump_json(exclude_none=True).encode()
+    assert decode(t.PURCHASES, Raw(body, CUSTOMER.encode(), headers)) == told
 
 
 def test_an_event_is_read_as_one() -> None:
