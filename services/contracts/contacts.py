@@ -158,7 +158,8 @@ def is_poor_answer(kind: SurveyKind, score: int) -> bool:
     return score <= POOR_UP_TO[kind]
 
 
-_SCORES = {SurveyKind.CSAT: (1, 5), SurveyKind.CES: (1, 7), SurveyKind.NPS: (0, 10)}
+SCORES = {SurveyKind.CSAT: (1, 5), SurveyKind.CES: (1, 7), SurveyKind.NPS: (0, 10)}
+"""Kind → the least and the greatest score."""
 
 
 class SurveySent(Fact):
@@ -183,7 +184,7 @@ class SurveyAnswered(Fact):
 
     @model_validator(mode="after")
     def _score_fits_kind(self) -> Self:
-        low, high = _SCORES[self.kind]
+        low, high = SCORES[self.kind]
         if not low <= self.score <= high:
             raise ValueError(f"score of a {self.kind} survey is {low} to {high}, got {self.score}")
         return self

@@ -37,7 +37,12 @@ def serve(settings: Settings) -> None:
     with ExitStack() as stack:
         # "none": to jump over deleted records in silence would make every count wrong.
         consumer = stack.enter_context(closing(open_consumer(bootstrap, auto_offset_reset="none")))
-        worker = Worker(consumer, partitions=settings.partitions, prefix=settings.topic_prefix)
+        worker = Worker(
+            consumer,
+            partitions=settings.partitions,
+            prefix=settings.topic_prefix,
+            rules=settings.service_rules,
+        )
         lag = stack.enter_context(closing(_lag_watch(settings, worker)))
         registry = CollectorRegistry()
         registry.register(StateCollector(lambda: worker.families(lag.latest(), settings.playbooks)))

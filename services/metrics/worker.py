@@ -24,6 +24,7 @@ from services.kit.health import Verdict
 from services.kit.kafka_clients import begin_offsets, end_offsets
 from services.metrics import exporter
 from services.metrics.decode import READ_TOPICS, decode
+from services.metrics.figures.service import ServiceRules
 from services.metrics.fold import Unread, fold
 from services.metrics.lag import by_place
 from services.metrics.state import State
@@ -40,13 +41,22 @@ _log = logs.get(__name__)
 class Worker:
     """Owns the consumer and the state.  `run` is one thread; the verdicts and `families` any."""
 
-    def __init__(self, consumer: KafkaConsumer, *, partitions: int, prefix: str) -> None:
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        *,
+        partitions: int,
+        prefix: str,
+        rules: ServiceRules | None = None,
+    ) -> None:
         self._consumer = consumer
         self._topics = physical_names(READ_TOPICS, prefix)
         self._partitions = partitions
         self._places = [TopicPartition(name, p) for name in self._topics for p in range(partitions)]
         self._lock = threading.Lock()
         self._state = State()
+        if rules is not None:
+            self._state.measure_by(rules)
         self._positions: dict[TopicPartition, int] = {}
         self._behind: dict[TopicPartition, int] = {}
         """Partition → end seen at the last look, for those not read up to there yet."""
