@@ -483,8 +483,8 @@ def test_an_outcome_stands_once_what_it_rests_on_may_be_forgotten() -> None:
 
 
 def test_what_is_filled_in_from_the_past_is_not_forgotten_before_it_is_complete() -> None:
-    """A contact of January, told in March between two settlings, has its response all the same."""
-    begun, answer = began("t-1", -60 * DAY), replied("t-1", -60 * DAY + 1)
+    """A contact of last August, told in March between two settlings, has its response all the same."""
+    begun, answer = began("t-1", -200 * DAY), replied("t-1", -200 * DAY + 1)
     state = folded(barrier(1), begun, barrier(2), answer, barrier(3))
 
     assert responses(state) == (1, 1)
