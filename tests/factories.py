@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from services.contracts.contacts import ContactChannel, ContactOpened, ContactReason
+from services.contracts.contacts import ContactChannel, ContactOpened, ContactReason, OpenedBy
 from services.contracts.deliveries import (
     CheckpointStatus,
     ShipmentCheckpoint,
@@ -104,10 +104,15 @@ def wrote(
     contact: str = "k-1",
     order: str | None = "o-1",
     reason: ContactReason = ContactReason.WHERE_IS_MY_ORDER,
+    by: OpenedBy = OpenedBy.CUSTOMER,
     **envelope: Any,
 ) -> Event[Any]:
-    """Return a customer's message."""
+    """Return a customer's message, or what an agent began."""
     data = ContactOpened(
-        contact_id=contact, channel=ContactChannel.EMAIL, reason=reason, order_id=order
+        contact_id=contact,
+        channel=ContactChannel.EMAIL,
+        reason=reason,
+        order_id=order,
+        opened_by=by,
     )
     return event(data, **envelope)

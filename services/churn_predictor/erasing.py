@@ -72,7 +72,7 @@ def _of_one(fact: Any, until: datetime) -> Any:
         case OrderFacts(approved=None):
             left.histories = None
         case ContactFacts(opened=None):
-            left.reason = left.order_id = None
+            left.opened_by = left.reason = left.order_id = None
         case SurveyFacts(answered=None):
             left.score = None
             left.kind = None if left.sent is None else left.kind

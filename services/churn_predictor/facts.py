@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.contracts.contacts import SurveyKind, is_poor_answer
+from services.contracts.contacts import OpenedBy, SurveyKind, is_poor_answer
 
 TURNS_KEPT = 16
 """Of one conversation."""
@@ -147,9 +147,11 @@ class Turn:
 
 @dataclass(slots=True)
 class ContactFacts:
-    """One conversation that the customer began."""
+    """One conversation."""
 
     opened: Stamp | None = None
+    opened_by: OpenedBy | None = None
+    """None: the customer, as far as is known; what was kept before agents' openings were told says so too."""
     reason: str | None = None
     order_id: str | None = None
     replied_by_agent: Stamp | None = None
@@ -159,6 +161,11 @@ class ContactFacts:
     """The customer's words that nobody has answered yet, sorted."""
     turns: list[Turn] = field(default_factory=list)
     """The earliest `TURNS_KEPT`, sorted: how the conversation stood at any instant up to the last."""
+
+    @property
+    def asked(self) -> Stamp | None:
+        """When the customer began it; None: an agent did, or nobody told."""
+        return None if self.opened_by is OpenedBy.AGENT else self.opened
 
     @property
     def answered(self) -> Stamp | None:

@@ -136,6 +136,6 @@ def _moved(parcel: Parcel, now: datetime) -> float:
 
 def _contacts(contacts: Mapping[str, ContactFacts], order_id: str, now: datetime) -> int:
     return sum(
-        contact.order_id == order_id and contact.opened is not None and contact.opened.at <= now
+        contact.order_id == order_id and contact.asked is not None and contact.asked.at <= now
         for contact in contacts.values()
     )

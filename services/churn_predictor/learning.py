@@ -34,6 +34,7 @@ from services.contracts.contacts import (
     ContactReplied,
     ContactResolved,
     HelpSearched,
+    OpenedBy,
     ReplyBy,
     SurveyAnswered,
     SurveySent,
@@ -239,7 +240,9 @@ def _opened(facts: Facts, stamp: Stamp, data: ContactOpened) -> None:
     contact = _contact(facts, data.contact_id)
     if contact.opened is None or stamp < contact.opened:
         contact.opened, contact.reason, contact.order_id = stamp, data.reason, data.order_id
-    _waits(contact, stamp, TurnKind.OPENED)
+        contact.opened_by = None if data.is_by_customer else OpenedBy.AGENT
+    if data.is_by_customer:
+        _waits(contact, stamp, TurnKind.OPENED)
 
 
 def _replied(facts: Facts, stamp: Stamp, data: ContactReplied) -> None:

@@ -139,6 +139,7 @@ def _contacts(one: ContactFacts, other: ContactFacts) -> ContactFacts:
     opened = _first(one, other, _opening) or one
     merged = ContactFacts(
         opened=opened.opened,
+        opened_by=opened.opened_by,
         reason=opened.reason,
         order_id=opened.order_id,
         replied_by_agent=_last(one.replied_by_agent, other.replied_by_agent),
@@ -155,7 +156,8 @@ def _contacts(one: ContactFacts, other: ContactFacts) -> ContactFacts:
 def _opening(contact: ContactFacts) -> tuple[Any, ...]:
     if contact.opened is None:
         return (True,)
-    return False, contact.opened, contact.reason or "", contact.order_id or ""
+    by = contact.opened_by or ""
+    return False, contact.opened, contact.reason or "", contact.order_id or "", by
 
 
 def _searches(one: SearchFacts, other: SearchFacts) -> SearchFacts:

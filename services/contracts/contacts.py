@@ -49,14 +49,37 @@ before anything was promised), and `other` (says nothing).
 """
 
 
+class OpenedBy(StrEnum):
+    """Who began a contact."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+
+
 class ContactOpened(Fact):
-    """A customer wrote or called."""
+    """A customer wrote or called; or an agent turned to a customer.
+
+    Of several openings of one contact the earliest counts, also as to who began it.
+    """
 
     TYPE: ClassVar[str] = "care.contact.opened.v1"
     contact_id: Identifier
     channel: ContactChannel
     reason: ContactReason
     order_id: Identifier | None = None
+    opened_by: OpenedBy = OpenedBy.CUSTOMER
+    """What an agent began is no complaint, and nobody waits for an answer until the customer has written.
+    The agent's first words are told as a `care.contact.replied.v1`, too."""
+
+    @property
+    def is_by_customer(self) -> bool:
+        """Whether it is the customer who began it."""
+        return self.opened_by is OpenedBy.CUSTOMER
+
+    @property
+    def is_complaint(self) -> bool:
+        """Whether the customer began it because a promise about an order was not kept."""
+        return self.is_by_customer and self.reason in COMPLAINT_REASONS
 
 
 class ReplyBy(StrEnum):
@@ -75,11 +98,18 @@ class ContactReplied(Fact):
     by: ReplyBy
 
 
+MOST_HANDLE_SECONDS = 30 * 24 * 3600
+"""Nobody works on one contact for longer."""
+
+
 class ContactResolved(Fact):
     """The desk closed the contact."""
 
     TYPE: ClassVar[str] = "care.contact.resolved.v1"
     contact_id: Identifier
+    handle_seconds: Annotated[int, Field(ge=0, le=MOST_HANDLE_SECONDS)] | None = None
+    """What agents spent on it since it was opened or last reopened: talk, hold and wrap-up, without the time
+    in which it waited for them; None: not measured."""
 
 
 class ContactReopened(Fact):
@@ -128,7 +158,8 @@ def is_poor_answer(kind: SurveyKind, score: int) -> bool:
     return score <= POOR_UP_TO[kind]
 
 
-_SCORES = {SurveyKind.CSAT: (1, 5), SurveyKind.CES: (1, 7), SurveyKind.NPS: (0, 10)}
+SCORES = {SurveyKind.CSAT: (1, 5), SurveyKind.CES: (1, 7), SurveyKind.NPS: (0, 10)}
+"""Kind → the least and the greatest score."""
 
 
 class SurveySent(Fact):
@@ -153,7 +184,7 @@ class SurveyAnswered(Fact):
 
     @model_validator(mode="after")
     def _score_fits_kind(self) -> Self:
-        low, high = _SCORES[self.kind]
+        low, high = SCORES[self.kind]
         if not low <= self.score <= high:
             raise ValueError(f"score of a {self.kind} survey is {low} to {high}, got {self.score}")
         return self

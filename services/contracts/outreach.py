@@ -9,6 +9,9 @@ from pydantic import Field
 from services.contracts.envelope import Contract, Fact, Identifier, Instant
 from services.contracts.people import Channel, MessageClass
 
+SOURCE = "/care/outreach"
+"""CloudEvents `source` of all that outreach says, on whichever topic: what has it is care's own doing."""
+
 
 class Outcome(StrEnum):
     """What was decided."""

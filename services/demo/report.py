@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.contracts.contacts import COMPLAINT_REASONS, ContactOpened, SurveyAnswered
+from services.contracts.contacts import ContactOpened, SurveyAnswered
 from services.contracts.deliveries import ShipmentDelivered, ShipmentPromised
 from services.contracts.envelope import Event
 from services.contracts.outreach import (
@@ -180,7 +180,7 @@ def first_messages(facts: Iterable[Event[Any]]) -> dict[str, datetime]:
 
 def _is_complaint(fact: object) -> bool:
     if isinstance(fact, ContactOpened):
-        return fact.reason in COMPLAINT_REASONS
+        return fact.is_complaint
     return isinstance(fact, SurveyAnswered) and fact.is_poor
 
 

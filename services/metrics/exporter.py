@@ -15,12 +15,20 @@ from prometheus_client.utils import floatToGoString
 
 from services.contracts import metric_names as names
 from services.contracts import topics as t
+from services.contracts.contacts import (
+    SCORES,
+    ContactChannel,
+    ContactReason,
+    OpenedBy,
+    SurveyKind,
+)
 from services.contracts.events import TOPIC_OF
 from services.contracts.metric_names import Kind, Metric
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.people import Channel
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, REASONS
+from services.metrics.figures.conversation import Resolution
 from services.metrics.figures.measures import (
     Distribution,
     Distributions,
@@ -31,9 +39,12 @@ from services.metrics.figures.measures import (
 )
 from services.metrics.figures.pipeline import ACCOUNT_OUTCOMES, UNREADABLE
 from services.metrics.figures.sending import CONTACT_OUTCOMES, NO_CHANNEL
+from services.metrics.figures.service import BUSINESS, CALENDAR
+from services.metrics.figures.surveys import Origin
+from services.metrics.figures.wismo import Cause
 from services.metrics.state import State
 
-MOST_PLAYBOOKS = 32
+MOST_PLAYBOOKS = 16
 """Playbooks with series of their own; what is beyond shares the label `other`, so that a mistake in
 their naming cannot flood Prometheus."""
 
@@ -176,6 +187,7 @@ def _zeros(shown: frozenset[str]) -> dict[str, list[Labels]]:
         **_PIPELINE_ZEROS,
         **_PROBLEM_ZEROS,
         **_COMPLAINT_ZEROS,
+        **_SERVICE_ZEROS,
         names.DECISIONS.name: [(name, outcome) for name in shown for outcome in Outcome],
         names.SUPPRESSED.name: [(name, reason) for name in shown for reason in Suppression],
         names.CONTACTS.name: [
@@ -217,4 +229,31 @@ _COMPLAINT_ZEROS: dict[str, list[Labels]] = {
     names.LEAD_TIME_WITHDRAWN.name: [()],
     names.DETECTION_TO_CONTACT.name: [()],
     names.DETECTION_TO_CONTACT_WITHDRAWN.name: [()],
+}
+_ANSWERS: list[Labels] = [
+    (kind, str(score), origin)
+    for kind, (low, high) in SCORES.items()
+    for score in range(low, high + 1)
+    for origin in Origin
+]
+_SERVICE_ZEROS: dict[str, list[Labels]] = {
+    names.ORDERS.name: [()],
+    names.ORDERS_CONTACTED.name: [()],
+    names.INBOUND_CONTACTS.name: [
+        (channel, reason, by)
+        for channel in ContactChannel
+        for reason in ContactReason
+        for by in OpenedBy
+    ],
+    names.WISMO_CONTACTS.name: [(cause,) for cause in Cause],
+    names.WISMO_CONTACTS_WITHDRAWN.name: [(cause,) for cause in Cause],
+    names.FIRST_RESPONSE.name: [(CALENDAR,), (BUSINESS,)],
+    names.FIRST_RESPONSE_WITHDRAWN.name: [(CALENDAR,), (BUSINESS,)],
+    names.AWAITING_FIRST_RESPONSE.name: [()],
+    names.CONTACTS_MATURED.name: [(outcome,) for outcome in Resolution],
+    names.CONTACTS_MATURED_WITHDRAWN.name: [(outcome,) for outcome in Resolution],
+    names.HANDLE_TIME.name: [(channel,) for channel in ContactChannel],
+    names.SURVEYS_SENT.name: [(kind, origin) for kind in SurveyKind for origin in Origin],
+    names.SURVEY_ANSWERS.name: _ANSWERS,
+    names.SURVEY_ANSWERS_WITHDRAWN.name: _ANSWERS,
 }

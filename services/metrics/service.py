@@ -44,6 +44,7 @@ def serve(settings: Settings) -> None:
             partitions=settings.partitions,
             prefix=settings.topic_prefix,
             pace=Pace(snapshot_seconds=settings.snapshot_interval_seconds),
+            rules=settings.service_rules,
         )
         lag = stack.enter_context(closing(_lag_watch(settings, worker)))
         registry = CollectorRegistry()

@@ -1,11 +1,19 @@
 """Settings of the metrics service."""
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.contracts.envelope import TimeZone
 from services.kit.settings import CommonSettings
+from services.metrics.figures.business_hours import BusinessHours
+from services.metrics.figures.service import ServiceRules
+
+WallTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+Weekday = Annotated[int, Field(ge=1, le=7)]
 
 
 class Settings(CommonSettings):
@@ -47,3 +55,46 @@ class Settings(CommonSettings):
         description="Pause between two snapshots of what was counted; a start repeats what came after "
         "the last. Longer by itself where writing one takes more than a twentieth of it.",
     )
+    business_zone: TimeZone = Field(
+        default="UTC", description="Zone of the desk's business hours, for example Europe/Berlin."
+    )
+    business_weekdays: tuple[Weekday, ...] = Field(
+        default=(1, 2, 3, 4, 5),
+        min_length=1,
+        description="JSON list of the weekdays with business hours; 1 is Monday, 7 is Sunday.",
+    )
+    business_from: WallTime = Field(
+        default="09:00", description="When business hours begin, on the desk's own clock."
+    )
+    business_to: WallTime = Field(
+        default="17:00", description="When they end; 24:00 is the end of the day."
+    )
+    repeat_window_days: int = Field(
+        default=7,
+        ge=1,
+        le=30,
+        description="Days within which another contact about the same, or a reopening, shows that the first "
+        "solved nothing.",
+    )
+
+    @model_validator(mode="after")
+    def _hours_end_after_they_begin(self) -> Self:
+        if _minutes(self.business_to) <= _minutes(self.business_from):
+            raise ValueError("business_to must be later than business_from")
+        return self
+
+    @property
+    def service_rules(self) -> ServiceRules:
+        """By what the desk is measured."""
+        hours = BusinessHours(
+            self.business_zone,
+            self.business_weekdays,
+            _minutes(self.business_from),
+            _minutes(self.business_to),
+        )
+        return ServiceRules(hours, timedelta(days=self.repeat_window_days))
+
+
+def _minutes(wall: str) -> int:
+    hours, minutes = wall.split(":")
+    return 60 * int(hours) + int(minutes)

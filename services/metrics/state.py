@@ -7,10 +7,14 @@ from datetime import datetime
 from services.contracts import metric_names as names
 from services.metrics.figures.complaints import Complaints
 from services.metrics.figures.measures import Figures, Latest, Measured
+from services.metrics.figures.orders import Orders
 from services.metrics.figures.pipeline import Pipeline
 from services.metrics.figures.problems import Problems
 from services.metrics.figures.promptness import Promptness
 from services.metrics.figures.sending import Sending
+from services.metrics.figures.service import Service, ServiceRules
+from services.metrics.figures.surveys import Surveys
+from services.metrics.figures.wismo import Wismo
 
 
 @dataclass(slots=True)
@@ -26,10 +30,17 @@ class State:
     sending: Sending = field(default_factory=Sending)
     promptness: Promptness = field(default_factory=Promptness)
     complaints: Complaints = field(default_factory=Complaints)
+    orders: Orders = field(default_factory=Orders)
+    wismo: Wismo = field(default_factory=Wismo)
+    service: Service = field(default_factory=Service)
+    surveys: Surveys = field(default_factory=Surveys)
 
     def families(self) -> tuple[Figures, ...]:
         """Return the families that fold events."""
-        return (self.problems, self.sending, self.promptness, self.complaints)
+        return (
+            *(self.problems, self.sending, self.promptness, self.complaints),
+            *(self.orders, self.wismo, self.service, self.surveys),
+        )
 
     def measured(self) -> Iterator[Measured]:
         """Return each metric with what is counted under it."""
@@ -43,6 +54,10 @@ class State:
         marks = [self.marks.get(partition) for partition in range(partitions)]
         known = [mark for mark in marks if mark is not None]
         return min(known) if len(known) == partitions else None
+
+    def measure_by(self, rules: ServiceRules) -> None:
+        """Measure the desk by these rules from now on; what is counted stays as it was counted."""
+        self.service.rules = rules
 
     def settle(self, until: datetime) -> None:
         """Judge what waited for this instant to be over; everything said up to it has been folded."""

@@ -25,6 +25,7 @@ from services.kit.clock import Clock, SystemClock, monotonic
 from services.kit.health import Verdict
 from services.metrics import exporter, steps
 from services.metrics.decode import READ_TOPICS
+from services.metrics.figures.service import ServiceRules
 from services.metrics.intake import Intake
 from services.metrics.keeping import Keeper
 from services.metrics.state import State
@@ -62,6 +63,7 @@ class Worker:
         *,
         partitions: int,
         prefix: str,
+        rules: ServiceRules | None = None,
         pace: Pace | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -73,7 +75,9 @@ class Worker:
         self._pace = pace or Pace()
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
+        self._rules = rules or ServiceRules()
         self._state = State()
+        self._state.measure_by(self._rules)
         self._positions: dict[TopicPartition, int] = {}
         """Partition → the first offset that is not folded."""
         self._behind: dict[TopicPartition, int] = {}
@@ -104,6 +108,7 @@ class Worker:
         restored = restored or self._keeper.restore()
         if restored is not None:
             self._state, self._kept = restored.state, restored.kept
+            self._state.measure_by(self._rules)
             self._positions = self._by_place(restored.standing.positions)
             self._repeating.extend(self._keeper.steps(restored.standing.steps_offset))
         self._miss(self._intake.begin(self._positions))

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.contracts import ids
 from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import (
+    SOURCE,
     BounceKind,
     OutreachBounced,
     OutreachCorrected,
@@ -23,8 +24,6 @@ from services.contracts.outreach import (
 )
 from services.contracts.people import Channel
 from services.outreach.decide import Decision
-
-SOURCE = "/care/outreach"
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,10 +114,14 @@ class InboundContact:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody still owes this customer an answer."""
-        if self.opened_at is None:
+        """Whether somebody still owes this customer an answer.
+
+        In a contact whose opening was not theirs it is their word that begins to wait.
+        """
+        begun = self.opened_at or self.heard_at
+        if begun is None:
             return False
-        return self.resolved_at is None or self.resolved_at < self.opened_at
+        return self.resolved_at is None or self.resolved_at < begun
 
     def of(self, customer_id: str) -> "InboundContact":
         """Return it as this customer's."""

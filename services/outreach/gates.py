@@ -60,7 +60,7 @@ def not_already_known(situation: Situation, policy: Policy) -> Ruling:
     problem = situation.problem
     if situation.twin_told:
         because = "told already, under another id of the customer"
-        return no("not_already_known", 4, because, Suppression.ALREADY_KNOWN)
+        return no("not_already_known", 5, because, Suppression.ALREADY_KNOWN)
     for contact in situation.contacts:
         if _is_the_problem(contact, problem) or not _about(contact.order_id, problem):
             continue
@@ -69,14 +69,14 @@ def not_already_known(situation: Situation, policy: Policy) -> Ruling:
             because = (
                 f"the customer's own contact about {_whose(contact.order_id, problem)}, {state}"
             )
-            return no("not_already_known", 4, because, Suppression.ALREADY_KNOWN)
+            return no("not_already_known", 5, because, Suppression.ALREADY_KNOWN)
     for answer in situation.answers:
         if _is_the_problem(answer, problem) or not _about(answer.order_id, problem):
             continue
         if answer.is_poor and answer.answered_at >= problem.opened_at:
             because = f"a poor survey answer about {_whose(answer.order_id, problem)}"
-            return no("not_already_known", 4, because, Suppression.ALREADY_KNOWN)
-    return yes("not_already_known", 4, _unheard(situation))
+            return no("not_already_known", 5, because, Suppression.ALREADY_KNOWN)
+    return yes("not_already_known", 5, _unheard(situation))
 
 
 def message_class(situation: Situation, policy: Policy) -> Ruling:

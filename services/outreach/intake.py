@@ -111,10 +111,13 @@ def contact_of(event: Event[Any]) -> InboundContact:
     fact = event.data
     contact = InboundContact(event.customer_id, fact.contact_id)
     match fact:
-        case ContactOpened():
+        case ContactOpened(is_by_customer=True):
             return InboundContact(
                 event.customer_id, fact.contact_id, fact.order_id, event.time, event.time
             )
+        case ContactOpened():
+            # An agent's words: what it is about, and nothing that the customer has said.
+            return InboundContact(event.customer_id, fact.contact_id, fact.order_id)
         case ContactReopened():
             return InboundContact(
                 event.customer_id, fact.contact_id, heard_at=event.time, opened_at=event.time

@@ -126,7 +126,8 @@ def _shipment(fact: Any, slot: str, carrier: str | None, *more: Any) -> Said:
 
 
 def _opened(fact: contacts.ContactOpened) -> Said:
-    return CONTACTS, intern(fact.contact_id), "opened", fact.reason.value, fact.order_id
+    slot = "opened" if fact.opened_by is contacts.OpenedBy.CUSTOMER else "opened_by_agent"
+    return CONTACTS, intern(fact.contact_id), slot, fact.reason.value, fact.order_id
 
 
 def _replied(fact: contacts.ContactReplied) -> Said | None:

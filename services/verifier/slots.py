@@ -45,6 +45,7 @@ FORM: Mapping[str, tuple[str, ...]] = {
     ),
     CONTACTS: (
         "opened",
+        "opened_by",
         "reason",
         "order_id",
         "replied_by_agent",
@@ -261,17 +262,20 @@ def _promise(stamp: Stamp, says: Said) -> Slots:
 
 
 def _contact(said: Sequence[Entry]) -> Slots:
-    opened = _of(said, "opened")
+    opened = _of(said, "opened", "opened_by_agent")
+    by_agent = bool(opened) and opened[0][1][2] == "opened_by_agent"
+    turns = [entry for entry in said if entry[1][2] != "opened_by_agent"]
     answered = _latest(said, "replied_by_agent", "resolved")
     return {
-        "opened": _first(said, "opened"),
+        "opened": _first(said, "opened", "opened_by_agent"),
+        "opened_by": "agent" if by_agent else None,
         "reason": opened[0][1][3] if opened else None,
         "order_id": opened[0][1][4] if opened else None,
         "replied_by_agent": _last(said, "replied_by_agent"),
         "resolved": _last(said, "resolved"),
         "reopened": _last(said, "reopened"),
         "waiting": _all(said, "opened", "reopened", "replied_by_customer", after=answered),
-        "turns": [{"said": _stamp(stamp), "kind": says[2]} for stamp, says in said[:TURNS_KEPT]],
+        "turns": [{"said": _stamp(stamp), "kind": says[2]} for stamp, says in turns[:TURNS_KEPT]],
     }
 
 

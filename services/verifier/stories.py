@@ -186,7 +186,7 @@ class _Story:
             yield (ProblemKind.CONTACT_REOPENED, name), w.contact_reopened(contact)
         everyone = list(picture.things[CONTACTS].values())
         for name in sorted(orders):
-            about = [contact for contact in everyone if contact.get("order_id") == name]
+            about = [c for c in everyone if c.get("order_id") == name and w.asked(c) is not None]
             yield (ProblemKind.CONTACT_REPEATED, name), w.contact_repeated(name, about, measure)
         searches = self._changed[SEARCHES]
         if self._changed[CONTACTS]:

@@ -142,6 +142,11 @@ def _next(stamps: Iterable[Stamp], after: Stamp) -> Stamp | None:
     return earliest(*(each for each in stamps if each > after))
 
 
+def asked(contact: Slots) -> Stamp | None:
+    """Return when the customer began this contact; None: an agent did, or nobody told."""
+    return stamp(contact.get("opened")) if contact.get("opened_by") is None else None
+
+
 def contact_unanswered(contact: Slots, measure: Measure) -> Watch | None:
     """Return the watch over what the customer is to be told."""
     answered = latest(stamp(contact.get("replied_by_agent")), stamp(contact.get("resolved")))
@@ -174,7 +179,7 @@ def contact_repeated(order_id: str, about: Sequence[Slots], measure: Measure) ->
 
     Args:
         order_id: The order's.
-        about: The contacts opened about it.
+        about: The contacts that the customer opened about it.
         measure: What is tolerated.
     """
     openings = sorted(stamp_of(contact["opened"]) for contact in about)
@@ -218,12 +223,12 @@ def help_not_found(
         measure: What is tolerated.
     """
     order_id = None if subject == HELP else subject
-    asked = [
-        stamp(contact.get("opened"))
+    openings = [
+        asked(contact)
         for contact in contacts
         if order_id is None or contact.get("order_id") in (None, order_id)
     ]
-    helped = latest(stamp(search.get("found")), *asked)
+    helped = latest(stamp(search.get("found")), *openings)
     fruitless = (stamp_of(each) for each in search.get("unfound", ()))
     since = next((each for each in fruitless if helped is None or each > helped), None)
     if since is None:

@@ -74,8 +74,9 @@ _BY = {
 
 def _opened(fact: contacts.ContactOpened, _: Times) -> str:
     by = _BY.get(fact.channel, f"by {fact.channel}")
+    who = "the customer turned to us" if fact.is_by_customer else "an agent turned to the customer"
     return (
-        f"the customer turned to us {by} about {_order(fact.order_id)}: {plain(fact.reason)} "
+        f"{who} {by} about {_order(fact.order_id)}: {plain(fact.reason)} "
         f"(contact {fact.contact_id})"
     )
 

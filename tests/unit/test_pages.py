@@ -18,6 +18,7 @@ from services.ingest.documents import STATUS
 from services.ingest.metering import REASONS
 from services.ingest.reading import MAX_BATCH_EVENTS
 from services.kit.settings import environment_names
+from services.metrics.settings import Settings
 from services.outreach.gates import GATES
 from services.outreach.messages import NAMES_AN_ORDER, TELLS_A_DATE, Templates, samples
 from services.outreach.pages.metering import Outcome
@@ -30,7 +31,15 @@ PAGES = (
     *("docs/expectations.md", "docs/playbooks.md", "docs/customer-pages.md"),
     *("docs/outreach-policy.md", "docs/identity-and-privacy.md", "docs/adapters.md"),
     *("docs/publishing.md", "docs/event-reference.md", "docs/publishing-auth.md"),
+    "docs/kpis.md",
 )
+DESK = m.METRICS[m.METRICS.index(m.ORDERS) : m.METRICS.index(m.SURVEY_ANSWERS_WITHDRAWN) + 1]
+"""What is measured of service and surveys."""
+SERIES_OF = {
+    m.Kind.COUNTER: ("",),
+    m.Kind.GAUGE: ("",),
+    m.Kind.HISTOGRAM: ("", "_bucket", "_sum", "_count"),
+}
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
@@ -127,6 +136,36 @@ def test_the_page_on_policy_names_every_gate_in_its_order() -> None:
     named = re.findall(r"^\| `(\w+)` \|", gates, re.MULTILINE)
 
     assert named == [gate.__name__ for gate in GATES]
+
+
+def test_the_page_on_kpis_names_every_metric_of_the_desk_and_no_other_that_there_is_not() -> None:
+    text = page("docs/kpis.md")
+    series = {f"{metric.name}{part}" for metric in m.METRICS for part in SERIES_OF[metric.kind]}
+    labelled = {f"`{x.name}{{{','.join(x.labels)}}}`" if x.labels else f"`{x.name}`" for x in DESK}
+
+    assert set(re.findall(r"care_\w+", text)) <= series
+    assert [each for each in sorted(labelled) if each not in text] == []
+
+
+def test_the_page_on_kpis_names_every_setting_that_changes_one() -> None:
+    text = page("docs/kpis.md")
+    names = [name for name in Settings.model_fields if name.startswith(("business", "repeat"))]
+
+    assert [n for n in names if f"`{environment_names(Settings, n)}`" not in text] == []
+
+
+def test_formulas_take_away_what_was_withdrawn_wherever_something_can_be() -> None:
+    formulas = re.findall(r"```promql\n(.*?)```", page("docs/kpis.md"), re.DOTALL)
+    plain = {
+        re.sub("_withdrawn", "", metric.name) for metric in m.METRICS if "_withdrawn" in metric.name
+    }
+
+    for formula in formulas:
+        for name in plain:
+            counted, withdrawn = name, re.sub(r"_(total|seconds)$", r"_withdrawn_\1", name)
+            assert len(re.findall(rf"{counted}\b|{counted}_", formula)) == len(
+                re.findall(withdrawn, formula)
+            ), formula
 
 
 def test_the_publishers_guide_names_every_status_reason_and_metric_there_is() -> None:

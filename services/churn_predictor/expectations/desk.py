@@ -75,7 +75,7 @@ def _reopened(contact_id: str, contact: ContactFacts) -> Iterator[Watch]:
 def _repeated(facts: Facts, tolerances: Tolerances) -> Iterator[Watch]:
     by_order: dict[str, list[ContactFacts]] = defaultdict(list)
     for contact in facts.contacts.values():
-        if contact.order_id is not None and contact.opened is not None:
+        if contact.order_id is not None and contact.asked is not None:
             by_order[contact.order_id].append(contact)
     for order_id, contacts in sorted(by_order.items()):
         last = _one_too_many(contacts, tolerances)
@@ -91,7 +91,7 @@ def _repeated(facts: Facts, tolerances: Tolerances) -> Iterator[Watch]:
 
 
 def _one_too_many(contacts: list[ContactFacts], tolerances: Tolerances) -> Stamp | None:
-    opened = sorted(c.opened for c in contacts if c.opened is not None)
+    opened = sorted(c.asked for c in contacts if c.asked is not None)
     apart = tolerances.contacts_on_one_order - 1
     return next(
         (
@@ -109,7 +109,7 @@ def _all_closed(contacts: list[ContactFacts]) -> Stamp | None:
 
 
 def _is_closed(contact: ContactFacts) -> bool:
-    begun = last_of(contact.opened, contact.reopened)
+    begun = last_of(contact.asked, contact.reopened)
     return contact.resolved is not None and begun is not None and contact.resolved > begun
 
 
@@ -137,7 +137,7 @@ def _last_opened(subject: str, facts: Facts) -> Stamp | None:
     about = (None, subject)
     return last_of(
         *(
-            contact.opened
+            contact.asked
             for contact in facts.contacts.values()
             if subject == NO_ORDER or contact.order_id in about
         )

@@ -135,5 +135,5 @@ def _answers_about(facts: Facts, order_id: str) -> Iterator[Outcome]:
 def _complaints_about(facts: Facts, order_id: str) -> Iterator[Outcome]:
     for contact in facts.contacts.values():
         is_complaint = contact.order_id == order_id and contact.reason in COMPLAINT_REASONS
-        if is_complaint and contact.opened is not None:
-            yield Outcome(contact.opened.at, is_bad=True)
+        if is_complaint and contact.asked is not None:
+            yield Outcome(contact.asked.at, is_bad=True)

@@ -2,7 +2,7 @@
 
 A message names its conversation, a conversation its contact (`meta.sender`).  Chatwoot does not
 send a failed webhook again: so each message of a customer tells the opening once more, under the
-same id.
+same id.  Only the conversation's creation shows that an agent began it.
 
 Sources: "How to use webhooks?" of Chatwoot's user guide (https://www.chatwoot.com/hc/user-guide),
 the schema "Webhook" of its API, and its public source: `EventDataPresenter`, `Message#webhook_data`,
@@ -20,6 +20,7 @@ from services.contracts.contacts import (
     ContactReopened,
     ContactReplied,
     ContactResolved,
+    OpenedBy,
     ReplyBy,
     SurveyAnswered,
     SurveyKind,
@@ -39,7 +40,7 @@ from services.ingest.adapters.moments import instant
 from services.ingest.adapters.payload import at, id_at, items_at, members_at, text_at
 
 SOURCE = "/adapters/chatwoot"
-_INCOMING = ("incoming", 0)
+_INCOMING, _OUTGOING, _TEMPLATE = ("incoming", 0), ("outgoing", 1), ("template", 3)
 """A message's type, in a webhook of its own and inside a conversation."""
 
 CHANNELS: Mapping[str, ContactChannel] = {
@@ -119,14 +120,15 @@ def _talk(body: object, conversation: object, options: Options) -> _Talk | Refus
 
 
 def _created(talk: _Talk) -> Iterator[Finding]:
-    """Yield the opening, if it is the customer who has written."""
-    if any(
-        at(item, "message_type") in _INCOMING for item in items_at(talk.conversation, "messages")
-    ):
-        yield _opened(talk, instant(at(talk.conversation, "created_at"), UTC))
+    """Yield the opening, if somebody has written: the customer, or else an agent by hand."""
+    said = [_who_wrote(message) for message in items_at(talk.conversation, "messages")]
+    for who, by in ((ReplyBy.CUSTOMER, OpenedBy.CUSTOMER), (ReplyBy.AGENT, OpenedBy.AGENT)):
+        if who in said:
+            yield _opened(talk, instant(at(talk.conversation, "created_at"), UTC), by)
+            return
 
 
-def _opened(talk: _Talk, when: datetime | None) -> Finding:
+def _opened(talk: _Talk, when: datetime | None, by: OpenedBy = OpenedBy.CUSTOMER) -> Finding:
     said = talk.conversation
     return talk.publisher.event(
         ContactOpened,
@@ -136,6 +138,7 @@ def _opened(talk: _Talk, when: datetime | None) -> Finding:
         channel=CHANNELS.get(text_at(said, "channel") or "", ContactChannel.CHAT),
         reason=_reason(talk),
         order_id=id_at(said, "custom_attributes", talk.options.order_attribute),
+        opened_by=by,
     )
 
 
@@ -200,9 +203,9 @@ def _who_wrote(message: object) -> ReplyBy | None:
     kind = at(message, "message_type")
     if kind in _INCOMING:
         return ReplyBy.CUSTOMER
-    if kind == "template":
+    if kind in _TEMPLATE:
         return ReplyBy.BOT
-    if kind != "outgoing":
+    if kind not in _OUTGOING:
         return None
     return ReplyBy.AGENT if _is_by_hand(message) else ReplyBy.BOT
 

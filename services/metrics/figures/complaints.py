@@ -2,7 +2,8 @@
 
 *Complaint about an order*: the customer opens a contact about the order for one of the contracts'
 `COMPLAINT_REASONS`, or gives a poor CSAT answer to a survey about it.  Per order the first one
-counts.  A contact or answer that names no order is nobody's complaint here.
+counts.  A contact or answer that names no order is nobody's complaint here, nor is a contact that an agent
+opened, whatever the customer then says in it.
 
 *Reached first*: our first message about the order left strictly before the first complaint.
 
@@ -43,6 +44,15 @@ class Answer:
     is_poor: bool
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Opening:
+    """The opening of a contact for one of these reasons; of several the earliest counts."""
+
+    at: datetime
+    event: EventId
+    by_customer: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a complaint says about care; `lead` is None where we never wrote."""
@@ -60,7 +70,8 @@ class Judgement:
 class OrderFacts:
     """What matters of one order: when its customer complained, and when we first wrote."""
 
-    complaint_contact_at: datetime | None = None
+    openings: dict[tuple[str, str], Opening] = field(default_factory=dict)
+    """Customer and contact → its opening for one of these reasons."""
     answers: dict[str, Answer] = field(default_factory=dict)
     first_sent_at: datetime | None = None
     judged: Judgement | None = None
@@ -70,8 +81,8 @@ class OrderFacts:
 def complained_at(order: OrderFacts) -> datetime | None:
     """Return when the customer first complained about this order; None: never."""
     poor_answers = [answer.at for answer in order.answers.values() if answer.is_poor]
-    contact = [] if order.complaint_contact_at is None else [order.complaint_contact_at]
-    return min(contact + poor_answers, default=None)
+    contacts = [opening.at for opening in order.openings.values() if opening.by_customer]
+    return min(contacts + poor_answers, default=None)
 
 
 def judge(order: OrderFacts, until: datetime | None) -> Judgement | None:
@@ -110,8 +121,9 @@ class Complaints:
         """Take in a contact, an answer or a message; see `Figures`."""
         del partition
         match event.data:
-            case ContactOpened(order_id=str(order_id)) as contact:
-                self._complained(order_id, contact, event.time)
+            case ContactOpened(order_id=str(order_id), reason=reason) as contact:
+                if reason in COMPLAINT_REASONS:
+                    self._complained(order_id, event, contact)
             case SurveyAnswered(order_id=str(order_id), kind=SurveyKind.CSAT) as survey:
                 answer = Answer(event.time, EventId(event.source, event.id), survey.is_poor)
                 self._answered(order_id, survey.survey_id, answer)
@@ -136,11 +148,12 @@ class Complaints:
     def _order(self, order_id: str) -> OrderFacts:
         return self.orders.setdefault(order_id, OrderFacts())
 
-    def _complained(self, order_id: str, contact: ContactOpened, at: datetime) -> None:
-        if contact.reason in COMPLAINT_REASONS:
-            order = self._order(order_id)
-            order.complaint_contact_at = earlier(order.complaint_contact_at, at)
-            self._judge(order_id, order)
+    def _complained(self, order_id: str, event: Event[Any], contact: ContactOpened) -> None:
+        order, name = self._order(order_id), (event.customer_id, contact.contact_id)
+        identity = EventId(event.source, event.id)
+        opening = Opening(event.time, identity, contact.is_by_customer)
+        order.openings[name] = min(order.openings.get(name, opening), opening)
+        self._judge(order_id, order)
 
     def _answered(self, order_id: str, survey_id: str, answer: Answer) -> None:
         order = self._order(order_id)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from services.contracts import ids
+from services.contracts.outreach import SOURCE
 from services.contracts.people import ConsentChanged, ConsentStatus
-from services.outreach.announce import SOURCE
 from services.outreach.consent import ALLOWED_WITHOUT_RECORD, consent_in_force
 from services.outreach.facts import ConsentStatement
 from services.outreach.pages.reading import Stop

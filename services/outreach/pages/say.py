@@ -6,8 +6,8 @@ from typing import Any
 from services.contracts import ids
 from services.contracts.contacts import SurveyAnswered, SurveyKind, SurveySent
 from services.contracts.envelope import Event, Fact
+from services.contracts.outreach import SOURCE
 from services.contracts.people import ConsentChanged
-from services.outreach.announce import SOURCE
 from services.outreach.facts import ConsentStatement, SurveyAnswer
 from services.outreach.pages.facts import Survey
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contracts.contacts import ReplyBy, SurveyKind
+from services.contracts.contacts import OpenedBy, ReplyBy, SurveyKind
 from services.contracts.deliveries import CheckpointStatus
 from services.contracts.envelope import Event
 from services.contracts.problems import TIERS_OF, Actor, ProblemKind
@@ -293,6 +293,35 @@ def test_asking_again_does_not_start_the_clock_anew() -> None:
     assert told(stream, START + DAY) == [("contact_unanswered", "opened", "overdue")]
 
 
+def test_what_an_agent_began_awaits_no_answer_until_the_customer_writes() -> None:
+    """Told again by the desk at the customer's first word, it is still the agent who began it."""
+    begun = wrote(by=OpenedBy.AGENT, at=START), replied(at=START)
+    stream = started(*begun)
+
+    assert told(stream, START + 3 * DAY) == []
+    stream.give(
+        wrote(at=START + 3 * DAY), replied(by=ReplyBy.CUSTOMER, at=START + 3 * DAY)
+    )  # a Sunday
+    stream.tick(START + 3 * DAY)
+    (opened,) = stream.tick_said(START + 5 * DAY)
+    assert (opened.data.kind, opened.data.order_id) == (ProblemKind.CONTACT_UNANSWERED, "o-1")
+
+
+def test_what_agents_began_are_not_too_many_contacts() -> None:
+    asked = [wrote(f"k-{n}", at=START + n * HOUR) for n in range(2)]
+    called = [wrote(f"a-{n}", by=OpenedBy.AGENT, at=START + n * HOUR) for n in range(2)]
+    stream = started(*asked, *called)
+    assert "contact_repeated" not in {kind for kind, *_ in told(stream, START + 2 * HOUR)}
+
+    stream.give(wrote("k-2", at=START + 3 * HOUR))
+    (opened,) = stream.tick_said(START + 3 * HOUR)
+    stream.give(*(resolved(f"k-{n}", at=START + 4 * HOUR) for n in range(3)))
+
+    assert opened.data.kind is ProblemKind.CONTACT_REPEATED
+    # The agent's own contacts stay open, and are no reason to go on.
+    assert ("contact_repeated", "cleared", "solved") in told(stream, START + 4 * HOUR)
+
+
 def test_an_answer_between_two_words_ends_the_first_wait_and_the_second_begins_later() -> None:
     stream = started(wrote(at=START))
     stream.tick(START + DAY)
@@ -344,6 +373,12 @@ def test_a_fruitless_search_followed_by_silence_is_said() -> None:
     assert told(stream, START + 4 * HOUR) == [("help_not_found", "opened", "overdue")]
     stream.give(searched(found=True, at=START + 5 * HOUR))
     assert told(stream, START + 5 * HOUR) == [("help_not_found", "cleared", "solved")]
+
+
+def test_an_agent_who_turns_to_the_customer_ends_no_search() -> None:
+    stream = started(searched("o-1", at=START), wrote(by=OpenedBy.AGENT, at=START + HOUR))
+
+    assert told(stream, START + 5 * HOUR) == [("help_not_found", "opened", "overdue")]
 
 
 @pytest.mark.parametrize("order", [None, "o-1"])
@@ -484,6 +519,7 @@ _happening = st.one_of(
     _maker(refund_promised, _moments()),
     _maker(refund_paid),
     _maker(wrote, _contacts, _orders),
+    _maker(wrote, _contacts, _orders, by=OpenedBy.AGENT),
     _maker(replied, _contacts, st.sampled_from(ReplyBy)),
     _maker(resolved, _contacts),
     _maker(reopened, _contacts),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.churn_predictor.facts import TURNS_KEPT, Facts, TurnKind, forget_facts
 from services.churn_predictor.learning import learn
-from services.contracts.contacts import ReplyBy
+from services.contracts.contacts import OpenedBy, ReplyBy
 from services.contracts.deliveries import CheckpointStatus
 from services.contracts.envelope import Event
 from tests.factories import (
@@ -44,7 +44,12 @@ any_event = st.one_of(
         st.sampled_from(CheckpointStatus),
     ),
     st.builds(lambda at, s: delivered(s, at=at), moments, shipments),
-    st.builds(lambda at, k: wrote(k, at=at), moments, st.sampled_from(["k-1", "k-2"])),
+    st.builds(
+        lambda at, k, by: wrote(k, by=by, at=at),
+        moments,
+        st.sampled_from(["k-1", "k-2"]),
+        st.sampled_from(OpenedBy),
+    ),
     st.builds(lambda at: resolved(at=at), moments),
     st.builds(lambda at: reopened(at=at), moments),
     st.builds(lambda at, by: replied(by=by, at=at), moments, st.sampled_from(ReplyBy)),

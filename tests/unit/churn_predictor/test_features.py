@@ -11,6 +11,7 @@ from services.churn_predictor.facts import Facts
 from services.churn_predictor.features import FEATURES, Values, features
 from services.churn_predictor.learning import learn
 from services.churn_predictor.parcels import parcels
+from services.contracts.contacts import OpenedBy
 from services.contracts.envelope import Event
 from services.contracts.purchases import OrderApproved
 from tests.factories import (
@@ -55,8 +56,19 @@ any_event = st.one_of(
     st.builds(lambda at: scanned(at=at), moments),
     st.builds(lambda at: delivered(at=at), moments),
     st.builds(lambda at: cancelled(at=at), moments),
-    st.builds(lambda at, k: wrote(k, at=at), moments, st.sampled_from(["k-1", "k-2"])),
+    st.builds(
+        lambda at, k, by: wrote(k, by=by, at=at),
+        moments,
+        st.sampled_from(["k-1", "k-2"]),
+        st.sampled_from(OpenedBy),
+    ),
 )
+
+
+def test_only_what_the_customer_asked_counts_as_a_contact_about_the_order() -> None:
+    asked, called = wrote("k-1", at=START), wrote("k-2", by=OpenedBy.AGENT, at=START)
+
+    assert seen(asked, called, at=START + DAY)["contacts_about_order"] == 1.0
 
 
 @given(

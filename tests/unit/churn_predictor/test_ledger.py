@@ -12,7 +12,7 @@ from services.churn_predictor.expectations.rhythm import purchases
 from services.churn_predictor.experience import STRIKES, Experience
 from services.churn_predictor.facts import TURNS_KEPT, Facts
 from services.churn_predictor.learning import learn
-from services.contracts.contacts import ReplyBy
+from services.contracts.contacts import OpenedBy, ReplyBy
 from services.contracts.envelope import Event
 from services.contracts.tolerances import Tolerances
 from tests.factories import DAY, HOUR, START, cancelled, delivered, placed, promised, wrote
@@ -134,6 +134,14 @@ def test_a_conversation_is_good_once_and_each_wait_in_it_may_be_bad() -> None:
 def test_a_bots_reply_and_a_reply_to_nobody_are_no_answer() -> None:
     assert is_bad(ledger(ASKED, replied("k-1", ReplyBy.BOT, at=MONDAY), at=MONDAY + 2 * DAY))
     assert ledger(replied("k-1", at=MONDAY), at=MONDAY + 2 * DAY) == UNTROUBLED
+
+
+def test_what_an_agent_began_is_neither_good_nor_bad_before_the_customer_writes() -> None:
+    begun = wrote("k-1", by=OpenedBy.AGENT, at=MONDAY), replied("k-1", at=MONDAY)
+    word = replied("k-1", ReplyBy.CUSTOMER, at=MONDAY + 7 * DAY)
+
+    assert ledger(*begun, at=MONDAY + 7 * DAY) == UNTROUBLED
+    assert is_bad(ledger(*begun, word, at=MONDAY + 8 * DAY))
 
 
 def test_the_time_for_an_answer_runs_in_the_zone_that_was_known_when_the_customer_wrote() -> None:

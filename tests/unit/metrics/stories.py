@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +12,14 @@ from services.contracts.contacts import (
     ContactChannel,
     ContactOpened,
     ContactReason,
+    ContactReopened,
+    ContactReplied,
+    ContactResolved,
+    OpenedBy,
+    ReplyBy,
     SurveyAnswered,
     SurveyKind,
+    SurveySent,
 )
 from services.contracts.envelope import Event, Fact
 from services.contracts.events import TOPIC_OF
@@ -65,12 +71,14 @@ def at(hours: float) -> datetime:
     return MIDNIGHT + timedelta(hours=hours)
 
 
-def event(fact: Fact, hours: float, *, id: str = "", partition: int = 0) -> Read:
+def event(
+    fact: Fact, hours: float, *, id: str = "", partition: int = 0, source: str = "/test"
+) -> Read:
     """Return this fact as an event on its topic; its id follows from its content unless given."""
     topic = TOPIC_OF[type(fact)]
     told: Event[Any] = Event(
         id=id or str(ids.derive(fact.TYPE, fact.model_dump_json(), str(at(hours)))),
-        source="/test",
+        source=source,
         type=fact.TYPE,
         time=at(hours),
         partitionkey=CUSTOMER,
@@ -93,9 +101,58 @@ def complained(
 ) -> Read:
     """Return a contact about an order."""
     fact = ContactOpened(
-        contact_id=f"t-{order}-{hours}", channel=ContactChannel.CHAT, reason=reason, order_id=order
+        contact_id=f"t-{order}-{hours}-{reason}",
+        channel=ContactChannel.CHAT,
+        reason=reason,
+        order_id=order,
     )
     return event(fact, hours, partition=partition)
+
+
+def began(
+    contact: str,
+    hours: float,
+    reason: ContactReason = ContactReason.WHERE_IS_MY_ORDER,
+    order: str | None = "o-1",
+    by: OpenedBy = OpenedBy.CUSTOMER,
+    channel: ContactChannel = ContactChannel.EMAIL,
+) -> Read:
+    """Return the opening of a contact with a name."""
+    fact = ContactOpened(
+        contact_id=contact, channel=channel, reason=reason, order_id=order, opened_by=by
+    )
+    return event(fact, hours)
+
+
+def replied(contact: str, hours: float, by: ReplyBy = ReplyBy.AGENT) -> Read:
+    """Return a message in a contact."""
+    return event(ContactReplied(contact_id=contact, by=by), hours)
+
+
+def resolved(contact: str, hours: float, seconds: int | None = None) -> Read:
+    """Return the closing of a contact, and what it took."""
+    return event(ContactResolved(contact_id=contact, handle_seconds=seconds), hours)
+
+
+def reopened(contact: str, hours: float) -> Read:
+    """Return that the customer came back."""
+    return event(ContactReopened(contact_id=contact), hours)
+
+
+def asked(
+    survey: str, hours: float, kind: SurveyKind = SurveyKind.CSAT, source: str = "/test"
+) -> Read:
+    """Return a survey that left."""
+    return event(SurveySent(survey_id=survey, kind=kind), hours, source=source)
+
+
+def of_customer(read: Read, customer: str) -> Read:
+    """Return the same record of another customer."""
+    assert isinstance(read.record, Event)
+    told = read.record.model_copy(
+        update={"partitionkey": customer, "id": f"{read.record.id}-{customer}"}
+    )
+    return replace(read, record=told)
 
 
 def answered(
@@ -104,9 +161,11 @@ def answered(
     score: int,
     survey: str = "s-1",
     kind: SurveyKind = SurveyKind.CSAT,
+    source: str = "/test",
 ) -> Read:
     """Return the answer to a survey about an order."""
-    return event(SurveyAnswered(survey_id=survey, kind=kind, score=score, order_id=order), hours)
+    fact = SurveyAnswered(survey_id=survey, kind=kind, score=score, order_id=order)
+    return event(fact, hours, source=source)
 
 
 def problem(order: str, episode: int = 1) -> dict[str, Any]:

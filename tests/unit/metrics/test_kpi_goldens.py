@@ -3,7 +3,13 @@
 import pytest
 
 from services.contracts import topics as t
-from services.contracts.contacts import COMPLAINT_REASONS, ContactReason, SurveyKind
+from services.contracts.contacts import (
+    COMPLAINT_REASONS,
+    ContactReason,
+    OpenedBy,
+    ReplyBy,
+    SurveyKind,
+)
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.problems import Clearing, Tier
 from services.contracts.stream import Account
@@ -15,6 +21,7 @@ from tests.unit.metrics.stories import (
     answered,
     at,
     barrier,
+    began,
     changed,
     cleared,
     complained,
@@ -25,6 +32,7 @@ from tests.unit.metrics.stories import (
     folded,
     opened,
     placed,
+    replied,
     sent,
     series,
     tick,
@@ -71,6 +79,11 @@ def test_a_story_in_which_we_wrote_five_hours_before_the_complaint() -> None:
         "care_problems_cleared_total{kind=delivery_delay,clearing=solved}": 1,
         "care_decisions_total{playbook=delivery_late,outcome=contact}": 1,
         "care_contacts_total{playbook=delivery_late,channel=email,outcome=sent}": 1,
+        "care_orders_total{}": 1,
+        "care_orders_contacted_total{}": 1,
+        "care_inbound_contacts_total{channel=chat,reason=where_is_my_order,opened_by=customer}": 1,
+        "care_wismo_contacts_total{cause=problem}": 1,
+        "care_contacts_awaiting_first_response{}": 1,
         FIRST: 1,
         **{
             lead_bucket(bound): 1
@@ -110,6 +123,21 @@ def test_writing_at_the_same_instant_is_not_first() -> None:
 
     assert (figures[FIRST], figures[NOT_FIRST]) == (0, 1)
     assert figures[lead_bucket("0.0")] == 1
+
+
+def test_what_an_agent_began_is_no_complaint_whatever_the_desk_tells_later() -> None:
+    """Agents open t-1 and t-2 at 08:00; of t-1 the opening is told again as the customer's at 09:00."""
+    figures = series(
+        folded(
+            began("t-1", 8, by=OpenedBy.AGENT),
+            began("t-2", 8, by=OpenedBy.AGENT),
+            began("t-1", 9),
+            replied("t-2", 9, ReplyBy.CUSTOMER),
+            barrier(24),
+        )
+    )
+
+    assert (figures[FIRST], figures[NOT_FIRST]) == (0, 0)
 
 
 def test_a_complaint_nobody_wrote_about_is_not_first_and_has_no_lead() -> None:

@@ -67,6 +67,16 @@ def test_series_exist_at_zero_before_anything_happened() -> None:
         "care_dead_letters_total{topic=customers,reason=invalid}",
         "care_accounted_records{topic=identities,outcome=late}",
         "care_unaccounted_records{topic=purchases}",
+        "care_orders_total{}",
+        "care_inbound_contacts_total{channel=store,reason=return,opened_by=agent}",
+        "care_wismo_contacts_withdrawn_total{cause=information}",
+        "care_first_response_seconds_count{hours=business}",
+        "care_contacts_awaiting_first_response{}",
+        "care_contacts_matured_withdrawn_total{outcome=unresolved}",
+        "care_handle_seconds_count{channel=phone}",
+        "care_surveys_sent_total{kind=nps,origin=proactive}",
+        "care_survey_answers_total{kind=nps,score=0,origin=reactive}",
+        "care_survey_answers_withdrawn_total{kind=ces,score=7,origin=proactive}",
     ):
         assert name in figures
 

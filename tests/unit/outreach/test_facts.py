@@ -86,9 +86,12 @@ def contact_events() -> st.SearchStrategy[Any]:
     names = st.sampled_from(["k-1", "k-2"])
     return (
         st.builds(
-            lambda k, o: ContactOpened(contact_id=k, channel="chat", reason="other", order_id=o),
+            lambda k, o, by: ContactOpened(
+                contact_id=k, channel="chat", reason="other", order_id=o, opened_by=by
+            ),
             names,
             orders,
+            st.sampled_from(["customer", "agent"]),
         )
         | st.builds(lambda k: ContactReopened(contact_id=k), names)
         | st.builds(lambda k: ContactResolved(contact_id=k), names)
@@ -187,6 +190,24 @@ def test_a_problem_that_rises_makes_the_later_playbook_due_as_well() -> None:
         ("delivery_at_risk", START, 2),
         ("delivery_late", START + timedelta(days=4), 2),
     }
+
+
+def test_what_an_agent_began_is_no_word_of_the_customers_and_waits_for_nobody() -> None:
+    """Until the customer writes: then it is open until it is resolved."""
+    names = {"contact_id": "k-1", "channel": "chat", "reason": "complaint", "order_id": "o-1"}
+    begun = event(ContactOpened(**names, opened_by="agent"), at=START)
+    answer = event(ContactReplied(contact_id="k-1", by="agent"), at=START)
+    word = event(ContactReplied(contact_id="k-1", by="customer"), at=START + timedelta(hours=1))
+    end = event(ContactResolved(contact_id="k-1"), at=START + timedelta(hours=2))
+
+    def known(*told: Event[Any]) -> Any:
+        (contact,) = added_by((each, 0) for each in told).contacts.values()
+        return contact
+
+    silent = known(begun, answer)
+    assert (silent.order_id, silent.heard_at, silent.is_open) == ("o-1", None, False)
+    assert known(begun, answer, word).is_open
+    assert not known(begun, answer, word, end).is_open
 
 
 def test_an_empty_batch_touches_nobody() -> None:

@@ -79,6 +79,9 @@ def test_a_cleared_problem_is_solved(clearing: Clearing) -> None:
         (contact("o-1", resolved_at=NOON), True),
         # Closed long ago, but the customer wrote again.
         (contact("o-1", opened_at=NOON - DAY, resolved_at=NOON - 20 * HOUR, heard_at=NOON), True),
+        # An agent began it, and the customer's word in it waits for an answer; or got it long ago.
+        (contact("o-1", heard_at=NOON - DAY, opened_at=None), True),
+        (contact("o-1", heard_at=NOON - DAY, opened_at=None, resolved_at=NOON - HOUR), False),
         # Only our own side of it was seen.
         (contact("o-1", heard_at=None, opened_at=None, resolved_at=NOON), False),
     ],

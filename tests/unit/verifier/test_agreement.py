@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 
 from services.contracts import topics as t
 from services.contracts.contacts import (
+    ContactChannel,
+    ContactOpened,
+    ContactReason,
     ContactReopened,
     ContactReplied,
     ContactResolved,
     HelpPlace,
     HelpSearched,
+    OpenedBy,
     ReplyBy,
     SurveyAnswered,
     SurveyKind,
@@ -89,6 +93,14 @@ money = {"currency": st.just("EUR"), "amount_minor": st.just(1)}
 parcel = {"shipment_id": parcels, "order_id": orders}
 zones = st.none() | st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo"])
 CONTACTS = (
+    facts(
+        ContactOpened,
+        contact_id=names,
+        channel=st.just(ContactChannel.CHAT),
+        reason=st.sampled_from([ContactReason.REFUND, ContactReason.OTHER]),
+        order_id=st.none() | orders,
+        opened_by=st.sampled_from(OpenedBy),
+    ),
     facts(ContactReplied, contact_id=names, by=st.sampled_from(ReplyBy)),
     facts(ContactResolved, contact_id=names),
     facts(ContactReopened, contact_id=names),

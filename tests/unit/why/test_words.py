@@ -12,6 +12,7 @@ import pytest
 from services.churn_predictor.features import FEATURES
 from services.churn_predictor.scoring import Link
 from services.contracts import events
+from services.contracts.contacts import OpenedBy
 from services.contracts.events import TOPIC_OF
 from services.contracts.outreach import (
     Mode,
@@ -40,7 +41,7 @@ from services.why.said import Teller, Told, legend
 from services.why.story import TOPICS, Entry, Found, Story, tell
 from services.why.times import Times
 from tests.contract.examples import OF_EVENTS, Example, name
-from tests.factories import CUSTOMER, DAY, HOUR, SHOP, START, event, placed, promised
+from tests.factories import CUSTOMER, DAY, HOUR, SHOP, START, event, placed, promised, wrote
 from tests.unit.churn_predictor.test_rerun import MODELS, assessed, change
 from tests.unit.why.events import ALSO_NO, NO, YES, decided, step
 from tests.unit.why.test_story import PROBLEM, found, opened
@@ -62,6 +63,11 @@ def test_every_published_example_is_told_in_words(example: Example) -> None:
 
     assert not said.headline.startswith("an event of type")
     assert all(text and "{}" not in text for text in (said.headline, *said.details))
+
+
+def test_who_began_a_contact_is_told() -> None:
+    assert told(wrote()).headline.startswith("the customer turned to us")
+    assert told(wrote(by=OpenedBy.AGENT)).headline.startswith("an agent turned to the customer")
 
 
 def test_every_type_on_the_topics_has_an_example_here() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.churn_predictor.train.replay import Case, Outcome, replay
 from services.contracts.contacts import (
     ContactReason,
+    OpenedBy,
     SurveyAnswered,
     SurveyKind,
     SurveySent,
@@ -90,6 +91,13 @@ def test_a_complaint_before_the_answer_is_the_first_word(
     assert found.outcome is not None
     assert found.outcome.is_bad is is_bad
     assert (found.outcome.at == START + DAY) is is_bad
+
+
+def test_what_an_agent_began_is_no_complaint() -> None:
+    spoke = wrote(order="o-1", by=OpenedBy.AGENT, at=START + DAY, customer="c-1")
+    (found,) = cases([*order(1, 5, 0), spoke])
+
+    assert found.outcome == Outcome(START + 8 * DAY, False, START + 7 * DAY)
 
 
 def rate(of: Case, name: str) -> float | None:

@@ -12,6 +12,7 @@ from services.contracts.contacts import (
     ContactReopened,
     ContactReplied,
     ContactResolved,
+    OpenedBy,
     ReplyBy,
     SurveyAnswered,
     SurveyKind,
@@ -63,9 +64,26 @@ class TestOpening:
         )
 
     @pytest.mark.parametrize("kind", [1, 2, 3, "outgoing"])
-    def test_what_we_began_is_no_contact_of_the_customers(self, kind: object) -> None:
+    def test_what_nobody_wrote_by_hand_opens_nothing(self, kind: object) -> None:
         assert told(talk(messages=[{"id": 1, "message_type": kind}])) == []
         assert told(talk(messages=[])) == []
+
+    @pytest.mark.parametrize("kind", [1, "outgoing"])
+    def test_what_an_agent_began_is_told_as_theirs(self, kind: object) -> None:
+        (event,) = told(talk(messages=[{**AGENT, "id": 1, "message_type": kind}]))
+
+        assert event.data.opened_by is OpenedBy.AGENT
+        assert event.time == at(10)
+
+    def test_a_conversation_in_which_both_have_written_is_the_customers(self) -> None:
+        both = [{**AGENT, "id": 1}, {"id": 2, "message_type": 0}]
+
+        assert facts(talk(messages=both))[0].opened_by is OpenedBy.CUSTOMER
+
+    def test_a_campaign_is_no_agent(self) -> None:
+        campaign = {**AGENT, "id": 1, "additional_attributes": {"campaign_id": 3}}
+
+        assert told(talk(messages=[campaign])) == []
 
     @pytest.mark.parametrize(("channel", "ours"), CHANNELS.items())
     def test_every_channel(self, channel: str, ours: ContactChannel) -> None:
