@@ -55,6 +55,7 @@ class Telemetry:
         self._assessments = telemetry.counter(m.PREDICTOR_ASSESSED, self.registry)
         self._feature_drift = telemetry.gauge(m.PREDICTOR_DRIFT, self.registry)
         self._drift = Drift()
+        self._decisions = telemetry.Durations(m.PREDICTOR_DECISION_SECONDS, self.registry)
         self._silent: dict[int, frozenset[str]] = {}
         self._seen: dict[_Key, int] = {}
         self._due: dict[int, int] = {}
@@ -85,6 +86,10 @@ class Telemetry:
         for kind, point in places:
             for feature, index in self._drift.at(kind, point):
                 self._feature_drift.labels(kind, point, feature).set(index)
+
+    def decided(self, events: Iterable[tuple[float, int]]) -> None:
+        """Count events about which was decided, seconds after their acceptance and how many."""
+        self._decisions.add(events)
 
     def owned(self, partitions: Iterable[Partition]) -> None:
         """Note which partitions this worker has now; what they counted before is not counted again."""

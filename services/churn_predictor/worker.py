@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from services.churn_predictor.heard_feeds import HeardFeeds
+from services.churn_predictor.latency import waited
 from services.churn_predictor.outputs import Output
 from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.telemetry import Telemetry
@@ -171,6 +172,14 @@ class Worker:
             owned.commit()
             # Only now: what is not committed was not said, and will be said again.
             self._telemetry.assessed(assessed)
+            self._tell_latency(owned.partition)
+
+    def _tell_latency(self, partition: Partition) -> None:
+        accepted = partition.undecided.take()
+        if self._clock is not None:
+            # In simulated time records and ticks follow different clocks: nothing could be said.
+            now = self._clock.now().timestamp()
+            self._telemetry.decided(waited(accepted, partition.state.since, now))
 
     def _tell_failures(self, partition: Partition) -> None:
         for failure in partition.failures:

@@ -143,6 +143,14 @@ PREDICTOR_SILENT = Metric(
     "Feeds that this worker reported as silent and that were not heard since, by feed.",
     ("feed",),
 )
+PREDICTOR_DECISION_SECONDS = Metric(
+    "care_event_to_decision_seconds",
+    Kind.HISTOGRAM,
+    "From an event's acceptance (the timestamp of its record) to the commit of the tick that looked at its "
+    "customer because of it; measured in real time alone.",
+    (),
+    (0.5, 1, 2.5, 5, 10, 30, 60, 300, _HOUR),
+)
 
 OUTREACH_TICK = Metric(
     "care_outreach_decided_timestamp_seconds",
