@@ -4,28 +4,9 @@ Names follow Prometheus: base units, `_total` for counters.  Business metrics co
 service alone, folded from the topics; each service adds the few that only it can know.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from services.contracts.metric import Kind, Metric
 
-
-class Kind(StrEnum):
-    """Prometheus' metric types."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One family of series."""
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
+__all__ = ["Kind", "Metric"]
 
 _HOUR = 3600.0
 _LATENCY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -295,15 +276,16 @@ COMPLAINTS_WITHDRAWN = Metric(
 DETECTION_TO_CONTACT = Metric(
     "care_problem_to_contact_seconds",
     Kind.HISTOGRAM,
-    "From the opening of a problem to its first contact; less those withdrawn.",
-    (),
+    "From the opening of a problem to its first contact, by whether something stood in the way (held: it was "
+    "deferred, or not about the opening); less those withdrawn.",
+    ("held",),
     _REACTION_SECONDS,
 )
 DETECTION_TO_CONTACT_WITHDRAWN = Metric(
     "care_problem_to_contact_withdrawn_seconds",
     Kind.HISTOGRAM,
     "Times from problem to contact counted before and no longer true.",
-    (),
+    ("held",),
     _REACTION_SECONDS,
 )
 LAG_SECONDS = Metric(
@@ -329,6 +311,80 @@ UNACCOUNTED = Metric(
     Kind.GAUGE,
     "Records before the predictor's position that no count explains; 0 or alarm.",
     ("topic",),
+)
+
+# Publishers and carriers, as the predictor tells of them on `feeds`
+
+PUBLISHER_HEARD = Metric(
+    "care_publisher_last_event_timestamp_seconds",
+    Kind.GAUGE,
+    "Time of the latest event of a publisher that the predictor applied (other: of all without a series).",
+    ("publisher",),
+)
+PUBLISHER_EVENTS = Metric(
+    "care_publisher_events_total",
+    Kind.COUNTER,
+    "Events of a publisher that the predictor read, duplicates and late ones too.",
+    ("publisher",),
+)
+CARRIER_HEARD = Metric(
+    "care_carrier_last_event_timestamp_seconds",
+    Kind.GAUGE,
+    "Time of the latest event about a carrier's parcels (checkpoint or delivery), whoever published it.",
+    ("carrier",),
+)
+CARRIER_EVENTS = Metric(
+    "care_carrier_events_total",
+    Kind.COUNTER,
+    "Events about a carrier's parcels (checkpoints and deliveries), whoever published them.",
+    ("carrier",),
+)
+FEED_SILENT = Metric(
+    "care_feed_silent",
+    Kind.GAUGE,
+    "1 for each feed that was reported silent and not heard since; other: how many more.",
+    ("feed",),
+)
+
+# Whether what outreach says of each step is a whole story
+
+OUTREACH_STEPS = Metric(
+    "care_outreach_steps_total",
+    Kind.COUNTER,
+    "Steps of playbooks by the stage reached (decided: to contact and not in shadow, started, ended); "
+    "decided = waiting + unfinished + ended.",
+    ("stage",),
+)
+OUTREACH_WAITING = Metric(
+    "care_outreach_waiting_steps",
+    Kind.GAUGE,
+    "Steps decided to contact, and neither started nor ended.",
+)
+OUTREACH_UNFINISHED = Metric(
+    "care_outreach_unfinished_steps",
+    Kind.GAUGE,
+    "Steps started and not ended: under way, or to be tried again.",
+)
+OUTREACH_UNFINISHED_SINCE = Metric(
+    "care_outreach_unfinished_since_timestamp_seconds",
+    Kind.GAUGE,
+    "When the unfinished step that was started longest ago was started last; absent where there is none.",
+)
+TOLD_TWICE = Metric(
+    "care_contacts_told_twice_total",
+    Kind.COUNTER,
+    "Steps of which two messages left; 0 or alarm.",
+)
+UNEXPLAINED = Metric(
+    "care_outreach_unexplained_outcomes_total",
+    Kind.COUNTER,
+    "Ends of steps that were not started, or of failures that were not even decided; less those withdrawn, "
+    "0 or alarm.",
+)
+UNEXPLAINED_WITHDRAWN = Metric(
+    "care_outreach_unexplained_outcomes_withdrawn_total",
+    Kind.COUNTER,
+    "Ends counted as unexplained before, and explained since.",
 )
 
 METRICS: tuple[Metric, ...] = tuple(

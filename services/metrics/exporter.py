@@ -19,6 +19,7 @@ from services.contracts.outreach import Outcome, Suppression
 from services.contracts.people import Channel
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, REASONS
+from services.metrics.figures.feeds import OTHER
 from services.metrics.figures.measures import (
     Distribution,
     Distributions,
@@ -29,6 +30,7 @@ from services.metrics.figures.measures import (
 )
 from services.metrics.figures.pipeline import ACCOUNT_OUTCOMES, UNREADABLE
 from services.metrics.figures.sending import CONTACT_OUTCOMES, NO_CHANNEL
+from services.metrics.figures.steps import STAGES
 from services.metrics.state import State
 
 MOST_PLAYBOOKS = 32
@@ -156,6 +158,8 @@ def _zeros(shown: frozenset[str]) -> dict[str, list[Labels]]:
         **_PIPELINE_ZEROS,
         **_PROBLEM_ZEROS,
         **_COMPLAINT_ZEROS,
+        **_FEED_ZEROS,
+        **_STEP_ZEROS,
         names.DECISIONS.name: [(name, outcome) for name in shown for outcome in Outcome],
         names.SUPPRESSED.name: [(name, reason) for name in shown for reason in Suppression],
         names.CONTACTS.name: [
@@ -194,6 +198,17 @@ _COMPLAINT_ZEROS: dict[str, list[Labels]] = {
     names.COMPLAINTS_WITHDRAWN.name: [("false",), ("true",)],
     names.LEAD_TIME.name: [()],
     names.LEAD_TIME_WITHDRAWN.name: [()],
-    names.DETECTION_TO_CONTACT.name: [()],
-    names.DETECTION_TO_CONTACT_WITHDRAWN.name: [()],
+    names.DETECTION_TO_CONTACT.name: [("false",), ("true",)],
+    names.DETECTION_TO_CONTACT_WITHDRAWN.name: [("false",), ("true",)],
+}
+_FEED_ZEROS: dict[str, list[Labels]] = {
+    metric.name: [(OTHER,)]
+    for metric in (names.PUBLISHER_EVENTS, names.CARRIER_EVENTS, names.FEED_SILENT)
+}
+_STEP_ZEROS: dict[str, list[Labels]] = {
+    names.OUTREACH_STEPS.name: [(stage,) for stage in STAGES],
+    **{
+        metric.name: [()]
+        for metric in (names.TOLD_TWICE, names.UNEXPLAINED, names.UNEXPLAINED_WITHDRAWN)
+    },
 }

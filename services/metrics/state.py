@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.metrics.figures.complaints import Complaints
+from services.metrics.figures.feeds import Feeds
 from services.metrics.figures.measures import Figures, Measured
 from services.metrics.figures.pipeline import Pipeline
 from services.metrics.figures.problems import Problems
 from services.metrics.figures.promptness import Promptness
 from services.metrics.figures.sending import Sending
+from services.metrics.figures.steps import Steps
 
 
 @dataclass(slots=True)
@@ -23,14 +25,17 @@ class State:
     sending: Sending = field(default_factory=Sending)
     promptness: Promptness = field(default_factory=Promptness)
     complaints: Complaints = field(default_factory=Complaints)
+    steps: Steps = field(default_factory=Steps)
+    feeds: Feeds = field(default_factory=Feeds)
 
     def families(self) -> tuple[Figures, ...]:
         """Return the families that fold events."""
-        return (self.problems, self.sending, self.promptness, self.complaints)
+        return (self.problems, self.sending, self.promptness, self.complaints, self.steps)
 
     def measured(self) -> Iterator[Measured]:
         """Return each metric with what is counted under it."""
         yield from self.pipeline.measured()
+        yield from self.feeds.measured()
         for family in self.families():
             yield from family.measured()
 

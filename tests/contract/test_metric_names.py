@@ -11,16 +11,16 @@ from services.contracts.metric_names import METRICS, Kind, Metric
 
 NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
-THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions")
+THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions", "steps")
 """Gauges that count things, whose name is the thing."""
-INDICES = ("drift",)
-"""Gauges whose number has no unit, and is no share either."""
+INDICES = ("drift", "silent")
+"""Gauges whose number has no unit, and is no share either; or says yes by 1."""
 
 LABELS = {
     *("topic", "type", "outcome", "reason", "status", "service"),
     *("kind", "tier", "clearing", "playbook", "channel", "reached_first", "feed"),
     *("name", "version", "digest", "point", "band", "feature"),
-    "adapter",
+    *("adapter", "held", "publisher", "carrier", "stage"),
 }
 """Every label there may be: each has few values, and none names a customer or an event."""
 

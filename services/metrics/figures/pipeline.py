@@ -60,10 +60,14 @@ class Pipeline:
             self.dead_letters.add((letter.origin, letter.reason))
 
     def account(self, account: Account) -> None:
-        """Keep the latest account of each source partition."""
+        """Keep the latest account of each source partition.
+
+        Each adds up by itself, whoever owns the partition by then.  The latest is that of the latest tick:
+        a state that was made anew may have read less than the one before.
+        """
         place = Place(account.topic, account.partition)
         known = self.accounts.get(place)
-        if known is None or account.next_offset >= known.next_offset:
+        if known is None or _turn(account) >= _turn(known):
             self.accounts[place] = account
 
     def measured(self) -> Iterator[Measured]:
@@ -88,3 +92,7 @@ class Pipeline:
 
     def _known(self) -> Iterator[Account]:
         return (a for place, a in self.accounts.items() if place.topic in _ACCOUNTED_TOPICS)
+
+
+def _turn(account: Account) -> tuple[int, int]:
+    return account.tick, account.next_offset

@@ -19,10 +19,12 @@ from tests.unit.metrics.stories import (
     event,
     fold_all,
     folded,
+    mark,
     no_longer,
     opened,
     sent,
     series,
+    silent,
     trouble,
 )  # fmt: skip
 
@@ -36,7 +38,9 @@ def contract_name(family: Family) -> str:
 
 
 def test_every_business_metric_of_the_contract_is_exported_with_its_kind_labels_and_help() -> None:
-    families = render(State(), {("metrics", "purchases"): 0.0}, ("delivery_late",))
+    # Before they were ever heard there is no instant to show.
+    state = folded(mark("publisher:/shop", 1), mark("carrier:dhl", 1))
+    families = render(state, {("metrics", "purchases"): 0.0}, ("delivery_late",))
 
     assert {contract_name(f): (f.type, f.documentation) for f in families} == {
         metric.name: (metric.kind.value, metric.help) for metric in BUSINESS
@@ -67,6 +71,14 @@ def test_series_exist_at_zero_before_anything_happened() -> None:
         "care_dead_letters_total{topic=customers,reason=invalid}",
         "care_accounted_records{topic=identities,outcome=late}",
         "care_unaccounted_records{topic=purchases}",
+        "care_problem_to_contact_seconds_count{held=true}",
+        "care_publisher_events_total{publisher=other}",
+        "care_carrier_events_total{carrier=other}",
+        "care_feed_silent{feed=other}",
+        "care_contacts_told_twice_total{}",
+        "care_outreach_unexplained_outcomes_total{}",
+        "care_outreach_unfinished_steps{}",
+        "care_outreach_steps_total{stage=ended}",
     ):
         assert name in figures
 
@@ -123,7 +135,7 @@ def test_a_message_about_no_order_is_a_contact_and_judges_no_complaint() -> None
     figures = counted(state)
     assert figures["care_contacts_total{playbook=delivery_late,channel=email,outcome=sent}"] == 1
     assert figures["care_complaints_total{reached_first=false}"] == 1
-    assert figures["care_problem_to_contact_seconds_sum{}"] == 3600
+    assert figures["care_problem_to_contact_seconds_sum{held=false}"] == 3600
 
 
 def test_a_tier_its_kind_never_reaches_is_shown_while_somebody_claims_it() -> None:
@@ -138,6 +150,8 @@ def test_everything_at_once_stays_within_what_one_pod_may_expose() -> None:
     """Every kind in every tier, claimed or not, and more playbooks than have series of their own."""
     told = [trouble(kind, 1, tier) for kind in ProblemKind for tier in Tier]
     told += [playbook_decision(f"p{number:03}") for number in range(MOST_PLAYBOOKS + 20)]
+    told += [mark(f"{sort}:{n:03}", 1) for sort in ("publisher", "carrier") for n in range(99)]
+    told += [silent(f"carrier:{n:03}", 1) for n in range(99)]
 
     assert len(series(fold_all(told))) < MOST_SERIES
 
