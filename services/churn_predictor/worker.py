@@ -110,6 +110,7 @@ class Worker:
         owned = self._owned.get(piece.partition)
         if owned is None:
             return
+        begun = monotonic()
         topic = self._topics[piece.topic]
         known = owned.partition.next_offset(topic)
         if known is not None and piece.begins_at > known:
@@ -123,6 +124,7 @@ class Worker:
                 owned.has_news = True
         self._telemetry.applied(owned.partition)
         self._tick(owned)
+        self._telemetry.worked(monotonic() - begun)
 
     def idle(self) -> None:
         """Try again the ticks that had to wait for what other partitions heard."""

@@ -4,6 +4,7 @@ Names follow Prometheus: base units, `_total` for counters.  Business metrics co
 service alone, folded from the topics; each service adds the few that only it can know.
 """
 
+from services.contracts import feed_metrics, process_metrics, step_metrics
 from services.contracts.metric import Kind, Metric
 
 __all__ = ["Kind", "Metric"]
@@ -313,80 +314,7 @@ UNACCOUNTED = Metric(
     ("topic",),
 )
 
-# Publishers and carriers, as the predictor tells of them on `feeds`
-
-PUBLISHER_HEARD = Metric(
-    "care_publisher_last_event_timestamp_seconds",
-    Kind.GAUGE,
-    "Time of the latest event of a publisher that the predictor applied (other: of all without a series).",
-    ("publisher",),
-)
-PUBLISHER_EVENTS = Metric(
-    "care_publisher_events_total",
-    Kind.COUNTER,
-    "Events of a publisher that the predictor read, duplicates and late ones too.",
-    ("publisher",),
-)
-CARRIER_HEARD = Metric(
-    "care_carrier_last_event_timestamp_seconds",
-    Kind.GAUGE,
-    "Time of the latest event about a carrier's parcels (checkpoint or delivery), whoever published it.",
-    ("carrier",),
-)
-CARRIER_EVENTS = Metric(
-    "care_carrier_events_total",
-    Kind.COUNTER,
-    "Events about a carrier's parcels (checkpoints and deliveries), whoever published them.",
-    ("carrier",),
-)
-FEED_SILENT = Metric(
-    "care_feed_silent",
-    Kind.GAUGE,
-    "1 for each feed that was reported silent and not heard since; other: how many more.",
-    ("feed",),
-)
-
-# Whether what outreach says of each step is a whole story
-
-OUTREACH_STEPS = Metric(
-    "care_outreach_steps_total",
-    Kind.COUNTER,
-    "Steps of playbooks by the stage reached (decided: to contact and not in shadow, started, ended); "
-    "decided = waiting + unfinished + ended.",
-    ("stage",),
-)
-OUTREACH_WAITING = Metric(
-    "care_outreach_waiting_steps",
-    Kind.GAUGE,
-    "Steps decided to contact, and neither started nor ended.",
-)
-OUTREACH_UNFINISHED = Metric(
-    "care_outreach_unfinished_steps",
-    Kind.GAUGE,
-    "Steps started and not ended: under way, or to be tried again.",
-)
-OUTREACH_UNFINISHED_SINCE = Metric(
-    "care_outreach_unfinished_since_timestamp_seconds",
-    Kind.GAUGE,
-    "When the unfinished step that was started longest ago was started last; absent where there is none.",
-)
-TOLD_TWICE = Metric(
-    "care_contacts_told_twice_total",
-    Kind.COUNTER,
-    "Steps of which two messages left; 0 or alarm.",
-)
-UNEXPLAINED = Metric(
-    "care_outreach_unexplained_outcomes_total",
-    Kind.COUNTER,
-    "Ends of steps that were not started, or of failures that were not even decided; less those withdrawn, "
-    "0 or alarm.",
-)
-UNEXPLAINED_WITHDRAWN = Metric(
-    "care_outreach_unexplained_outcomes_withdrawn_total",
-    Kind.COUNTER,
-    "Ends counted as unexplained before, and explained since.",
-)
-
+_MODULES = (vars(process_metrics), globals(), vars(feed_metrics), vars(step_metrics))
 METRICS: tuple[Metric, ...] = tuple(
-    value for value in list(globals().values()) if isinstance(value, Metric)
+    value for module in _MODULES for value in list(module.values()) if isinstance(value, Metric)
 )

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry
-
 from services.contracts import metric_names
+from services.contracts.process_metrics import INGEST_LOOP_LAG
 from services.contracts.topics import OUTSIDE
 from services.ingest.access.callers import Reason
 from services.ingest.adapters.adapter import AdapterName
 from services.ingest.answers import Answer
 from services.ingest.documents import STATUS, LookOutcome, Status, WebhookOutcome
 from services.kit import telemetry
+from services.kit.process_metrics import process_registry
 
 REASONS = (
     "not_json",
@@ -36,7 +36,7 @@ class Meter:
     """The door's metrics."""
 
     def __init__(self, in_flight: Callable[[], int]) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = process_registry("ingest")
         self._events = telemetry.counter(metric_names.INGEST_EVENTS, self.registry)
         self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
         self._refused = telemetry.counter(metric_names.INGEST_REFUSED_REQUESTS, self.registry)
@@ -45,6 +45,9 @@ class Meter:
         self._looks = telemetry.counter(metric_names.INGEST_LOOKS, self.registry)
         gauge = telemetry.gauge(metric_names.INGEST_IN_FLIGHT, self.registry)
         gauge.set_function(in_flight)
+        loop_lag = telemetry.histogram(INGEST_LOOP_LAG, self.registry)
+        self.loop_was_late: Callable[[float], None] = loop_lag.observe
+        """Notes by how many seconds the event loop was late."""
         self._begin()
 
     def count(self, answer: Answer, duration_seconds: float) -> None:

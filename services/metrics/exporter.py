@@ -11,6 +11,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from services.contracts import feed_metrics, step_metrics
 from services.contracts import metric_names as names
 from services.contracts import topics as t
 from services.contracts.events import TOPIC_OF
@@ -203,12 +204,20 @@ _COMPLAINT_ZEROS: dict[str, list[Labels]] = {
 }
 _FEED_ZEROS: dict[str, list[Labels]] = {
     metric.name: [(OTHER,)]
-    for metric in (names.PUBLISHER_EVENTS, names.CARRIER_EVENTS, names.FEED_SILENT)
+    for metric in (
+        feed_metrics.PUBLISHER_EVENTS,
+        feed_metrics.CARRIER_EVENTS,
+        feed_metrics.FEED_SILENT,
+    )
 }
 _STEP_ZEROS: dict[str, list[Labels]] = {
-    names.OUTREACH_STEPS.name: [(stage,) for stage in STAGES],
+    step_metrics.OUTREACH_STEPS.name: [(stage,) for stage in STAGES],
     **{
         metric.name: [()]
-        for metric in (names.TOLD_TWICE, names.UNEXPLAINED, names.UNEXPLAINED_WITHDRAWN)
+        for metric in (
+            step_metrics.TOLD_TWICE,
+            step_metrics.UNEXPLAINED,
+            step_metrics.UNEXPLAINED_WITHDRAWN,
+        )
     },
 }

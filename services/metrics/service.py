@@ -8,10 +8,12 @@ from contextlib import ExitStack, closing, contextmanager
 from kafka import KafkaAdminClient
 from prometheus_client import CollectorRegistry
 
-from services.kit import address_file, logs
+from services.contracts import process_metrics as names
+from services.kit import address_file, logs, telemetry
 from services.kit.health import HealthServer
 from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import open_consumer, reaching
+from services.kit.process_metrics import process_registry
 from services.metrics.decode import READ_TOPICS
 from services.metrics.exporter import StateCollector
 from services.metrics.lag import LagProbe, LagWatch
@@ -37,9 +39,15 @@ def serve(settings: Settings) -> None:
     with ExitStack() as stack:
         # "none": to jump over deleted records in silence would make every count wrong.
         consumer = stack.enter_context(closing(open_consumer(bootstrap, auto_offset_reset="none")))
-        worker = Worker(consumer, partitions=settings.partitions, prefix=settings.topic_prefix)
+        registry = process_registry("metrics")
+        turns = telemetry.histogram(names.METRICS_TURN_SECONDS, registry)
+        worker = Worker(
+            consumer,
+            partitions=settings.partitions,
+            prefix=settings.topic_prefix,
+            turned=turns.observe,
+        )
         lag = stack.enter_context(closing(_lag_watch(settings, worker)))
-        registry = CollectorRegistry()
         registry.register(StateCollector(lambda: worker.families(lag.latest(), settings.playbooks)))
         stack.enter_context(_health(settings, worker, registry))
         stop = _stop_on_signals()

@@ -8,7 +8,7 @@ again, and Prometheus then takes the smaller counters for a reset.
 
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +40,16 @@ _log = logs.get(__name__)
 class Worker:
     """Owns the consumer and the state.  `run` is one thread; the verdicts and `families` any."""
 
-    def __init__(self, consumer: KafkaConsumer, *, partitions: int, prefix: str) -> None:
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        *,
+        partitions: int,
+        prefix: str,
+        turned: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """Know nothing yet; `turned` is told how many seconds each turn took that was no waiting."""
+        self._turned = turned
         self._consumer = consumer
         self._topics = physical_names(READ_TOPICS, prefix)
         self._partitions = partitions
@@ -86,12 +95,14 @@ class Worker:
                 "the topic was made anew; start the metrics service again, it counts from the "
                 "beginning of what is there"
             ) from error
+        begun = monotonic()
         with self._lock:
             for place, records in polled.items():
                 self._fold(place, records)
             self._positions |= moved
             self._reach()
         self.turned_at = monotonic()
+        self._turned(self.turned_at - begun)
 
     def families(self, lags: exporter.Lags, playbooks: tuple[str, ...]) -> list[Family]:
         """Return the series of this moment."""

@@ -77,7 +77,8 @@ class Service:
 
     def figures(self) -> dict[str, float]:
         """Return the samples that follow from the topics alone."""
-        return {k: v for k, v in self.samples().items() if not k.startswith("care_lag")}
+        of_the_process = ("care_lag", "care_metrics_", "care_build_info", "process_", "python_")
+        return {k: v for k, v in self.samples().items() if not k.startswith(of_the_process)}
 
     def end(self, number: signal.Signals) -> int:
         """Send this signal and return the exit code."""

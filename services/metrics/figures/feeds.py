@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.contracts import metric_names as names
-from services.contracts.metric_names import Metric
+from services.contracts import feed_metrics as names
+from services.contracts.metric import Metric
 from services.contracts.stream import FeedMark, FeedResumed, FeedSilent, TickMark
 from services.metrics.figures.measures import Latest, Measured, Tally
 

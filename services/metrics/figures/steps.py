@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from services.contracts import metric_names as names
+from services.contracts import step_metrics as names
 from services.contracts.envelope import Event
 from services.contracts.outreach import (
     Mode,
