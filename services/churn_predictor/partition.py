@@ -177,19 +177,19 @@ class Partition:
         for record in records:
             if record.offset < source.next_offset:
                 continue
-            source.next_offset = record.offset + 1
+            source.take(record.offset)
             try:
                 self._apply(topic, source, record, now)
             except Unreadable as error:
                 source.dead_lettered += 1
                 refused.append(Refused(topic, record, error.reason, str(error)))
-        source.next_offset = max(source.next_offset, ends_at)
+        source.reach(ends_at)
         return refused
 
     def refuse(self, topic: Topic, record: Record, reason: str) -> Refused:
         """Count a record as dead-lettered without looking into it."""
         source = self.state.sources[topic.name]
-        source.next_offset = record.offset + 1
+        source.take(record.offset)
         source.dead_lettered += 1
         return Refused(topic, record, reason, "set aside without being read")
 

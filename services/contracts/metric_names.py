@@ -314,6 +314,14 @@ UNACCOUNTED = Metric(
     ("topic",),
 )
 
+ABSENT = Metric(
+    "care_absent_offsets",
+    Kind.GAUGE,
+    "Offsets before the predictor's position that hold no record: markers of publishers' transactions, and "
+    "what they aborted; 0 where nobody publishes with transactions.",
+    ("topic",),
+)
+
 _MODULES = (vars(process_metrics), globals(), vars(feed_metrics), vars(step_metrics))
 METRICS: tuple[Metric, ...] = tuple(
     value for module in _MODULES for value in list(module.values()) if isinstance(value, Metric)

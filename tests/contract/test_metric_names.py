@@ -14,7 +14,16 @@ from services.contracts.metric_names import METRICS, Kind, Metric
 
 NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
-THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions", "steps", "connections")
+THINGS_COUNTED = (
+    "open",
+    "customers",
+    "feeds",
+    "keys",
+    "partitions",
+    "steps",
+    "connections",
+    "offsets",
+)
 """Gauges that count things, whose name is the thing."""
 INDICES = ("drift", "silent")
 """Gauges whose number has no unit, and is no share either; or says yes by 1."""

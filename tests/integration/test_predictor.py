@@ -10,10 +10,12 @@ import pytest
 
 from services.contracts import topics as t
 from services.contracts.envelope import Event
+from services.contracts.stream import Account
 from services.kit.clock import SystemClock
 from services.kit.dead_letters import REASON, read_header
 from services.kit.kafka_admin import apply_topics, delete_topics
 from services.kit.transactions import TransactionalWriter
+from services.metrics.figures.pipeline import unaccounted
 from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised, scanned
 from tests.support.service import Service, run_to_end, running
 from tests.support.topics import Deployment, by_customer, wait_for
@@ -252,6 +254,9 @@ def test_a_publishers_transactions_hold_no_tick_up(
     deployment.await_barrier(deployment.tick(START + HOUR))
 
     assert _applied(deployment) + len(deployment.records(t.dead_letter(t.PURCHASES))) == 4
+    told = [Account.model_validate(value) for value in deployment.values(t.ACCOUNTS)]
+    assert any(account.absent for account in told)
+    assert {unaccounted(account) for account in told} == {0}
     assert predictor.terminate() == 0
 
 

@@ -28,13 +28,13 @@ class DeadLetter:
     """Partition and offset over there, as text."""
 
 
-def unaccounted(first_offset: int, next_offset: int, total: int) -> int:
+def unaccounted(account: Account) -> int:
     """Return how many records before the reader's position no count explains: 0, or alarm.
 
-    Negative: more was counted than there is.  Holds for partitions written without Kafka
-    transactions, whose markers would take up offsets.
+    Negative: more was counted than there is.  An offset that the reader was given no record for (the
+    marker of a publisher's transaction) is none; those are shown by themselves.
     """
-    return next_offset - first_offset - total
+    return account.next_offset - account.first_offset - account.absent - account.total
 
 
 @dataclass(slots=True)
@@ -76,6 +76,7 @@ class Pipeline:
         yield names.DEAD_LETTERS, self.dead_letters
         yield names.ACCOUNTED, self._accounted()
         yield names.UNACCOUNTED, self._unaccounted()
+        yield names.ABSENT, self._absent()
 
     def _accounted(self) -> Tally:
         tally = Tally()
@@ -87,7 +88,13 @@ class Pipeline:
     def _unaccounted(self) -> Tally:
         tally = Tally({(topic,): 0 for topic in _ACCOUNTED_TOPICS})
         for of in self._known():
-            tally.add((of.topic,), unaccounted(of.first_offset, of.next_offset, of.total))
+            tally.add((of.topic,), unaccounted(of))
+        return tally
+
+    def _absent(self) -> Tally:
+        tally = Tally({(topic,): 0 for topic in _ACCOUNTED_TOPICS})
+        for of in self._known():
+            tally.add((of.topic,), of.absent)
         return tally
 
     def _known(self) -> Iterator[Account]:

@@ -364,6 +364,16 @@ def test_no_record_is_missed_at_any_moment_while_a_partition_changes_hands() -> 
     assert counted(state)["care_accounted_records{topic=purchases,outcome=late}"] == 4
 
 
+def test_a_marker_of_a_publishers_transaction_is_no_record_that_is_missed() -> None:
+    """Ten offsets: six records, all applied, and four markers."""
+    account = Account(topic="purchases", partition=0, next_offset=10, applied=6, absent=4, tick=1)
+
+    assert counted(folded(Read(t.ACCOUNTS, account))) == {
+        "care_accounted_records{topic=purchases,outcome=applied}": 6,
+        "care_absent_offsets{topic=purchases}": 4,
+    }
+
+
 def test_a_state_made_anew_is_judged_by_its_own_account_though_it_has_read_less() -> None:
     """Had read 100 records.  Its successor began anew at 20 and read up to 30, 9 of 10 accounted for."""
     before = Account(topic="purchases", partition=0, next_offset=100, applied=100, tick=7)
