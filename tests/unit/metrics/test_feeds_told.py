@@ -33,6 +33,13 @@ def test_a_feed_that_was_forgotten_and_counts_anew_adds_to_what_it_said_before()
     assert counted(folded(*told))["care_publisher_events_total{publisher=/shop}"] == 9
 
 
+def test_what_was_said_before_and_is_read_again_counts_nothing() -> None:
+    told = mark("publisher:/shop", 1, events=2), mark("publisher:/shop", 4, events=5)
+
+    assert counted(folded(*told, *told)) == counted(folded(*told))
+    assert counted(folded(*told))["care_publisher_events_total{publisher=/shop}"] == 5
+
+
 def test_a_feed_is_silent_until_it_is_heard_again() -> None:
     name = "care_feed_silent{feed=carrier:dhl}"
 
