@@ -90,3 +90,8 @@ class WaitIndex:
     def _drop_if_empty(self, feed: str) -> None:
         if not len(self._waiting[feed]):
             del self._waiting[feed]
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """Return the earliest of these moments; None: there is none."""
+    return min((at for at in moments if at is not None), default=None)

@@ -14,11 +14,12 @@ from services.churn_predictor import state as st
 from services.churn_predictor.asking import collect
 from services.churn_predictor.customers import PLAN, Customers, Plan
 from services.churn_predictor.decide import Said, decide, expire
-from services.churn_predictor.due import DueIndex, WaitIndex
+from services.churn_predictor.due import DueIndex, WaitIndex, earliest
 from services.churn_predictor.exchange import Exchange, Owners
 from services.churn_predictor.feeds import Forgotten, forget, hear, marks
 from services.churn_predictor.identities import UNKEYED, Identities, Suppression, note
 from services.churn_predictor.keyed import Values
+from services.churn_predictor.latency import Undecided
 from services.churn_predictor.learning import learn
 from services.churn_predictor.outputs import Output, accounts, forgotten, published
 from services.churn_predictor.problems import Heard, Moment
@@ -92,6 +93,8 @@ class Partition:
         self.identities = Identities(number, owners, suppression)
         self.failures: list[Failure] = []
         """Rules that failed since the worker last emptied this."""
+        self.undecided = Undecided()
+        """Events since the worker last took them, once a tick had looked at their customers."""
         self.crowded_out = 0
         """Feeds forgotten because there were too many, since telemetry last counted them."""
         self._rules = rules
@@ -174,19 +177,19 @@ class Partition:
         for record in records:
             if record.offset < source.next_offset:
                 continue
-            source.next_offset = record.offset + 1
+            source.take(record.offset)
             try:
                 self._apply(topic, source, record, now)
             except Unreadable as error:
                 source.dead_lettered += 1
                 refused.append(Refused(topic, record, error.reason, str(error)))
-        source.next_offset = max(source.next_offset, ends_at)
+        source.reach(ends_at)
         return refused
 
     def refuse(self, topic: Topic, record: Record, reason: str) -> Refused:
         """Count a record as dead-lettered without looking into it."""
         source = self.state.sources[topic.name]
-        source.next_offset = record.offset + 1
+        source.take(record.offset)
         source.dead_lettered += 1
         return Refused(topic, record, reason, "set aside without being read")
 
@@ -266,6 +269,7 @@ class Partition:
             source.late += 1
         elif self._learn(event):
             source.applied += 1
+            self.undecided.add(record.timestamp)
         else:
             source.duplicate += 1
 
@@ -339,7 +343,7 @@ class Partition:
             customer.touched, customer.due, customer.waits = True, moment.now + LOOK_AGAIN, {}
             self.failures.append(Failure(customer_id, error))
             return []
-        customer.due = _earliest(customer.due, again)
+        customer.due = earliest(customer.due, again)
         return said
 
     def _plan(self, customer_id: str, customer: CustomerState) -> bool:
@@ -347,7 +351,7 @@ class Partition:
         expiry = st.expires_at(customer)
         is_kept = expiry is not None or st.has_open_problem(customer)
         if is_kept:
-            customer.due = _earliest(expiry, customer.due)
+            customer.due = earliest(expiry, customer.due)
         else:
             self.customers.drop(customer_id)
             customer.due, customer.waits = None, {}
@@ -382,7 +386,7 @@ class Partition:
         if self.exchange.has_spoken or self.identities.has_spoken:
             # What was told now counts at the next tick: there must be one.
             return tick.at
-        return _earliest(self.due.next(), self._listener.next_at(self.state.rhythms))
+        return earliest(self.due.next(), self._listener.next_at(self.state.rhythms))
 
     def _barrier(self, tick: Tick, barrier: str) -> Output:
         reached = Barrier(
@@ -394,7 +398,3 @@ class Partition:
             next_due=self._next_due(tick),
         )
         return Output(t.PROBLEMS, None, reached.encode(), BARRIER)
-
-
-def _earliest(*moments: datetime | None) -> datetime | None:
-    return min((at for at in moments if at is not None), default=None)

@@ -25,6 +25,10 @@ class Record(Protocol):
         """Position in its partition."""
 
     @property
+    def timestamp(self) -> int:
+        """When it was accepted, in milliseconds since 1970; negative: nobody says."""
+
+    @property
     def key(self) -> bytes | None:
         """The record's key."""
 

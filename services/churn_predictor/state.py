@@ -116,6 +116,8 @@ class SourceState:
     duplicate: int = 0
     late: int = 0
     dead_lettered: int = 0
+    absent: int = 0
+    """Offsets that hold no record: markers of transactions, and what was aborted."""
     reported: int = -1
     """How many records the last published account explained."""
 
@@ -123,6 +125,16 @@ class SourceState:
     def total(self) -> int:
         """Records accounted for."""
         return self.applied + self.duplicate + self.late + self.dead_lettered
+
+    def take(self, offset: int) -> None:
+        """Stand behind the record at this offset."""
+        self.reach(offset)
+        self.next_offset += 1
+
+    def reach(self, offset: int) -> None:
+        """Stand at this offset at least; what was not taken up to there holds no record."""
+        self.absent += max(0, offset - self.next_offset)
+        self.next_offset = max(self.next_offset, offset)
 
     def account(self, topic: str, partition: int, tick: Tick) -> Account:
         """Return what is to be published of it at this tick."""
@@ -135,6 +147,7 @@ class SourceState:
             duplicate=self.duplicate,
             late=self.late,
             dead_lettered=self.dead_lettered,
+            absent=self.absent,
             tick=tick.number,
             at=tick.at,
         )

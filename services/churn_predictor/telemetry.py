@@ -4,18 +4,18 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import product
 
-from prometheus_client import CollectorRegistry
-
 from services.churn_predictor.drift import Drift
 from services.churn_predictor.partition import Partition
 from services.churn_predictor.rules import Rules
 from services.churn_predictor.scoring import POINTS_OF
 from services.contracts import metric_names as m
 from services.contracts.problems import Band, RiskAssessed
+from services.contracts.process_metrics import PREDICTOR_SLICE_SECONDS
 from services.contracts.topics import TICKED, TICKS, Topic
 from services.kit import telemetry
 from services.kit.clock import monotonic
 from services.kit.health import Verdict
+from services.kit.process_metrics import process_registry
 
 _OUTCOMES = ("applied", "duplicate", "late", "dead_lettered")
 
@@ -41,7 +41,8 @@ class Telemetry:
         """Count from zero.  `is_ticking`: time is the machine's, and a ticker of ours tells it."""
         self._is_ticking = is_ticking
         self._turned = self._ticked = monotonic()
-        self.registry = CollectorRegistry()
+        self.registry = process_registry("churn_predictor")
+        self._slices = telemetry.histogram(PREDICTOR_SLICE_SECONDS, self.registry)
         self._records = telemetry.counter(m.PREDICTOR_APPLIED, self.registry)
         self._tick = telemetry.gauge(m.PREDICTOR_TICK, self.registry)
         self._planned = telemetry.gauge(m.PREDICTOR_PLANNED, self.registry)
@@ -55,6 +56,7 @@ class Telemetry:
         self._assessments = telemetry.counter(m.PREDICTOR_ASSESSED, self.registry)
         self._feature_drift = telemetry.gauge(m.PREDICTOR_DRIFT, self.registry)
         self._drift = Drift()
+        self._decisions = telemetry.Durations(m.PREDICTOR_DECISION_SECONDS, self.registry)
         self._silent: dict[int, frozenset[str]] = {}
         self._seen: dict[_Key, int] = {}
         self._due: dict[int, int] = {}
@@ -86,6 +88,10 @@ class Telemetry:
             for feature, index in self._drift.at(kind, point):
                 self._feature_drift.labels(kind, point, feature).set(index)
 
+    def decided(self, events: Iterable[tuple[float, int]]) -> None:
+        """Count events about which was decided, seconds after their acceptance and how many."""
+        self._decisions.add(events)
+
     def owned(self, partitions: Iterable[Partition]) -> None:
         """Note which partitions this worker has now; what they counted before is not counted again."""
         self._seen.clear()
@@ -116,6 +122,10 @@ class Telemetry:
             self._seen[key] = total
         self._due[partition.number] = len(partition.due)
         self._planned.set(sum(self._due.values()))
+
+    def worked(self, seconds: float) -> None:
+        """Note for how long a slice held the loop."""
+        self._slices.observe(seconds)
 
     def missed(self, topic: Topic, records: int) -> None:
         """Count records that retention deleted before they were read."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from services.churn_predictor.heard_feeds import HeardFeeds
+from services.churn_predictor.latency import waited
 from services.churn_predictor.outputs import Output
 from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.telemetry import Telemetry
@@ -109,6 +110,7 @@ class Worker:
         owned = self._owned.get(piece.partition)
         if owned is None:
             return
+        begun = monotonic()
         topic = self._topics[piece.topic]
         known = owned.partition.next_offset(topic)
         if known is not None and piece.begins_at > known:
@@ -122,6 +124,7 @@ class Worker:
                 owned.has_news = True
         self._telemetry.applied(owned.partition)
         self._tick(owned)
+        self._telemetry.worked(monotonic() - begun)
 
     def idle(self) -> None:
         """Try again the ticks that had to wait for what other partitions heard."""
@@ -171,6 +174,14 @@ class Worker:
             owned.commit()
             # Only now: what is not committed was not said, and will be said again.
             self._telemetry.assessed(assessed)
+            self._tell_latency(owned.partition)
+
+    def _tell_latency(self, partition: Partition) -> None:
+        accepted = partition.undecided.take()
+        if self._clock is not None:
+            # In simulated time records and ticks follow different clocks: nothing could be said.
+            now = self._clock.now().timestamp()
+            self._telemetry.decided(waited(accepted, partition.state.since, now))
 
     def _tell_failures(self, partition: Partition) -> None:
         for failure in partition.failures:

@@ -4,28 +4,10 @@ Names follow Prometheus: base units, `_total` for counters.  Business metrics co
 service alone, folded from the topics; each service adds the few that only it can know.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from services.contracts import feed_metrics, process_metrics, step_metrics
+from services.contracts.metric import Kind, Metric
 
-
-class Kind(StrEnum):
-    """Prometheus' metric types."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One family of series."""
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
+__all__ = ["Kind", "Metric"]
 
 _HOUR = 3600.0
 _LATENCY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -145,6 +127,14 @@ PREDICTOR_SILENT = Metric(
     Kind.GAUGE,
     "Feeds that this worker reported as silent and that were not heard since, by feed.",
     ("feed",),
+)
+PREDICTOR_DECISION_SECONDS = Metric(
+    "care_event_to_decision_seconds",
+    Kind.HISTOGRAM,
+    "From an event's acceptance (the timestamp of its record) to the commit of the tick that looked at its "
+    "customer because of it; measured in real time alone.",
+    (),
+    (0.5, 1, 2.5, 5, 10, 30, 60, 300, _HOUR),
 )
 
 OUTREACH_TICK = Metric(
@@ -290,15 +280,16 @@ COMPLAINTS_WITHDRAWN = Metric(
 DETECTION_TO_CONTACT = Metric(
     "care_problem_to_contact_seconds",
     Kind.HISTOGRAM,
-    "From the opening of a problem to its first contact; less those withdrawn.",
-    (),
+    "From the opening of a problem to its first contact, by whether something stood in the way (held: it was "
+    "deferred, or not about the opening); less those withdrawn.",
+    ("held",),
     _REACTION_SECONDS,
 )
 DETECTION_TO_CONTACT_WITHDRAWN = Metric(
     "care_problem_to_contact_withdrawn_seconds",
     Kind.HISTOGRAM,
     "Times from problem to contact counted before and no longer true.",
-    (),
+    ("held",),
     _REACTION_SECONDS,
 )
 LAG_SECONDS = Metric(
@@ -323,6 +314,14 @@ UNACCOUNTED = Metric(
     "care_unaccounted_records",
     Kind.GAUGE,
     "Records before the predictor's position that no count explains; 0 or alarm.",
+    ("topic",),
+)
+
+ABSENT = Metric(
+    "care_absent_offsets",
+    Kind.GAUGE,
+    "Offsets before the predictor's position that hold no record: markers of publishers' transactions, and "
+    "what they aborted; 0 where nobody publishes with transactions.",
     ("topic",),
 )
 
@@ -441,6 +440,7 @@ SURVEY_ANSWERS_WITHDRAWN = Metric(
     ("kind", "score", "origin"),
 )
 
+_MODULES = (vars(process_metrics), globals(), vars(feed_metrics), vars(step_metrics))
 METRICS: tuple[Metric, ...] = tuple(
-    value for value in list(globals().values()) if isinstance(value, Metric)
+    value for module in _MODULES for value in list(module.values()) if isinstance(value, Metric)
 )

@@ -152,6 +152,9 @@ class Account(Contract):
     duplicate: int = 0
     late: int = 0
     dead_lettered: int = 0
+    absent: int = 0
+    """Offsets that hold no record a reader ever gets: the markers of publishers' transactions, and what was
+    aborted.  Not in `total`: nothing became of them."""
     tick: Annotated[int, Field(ge=0)] = 0
     at: Instant | None = None
 

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from services.contracts.topics import DEFAULT_PARTITIONS
-from services.ingest import answers, fates, openapi, webhooks
+from services.ingest import answers, fates, loop_lag, openapi, webhooks
 from services.ingest.access import refusals
 from services.ingest.access.callers import Denied
 from services.ingest.access.gate import Gate, Visit
@@ -175,7 +175,8 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
         async with open_ports() as ports:
             meter = Meter(lambda: ports.admission.records, ports.gate.counted())
             repeats = Repeats(ports.publisher, ports.memory, ports.admission, monotonic)
-            yield {"door": _Door(ports, terms or Terms(), meter, repeats)}
+            async with loop_lag.watched(meter.loop_was_late):
+                yield {"door": _Door(ports, terms or Terms(), meter, repeats)}
 
     # The documentation pages load scripts from elsewhere; the document itself is enough.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **openapi.ABOUT)

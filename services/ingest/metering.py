@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry
-
 from services.contracts import metric_names
+from services.contracts.process_metrics import INGEST_LOOP_LAG
 from services.contracts.topics import OUTSIDE
 from services.ingest.access.callers import Reason
 from services.ingest.access.counted import OTHER, Counted
@@ -14,6 +13,7 @@ from services.ingest.adapters.adapter import AdapterName
 from services.ingest.answers import Answer
 from services.ingest.documents import STATUS, LookOutcome, ProblemKind, Status, WebhookOutcome
 from services.kit import telemetry
+from services.kit.process_metrics import process_registry
 
 REASONS = (
     "not_json",
@@ -71,7 +71,7 @@ class Meter:
     """
 
     def __init__(self, in_flight: Callable[[], int], counted: Counted | None = None) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = process_registry("ingest")
         self._events = telemetry.counter(metric_names.INGEST_EVENTS, self.registry)
         self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
         self._refused = telemetry.counter(metric_names.INGEST_REFUSED_REQUESTS, self.registry)
@@ -82,6 +82,9 @@ class Meter:
         gauge.set_function(in_flight)
         named = counted or Counted()
         self._begin(sources=[*named.sources, OTHER], clients=[*named.clients, OTHER])
+        loop_lag = telemetry.histogram(INGEST_LOOP_LAG, self.registry)
+        self.loop_was_late: Callable[[float], None] = loop_lag.observe
+        """Notes by how many seconds the event loop was late."""
 
     def count(self, answer: Answer, duration_seconds: float, names: Names = _NAMELESS) -> None:
         """Count one answer and the events it is about."""

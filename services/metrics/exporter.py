@@ -13,6 +13,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from services.contracts import feed_metrics, step_metrics
 from services.contracts import metric_names as names
 from services.contracts import topics as t
 from services.contracts.contacts import (
@@ -29,6 +30,7 @@ from services.contracts.people import Channel
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, REASONS
 from services.metrics.figures.conversation import Resolution
+from services.metrics.figures.feeds import OTHER
 from services.metrics.figures.measures import (
     Distribution,
     Distributions,
@@ -37,6 +39,7 @@ from services.metrics.figures.measures import (
     Measure,
     Tally,
 )
+from services.metrics.figures.outreach_steps import STAGES
 from services.metrics.figures.pipeline import ACCOUNT_OUTCOMES, UNREADABLE
 from services.metrics.figures.sending import CONTACT_OUTCOMES, NO_CHANNEL
 from services.metrics.figures.service import BUSINESS, CALENDAR
@@ -188,6 +191,8 @@ def _zeros(shown: frozenset[str]) -> dict[str, list[Labels]]:
         **_PROBLEM_ZEROS,
         **_COMPLAINT_ZEROS,
         **_SERVICE_ZEROS,
+        **_FEED_ZEROS,
+        **_STEP_ZEROS,
         names.DECISIONS.name: [(name, outcome) for name in shown for outcome in Outcome],
         names.SUPPRESSED.name: [(name, reason) for name in shown for reason in Suppression],
         names.CONTACTS.name: [
@@ -227,8 +232,27 @@ _COMPLAINT_ZEROS: dict[str, list[Labels]] = {
     names.COMPLAINTS_WITHDRAWN.name: [("false",), ("true",)],
     names.LEAD_TIME.name: [()],
     names.LEAD_TIME_WITHDRAWN.name: [()],
-    names.DETECTION_TO_CONTACT.name: [()],
-    names.DETECTION_TO_CONTACT_WITHDRAWN.name: [()],
+    names.DETECTION_TO_CONTACT.name: [("false",), ("true",)],
+    names.DETECTION_TO_CONTACT_WITHDRAWN.name: [("false",), ("true",)],
+}
+_FEED_ZEROS: dict[str, list[Labels]] = {
+    metric.name: [(OTHER,)]
+    for metric in (
+        feed_metrics.PUBLISHER_EVENTS,
+        feed_metrics.CARRIER_EVENTS,
+        feed_metrics.FEED_SILENT,
+    )
+}
+_STEP_ZEROS: dict[str, list[Labels]] = {
+    step_metrics.OUTREACH_STEPS.name: [(stage,) for stage in STAGES],
+    **{
+        metric.name: [()]
+        for metric in (
+            step_metrics.TOLD_TWICE,
+            step_metrics.UNEXPLAINED,
+            step_metrics.UNEXPLAINED_WITHDRAWN,
+        )
+    },
 }
 _ANSWERS: list[Labels] = [
     (kind, str(score), origin)

@@ -91,7 +91,9 @@ def fold(state: State, topic: Topic, partition: int, record: Record) -> State:
             state.pipeline.dead_letter(topic, partition, record)
         case Unread():
             state.pipeline.count(topic, UNREADABLE)
-        case Barrier() | Tick() | FeedMark() | TickMark() | FeedSilent() | FeedResumed():
+        case FeedMark() | TickMark() | FeedSilent() | FeedResumed():
+            state.feeds.take(record)
+        case Barrier() | Tick():
             pass
     return state
 

@@ -8,11 +8,13 @@ from contextlib import ExitStack, closing, contextmanager
 from kafka import KafkaAdminClient
 from prometheus_client import CollectorRegistry
 
+from services.contracts import process_metrics as names
 from services.contracts.topics import METRICS_STATE, METRICS_STEPS
-from services.kit import address_file, logs
+from services.kit import address_file, logs, telemetry
 from services.kit.health import HealthServer
 from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import open_consumer, reaching
+from services.kit.process_metrics import process_registry
 from services.metrics.decode import READ_TOPICS
 from services.metrics.exporter import StateCollector
 from services.metrics.keeping import KafkaKeeper, TopicIds
@@ -38,16 +40,18 @@ def serve(settings: Settings) -> None:
         keeper = stack.enter_context(closing(_keeper(settings, topic_ids)))
         # "none": deleted records are jumped over, but never in silence.
         consumer = stack.enter_context(closing(open_consumer(bootstrap, auto_offset_reset="none")))
+        registry = process_registry("metrics")
+        turns = telemetry.histogram(names.METRICS_TURN_SECONDS, registry)
         worker = Worker(
             consumer,
             keeper,
             partitions=settings.partitions,
             prefix=settings.topic_prefix,
-            pace=Pace(snapshot_seconds=settings.snapshot_interval_seconds),
             rules=settings.service_rules,
+            pace=Pace(snapshot_seconds=settings.snapshot_interval_seconds),
+            turned=turns.observe,
         )
         lag = stack.enter_context(closing(_lag_watch(settings, worker)))
-        registry = CollectorRegistry()
         registry.register(StateCollector(lambda: worker.families(lag.latest(), settings.playbooks)))
         stack.enter_context(_health(settings, worker, registry))
         stop = _stop_on_signals()

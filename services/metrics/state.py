@@ -6,8 +6,10 @@ from datetime import datetime
 
 from services.contracts import metric_names as names
 from services.metrics.figures.complaints import Complaints
+from services.metrics.figures.feeds import Feeds
 from services.metrics.figures.measures import Figures, Latest, Measured
 from services.metrics.figures.orders import Orders
+from services.metrics.figures.outreach_steps import OutreachSteps
 from services.metrics.figures.pipeline import Pipeline
 from services.metrics.figures.problems import Problems
 from services.metrics.figures.promptness import Promptness
@@ -34,11 +36,13 @@ class State:
     wismo: Wismo = field(default_factory=Wismo)
     service: Service = field(default_factory=Service)
     surveys: Surveys = field(default_factory=Surveys)
+    outreach_steps: OutreachSteps = field(default_factory=OutreachSteps)
+    feeds: Feeds = field(default_factory=Feeds)
 
     def families(self) -> tuple[Figures, ...]:
         """Return the families that fold events."""
         return (
-            *(self.problems, self.sending, self.promptness, self.complaints),
+            *(self.problems, self.sending, self.promptness, self.complaints, self.outreach_steps),
             *(self.orders, self.wismo, self.service, self.surveys),
         )
 
@@ -46,6 +50,7 @@ class State:
         """Return each metric with what is counted under it."""
         yield names.METRICS_SETTLED, Latest({} if self.settled is None else {(): self.settled})
         yield from self.pipeline.measured()
+        yield from self.feeds.measured()
         for family in self.families():
             yield from family.measured()
 

@@ -9,7 +9,7 @@ is exposed.
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,7 +66,10 @@ class Worker:
         rules: ServiceRules | None = None,
         pace: Pace | None = None,
         clock: Clock | None = None,
+        turned: Callable[[float], None] = lambda _: None,
     ) -> None:
+        """Know nothing yet; `turned` is told how many seconds each turn took that was no waiting."""
+        self._turned = turned
         self._topics = physical_names(READ_TOPICS, prefix)
         self._names = {topic.name: name for name, topic in self._topics.items()}
         self._partitions = partitions
@@ -136,12 +139,14 @@ class Worker:
         """Read on for a moment, and take a step where one is due."""
         wanted = self._repeating[0] if self._repeating else None
         self._miss(self._intake.gather(self._lacking(wanted)))
+        begun = monotonic()
         if wanted is None:
             self._step_on()
         elif not self._lacking(wanted):
             self._take(wanted)
             self._repeating.popleft()
         self.turned_at = monotonic()
+        self._turned(self.turned_at - begun)
 
     def keep(self) -> None:
         """Write a snapshot, unless nothing was folded since the last; where it fails, later.

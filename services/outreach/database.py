@@ -11,6 +11,10 @@ from services.kit.exits import Unavailable
 
 _DRIVER = "postgresql+psycopg"
 
+POOLED_CONNECTIONS = 5
+MOST_CONNECTIONS = 15
+"""Of one pool: more than are kept open are opened while they are needed."""
+
 _CONNECTION_STATES = ("08", "57P0")
 """SQLSTATEs of connections: refused, lost, or ended because the server goes or comes."""
 
@@ -41,7 +45,8 @@ def open_engine(database_url: str, application: str = "care-outreach") -> Engine
     """Return an engine; nothing connects yet."""
     return create_engine(
         url_of(database_url),
-        pool_size=5,
+        pool_size=POOLED_CONNECTIONS,
+        max_overflow=MOST_CONNECTIONS - POOLED_CONNECTIONS,
         # Whatever the server's default is: who waited for a lock must see what was committed meanwhile.
         isolation_level="READ COMMITTED",
         # What a statement carries may be somebody's name or address, and errors are printed.

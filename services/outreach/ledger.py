@@ -180,6 +180,18 @@ def send_of_customer(connection: Connection, step_id: UUID, customer_id: str) ->
     return None if row is None else rows.send_of(row)
 
 
+def open_steps(connection: Connection) -> dict[str, int]:
+    """Return how many sends are not over: `waiting` to be started, or started and `unfinished`."""
+    # One state at a time: each has an index of its own, over those few rows alone.
+    pending = select(func.count(), func.count().filter(SENDS.c.attempt > 0)).where(
+        SENDS.c.state == State.PENDING
+    )
+    started = select(func.count()).where(SENDS.c.state == State.STARTED)
+    waiting, tried = connection.execute(pending).one()
+    under_way = connection.execute(started).scalar_one()
+    return {"waiting": waiting - tried, "unfinished": tried + under_way}
+
+
 def start(connection: Connection, send: Send, owner: UUID, message_id: str, now: datetime) -> Send:
     """Mark a taken send started by `owner`, say so, and return it with its attempt's number."""
     begun = replace(send, attempt=send.attempt + 1)

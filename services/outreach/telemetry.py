@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from services.contracts.metric_names import (
     OUTREACH_CIRCUITS,
@@ -23,11 +24,16 @@ from services.contracts.metric_names import (
     Metric,
 )
 from services.contracts.people import Channel
+from services.contracts.process_metrics import (
+    OUTREACH_CONNECTIONS,
+    OUTREACH_LEDGER,
+    OUTREACH_TURN_SECONDS,
+)
 from services.contracts.topics import PERSONAL
 from services.kit import telemetry
-from services.outreach import outbox, pauses, positions, reconciliation
+from services.outreach import ledger, outbox, pauses, positions, reconciliation
 from services.outreach.channels.breaker import Phase
-from services.outreach.pauses import Scope
+from services.outreach.database import MOST_CONNECTIONS
 
 
 class StartMeter:
@@ -57,6 +63,23 @@ class StartMeter:
         self._lagging.set_function(lagging)
 
 
+class ReplicaMeter:
+    """Measures the replica itself: the turns of its loop, and its connections to the database."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        turns = telemetry.histogram(OUTREACH_TURN_SECONDS, registry)
+        self._connections = telemetry.gauge(OUTREACH_CONNECTIONS, registry)
+        self.turned: Callable[[float], None] = turns.observe
+        """Notes for how many seconds a turn took."""
+
+    def watch(self, name: str, engine: Engine) -> None:
+        """Ask at each scrape how many connections this engine has in use."""
+        pool = engine.pool
+        assert isinstance(pool, QueuePool)
+        self._connections.labels(name, "in_use").set_function(pool.checkedout)
+        self._connections.labels(name, "most").set(MOST_CONNECTIONS)
+
+
 class DatabaseCollector(Collector):
     """Gauges of the replica, and from the database; none of these while it does not answer."""
 
@@ -79,16 +102,18 @@ class DatabaseCollector(Collector):
                 waiting = outbox.waiting(connection)
                 paused = pauses.count_by_scope(pauses.open_pauses(connection))
                 is_behind = reconciliation.is_needed(connection)
+                open_steps = ledger.open_steps(connection)
                 accounts = positions.profile_accounts(connection, [t.name for t in PERSONAL])
         except SQLAlchemyError:
             return
         gauge = _family(OUTREACH_OUTBOX)
         gauge.add_metric([], waiting)
         yield gauge
-        yield _paused(paused)
+        yield _by_label(OUTREACH_PAUSES, {scope.value: n for scope, n in paused.items()})
         behind = _family(OUTREACH_RECONCILIATIONS)
         behind.add_metric([], is_behind)
         yield behind
+        yield _by_label(OUTREACH_LEDGER, open_steps)
         records = _family(OUTREACH_PROFILE_RECORDS)
         for labels, count in sorted(accounts.items()):
             records.add_metric(list(labels), count)
@@ -123,10 +148,10 @@ def registry_of(
     return registry
 
 
-def _paused(counts: Mapping[Scope, int]) -> GaugeMetricFamily:
-    gauge = _family(OUTREACH_PAUSES)
-    for scope, count in counts.items():
-        gauge.add_metric([scope.value], count)
+def _by_label(metric: Metric, counts: Mapping[str, int]) -> GaugeMetricFamily:
+    gauge = _family(metric)
+    for label, count in counts.items():
+        gauge.add_metric([label], count)
     return gauge
 
 

@@ -24,6 +24,7 @@ from services.kit.exits import EXIT_USAGE, Unavailable, leave
 from services.kit.health import HealthServer, Verdict
 from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import CLOSE_SECONDS, close_producer, open_consumer, open_producer
+from services.kit.process_metrics import process_registry
 from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
 from services.outreach import agenda, erasure, ledger, migrate, positions, telemetry
@@ -101,7 +102,8 @@ class Worker:
         self._turned_at = monotonic()
         self._membership: Membership | None = None
         self._loop: LiveLoop | TickedLoop | None = None
-        self._registry = CollectorRegistry()
+        self._registry = process_registry("outreach")
+        self._meter = telemetry.ReplicaMeter(self._registry)
         self._on_not_helped: tuple[StepName, ...] = ()
         self._rules: Rules | None = None
 
@@ -116,6 +118,7 @@ class Worker:
             Unavailable: something it depends on is missing, now or at the start.
         """
         engine = open_engine(self._settings.database_url)
+        self._meter.watch("outreach", engine)
         bootstrap = self._settings.kafka_bootstrap_servers
         try:
             with reaching(engine), ExitStack() as stack:
@@ -123,8 +126,10 @@ class Worker:
                 loop = self._open(engine, stack)
                 stack.enter_context(self._serving(engine))
                 while not self._stop.is_set():
+                    begun = monotonic()
                     loop.turn()
                     self._turned_at = monotonic()
+                    self._meter.turned(self._turned_at - begun)
         except (KafkaError, NotPublished) as error:
             raise Unavailable(
                 f"Kafka at {bootstrap} stopped answering ({type(error).__name__}): start it again, "
@@ -286,6 +291,7 @@ class Worker:
     def _open_engine(self, application: str, stack: ExitStack) -> Engine:
         engine = open_engine(self._settings.database_url, application)
         stack.callback(engine.dispose)
+        self._meter.watch(application, engine)
         return engine
 
     def _open_clock(self, stack: ExitStack) -> Clock:

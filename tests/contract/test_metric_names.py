@@ -2,25 +2,38 @@
 
 import re
 from dataclasses import replace
+from importlib import import_module
 from itertools import pairwise
+from pkgutil import iter_modules
 
 import pytest
 
+from services import contracts
 from services.contracts import metric_names
 from services.contracts.metric_names import METRICS, Kind, Metric
 
 NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
-THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions")
+THINGS_COUNTED = (
+    "open",
+    "customers",
+    "feeds",
+    "keys",
+    "partitions",
+    "steps",
+    "connections",
+    "offsets",
+)
 """Gauges that count things, whose name is the thing."""
-INDICES = ("drift",)
-"""Gauges whose number has no unit, and is no share either."""
+INDICES = ("drift", "silent")
+"""Gauges whose number has no unit, and is no share either; or says yes by 1."""
 
 LABELS = {
     *("topic", "type", "outcome", "reason", "status", "service"),
     *("kind", "tier", "clearing", "playbook", "channel", "reached_first", "feed"),
     *("name", "version", "digest", "point", "band", "feature"),
     *("adapter", "source", "client"),
+    *("adapter", "held", "publisher", "carrier", "stage", "state", "pool"),
 }
 """Every label there may be: each has few values, and none names a customer or an event."""
 
@@ -77,7 +90,13 @@ def test_names_are_unique() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS)
 
 
-def test_the_registry_holds_every_metric_of_the_module() -> None:
-    named = {value for value in vars(metric_names).values() if isinstance(value, Metric)}
+def test_the_registry_holds_every_metric_of_the_contracts() -> None:
+    modules = [
+        import_module(f"services.contracts.{module.name}")
+        for module in iter_modules(contracts.__path__)
+        if module.name != "__main__"
+    ]
+    values = (value for module in modules for value in vars(module).values())
+    named = {value for value in values if isinstance(value, Metric)}
 
     assert named == set(METRICS)

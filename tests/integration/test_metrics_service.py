@@ -14,6 +14,7 @@ from services.contracts.stream import Account
 from services.kit.dead_letters import headers_for
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import apply_topics
+from services.metrics.figures.outreach_steps import STAGES
 from services.metrics.service import serve
 from services.metrics.settings import Settings
 from tests.support.metrics_process import PARTITIONS, Broker, Service, run, until
@@ -25,6 +26,7 @@ from tests.unit.metrics.stories import (
     opened,
     placed,
     sent,
+    started,
 )
 
 pytestmark = pytest.mark.connected
@@ -83,7 +85,8 @@ def write_story(broker: Broker) -> None:
         offset=1,
     )
     broker.raw(plain, t.dead_letter(t.PURCHASES), value=b"{", headers=letter, partition=0)
-    broker.write(plain, decided("o-1", 7), sent("o-1", 7), barrier(24), barrier(24, partition=1))
+    broker.write(plain, decided("o-1", 7), started("o-1", 7), sent("o-1", 7))
+    broker.write(plain, barrier(24), barrier(24, partition=1))
 
     predictor = broker.producer(transactional_id=f"{broker.prefix}predictor")
     predictor.init_transactions()
@@ -102,9 +105,9 @@ def write_story(broker: Broker) -> None:
     predictor.commit_transaction()
 
 
-def buckets(name: str, *bounds: str) -> dict[str, float]:
+def buckets(name: str, *bounds: str, labels: str = "") -> dict[str, float]:
     """Return one observation in each of these buckets."""
-    return {f"{name}_bucket{{le={bound}}}": 1 for bound in (*bounds, "+Inf")}
+    return {f"{name}_bucket{{{labels}le={bound}}}": 1 for bound in (*bounds, "+Inf")}
 
 
 STORY = {
@@ -114,7 +117,9 @@ STORY = {
     "care_events_total{topic=problems,type=care.problem.opened.v1}": 1,
     "care_events_total{topic=problems,type=care.problem.cleared.v1}": 1,
     "care_events_total{topic=outreach,type=care.outreach.decided.v1}": 1,
+    "care_events_total{topic=outreach,type=care.outreach.started.v1}": 1,
     "care_events_total{topic=outreach,type=care.outreach.sent.v1}": 1,
+    **{f"care_outreach_steps_total{{stage={stage}}}": 1 for stage in STAGES},
     "care_problems_opened_total{kind=delivery_delay}": 1,
     "care_problems_cleared_total{clearing=solved,kind=delivery_delay}": 1,
     "care_decisions_total{outcome=contact,playbook=delivery_late}": 1,
@@ -127,10 +132,12 @@ STORY = {
         "1.2096e+06",
     ),
     **buckets(
-        "care_problem_to_contact_seconds", "3600.0", "21600.0", "43200.0", "86400.0", "259200.0"
+        "care_problem_to_contact_seconds",
+        *("3600.0", "21600.0", "43200.0", "86400.0", "259200.0"),
+        labels="held=false,",
     ),
-    "care_problem_to_contact_seconds_count{}": 1,
-    "care_problem_to_contact_seconds_sum{}": 3600,
+    "care_problem_to_contact_seconds_count{held=false}": 1,
+    "care_problem_to_contact_seconds_sum{held=false}": 3600,
     "care_dead_letters_total{reason=not_json,topic=purchases}": 1,
     "care_accounted_records{outcome=applied,topic=purchases}": 1,
     "care_accounted_records{outcome=dead_lettered,topic=purchases}": 1,

@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
 from services.contracts import topics as t
 from services.contracts.envelope import Event
+from services.contracts.stream import Account
 from services.kit.clock import SystemClock
 from services.kit.dead_letters import REASON, read_header
 from services.kit.kafka_admin import apply_topics, delete_topics
 from services.kit.transactions import TransactionalWriter
+from services.metrics.figures.pipeline import unaccounted
 from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised, scanned
 from tests.support.service import Service, run_to_end, running
 from tests.support.topics import Deployment, by_customer, wait_for
@@ -123,8 +126,12 @@ def test_a_backlog_raises_no_false_alarm_by_the_machines_clock(
     """Promises fall due while the predictor is away; all but one were kept in time."""
     tolerances = tmp_path / "tolerances.json"
     tolerances.write_text('{"feed_settle": 1}')
+    address = tmp_path / "address"
     environment = settings(
-        deployment, CARE_CLOCK="system", CARE_CHURN_PREDICTOR_TOLERANCES=str(tolerances)
+        deployment,
+        CARE_CLOCK="system",
+        CARE_CHURN_PREDICTOR_TOLERANCES=str(tolerances),
+        CARE_CHURN_PREDICTOR_ADDRESS_FILE=str(address),
     )
     with running("churn_predictor", environment, tmp_path / "log") as service:
         wait_for(
@@ -144,8 +151,18 @@ def test_a_backlog_raises_no_false_alarm_by_the_machines_clock(
         service.restart()
         wait_for(lambda: deployment.values(t.PROBLEMS), "the one alarm that is true")
         wait_for(lambda: _applied(deployment) == 600, "the whole backlog")
+        # Those that waited through the outage are measured by the life that decided about them.
+        wait_for(lambda: 0 < _decided_about(address) <= len(told) + len(kept) + 1, "the seconds")
 
     assert {v["partitionkey"] for v in deployment.values(t.PROBLEMS)} == {"c-000"}
+
+
+def _decided_about(address: Path) -> float:
+    """Return of how many events the running worker has measured how long they waited for a decision."""
+    with urlopen(f"{address.read_text().strip()}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    name = "care_event_to_decision_seconds_count "
+    return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
 
 def _applied(deployment: Deployment) -> int:
@@ -237,6 +254,9 @@ def test_a_publishers_transactions_hold_no_tick_up(
     deployment.await_barrier(deployment.tick(START + HOUR))
 
     assert _applied(deployment) + len(deployment.records(t.dead_letter(t.PURCHASES))) == 4
+    told = [Account.model_validate(value) for value in deployment.values(t.ACCOUNTS)]
+    assert any(account.absent for account in told)
+    assert {unaccounted(account) for account in told} == {0}
     assert predictor.terminate() == 0
 
 

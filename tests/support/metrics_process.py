@@ -59,7 +59,7 @@ class Service:
 
     def figures(self) -> dict[str, float]:
         """Return the samples that follow from the topics alone."""
-        own = ("care_lag", "care_metrics_")
+        own = ("care_lag", "care_metrics_", "care_build_info", "process_", "python_")
         return {k: v for k, v in self.samples().items() if not k.startswith(own)}
 
     def end(self, number: signal.Signals) -> int:

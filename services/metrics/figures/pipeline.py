@@ -28,13 +28,13 @@ class DeadLetter:
     """Partition and offset over there, as text."""
 
 
-def unaccounted(first_offset: int, next_offset: int, total: int) -> int:
+def unaccounted(account: Account) -> int:
     """Return how many records before the reader's position no count explains: 0, or alarm.
 
-    Negative: more was counted than there is.  Holds for partitions written without Kafka
-    transactions, whose markers would take up offsets.
+    Negative: more was counted than there is.  An offset that the reader was given no record for (the
+    marker of a publisher's transaction) is none; those are shown by themselves.
     """
-    return next_offset - first_offset - total
+    return account.next_offset - account.first_offset - account.absent - account.total
 
 
 @dataclass(slots=True)
@@ -62,10 +62,14 @@ class Pipeline:
             self.dead_letters.add((letter.origin, letter.reason))
 
     def account(self, account: Account) -> None:
-        """Keep the latest account of each source partition."""
+        """Keep the latest account of each source partition.
+
+        Each adds up by itself, whoever owns the partition by then.  The latest is that of the latest tick:
+        a state that was made anew may have read less than the one before.
+        """
         place = Place(account.topic, account.partition)
         known = self.accounts.get(place)
-        if known is None or account.next_offset >= known.next_offset:
+        if known is None or _turn(account) >= _turn(known):
             self.accounts[place] = account
 
     def measured(self) -> Iterator[Measured]:
@@ -75,6 +79,7 @@ class Pipeline:
         yield names.ACCOUNTED, self._accounted()
         yield names.UNACCOUNTED, self._unaccounted()
         yield names.METRICS_MISSED, self.missed
+        yield names.ABSENT, self._absent()
 
     def _accounted(self) -> Tally:
         tally = Tally()
@@ -86,8 +91,18 @@ class Pipeline:
     def _unaccounted(self) -> Tally:
         tally = Tally({(topic,): 0 for topic in _ACCOUNTED_TOPICS})
         for of in self._known():
-            tally.add((of.topic,), unaccounted(of.first_offset, of.next_offset, of.total))
+            tally.add((of.topic,), unaccounted(of))
+        return tally
+
+    def _absent(self) -> Tally:
+        tally = Tally({(topic,): 0 for topic in _ACCOUNTED_TOPICS})
+        for of in self._known():
+            tally.add((of.topic,), of.absent)
         return tally
 
     def _known(self) -> Iterator[Account]:
         return (a for place, a in self.accounts.items() if place.topic in _ACCOUNTED_TOPICS)
+
+
+def _turn(account: Account) -> tuple[int, int]:
+    return account.tick, account.next_offset

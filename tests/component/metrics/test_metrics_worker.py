@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -248,6 +249,97 @@ def test_leaders_that_are_not_known_yet_are_waited_for() -> None:
     # The ends are asked for separately: the probe's other call.
     consumer.leaderless = 1
     assert probe._ages({PURCHASES: 0}) == {"purchases": 0.0}
+
+
+MINUTE = 60.0
+
+
+@dataclass
+class PartitionsAtWork:
+    """A consumer that can be put at places: records by offset, and ends beyond the last of them."""
+
+    records: dict[TopicPartition, dict[int, float]]
+    """Partition → offset → timestamp in seconds; an offset without one is a transaction's marker."""
+    ends: dict[TopicPartition, int]
+    at: dict[TopicPartition, int] = field(default_factory=dict)
+    paused: set[TopicPartition] = field(default_factory=set)
+
+    def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 0)
+
+    def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {place: self.ends.get(place, 0) for place in places}
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self.at = dict.fromkeys(places, 0)
+
+    def resume(self, *places: TopicPartition) -> None:
+        self.paused -= set(places)
+
+    def pause(self, *places: TopicPartition) -> None:
+        self.paused |= set(places)
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self.at[place] = offset
+
+    def position(self, place: TopicPartition) -> int:
+        return self.at[place]
+
+    def poll(self, _: int) -> dict[TopicPartition, list[Any]]:
+        found: dict[TopicPartition, list[Any]] = {}
+        for place in self.at.keys() - self.paused:
+            offsets = [o for o in sorted(self.records.get(place, {})) if o >= self.at[place]]
+            self.at[place] = max(self.ends[place], self.at[place])
+            if offsets:
+                at = self.records[place][offsets[0]]
+                found[place] = [SimpleNamespace(offset=offsets[0], timestamp=at * 1000)]
+        return found
+
+
+class GroupsAt:
+    """An admin client that knows where every group stands."""
+
+    def __init__(self, committed: dict[TopicPartition, int]) -> None:
+        self.committed = committed
+
+    def list_group_offsets(self, group: str) -> dict[str, Any]:
+        return {group: {p: SimpleNamespace(offset=at) for p, at in self.committed.items()}}
+
+
+def lag_of(
+    records: dict[int, float], end: int, committed: int, monkeypatch: pytest.MonkeyPatch
+) -> float:
+    """Return how far the predictor is behind on purchases, beside a partition that is idle."""
+    monkeypatch.setattr("services.metrics.lag.epoch_seconds", lambda: 100 * MINUTE)
+    idle = TopicPartition("purchases", 1)
+    consumer = PartitionsAtWork({PURCHASES: records, idle: {0: 0.0}}, {PURCHASES: end, idle: 1})
+    groups = GroupsAt({PURCHASES: committed, idle: 1})
+    probe = LagProbe(groups, consumer, (t.PURCHASES,), partitions=2, prefix="")
+    return probe.measure({PURCHASES: end, idle: 1})["churn_predictor", "purchases"]
+
+
+def test_lag_is_the_age_of_the_oldest_unread_record_not_of_the_last_read_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Records of minutes 0, 90 and 95; the first is read; it is minute 100."""
+    records = {0: 0.0, 1: 90 * MINUTE, 2: 95 * MINUTE}
+
+    assert lag_of(records, 3, 1, monkeypatch) == 10 * MINUTE
+
+
+def test_a_partition_in_which_nothing_happens_is_not_behind_however_old_its_last_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert lag_of({0: 0.0}, 1, 1, monkeypatch) == 0
+
+
+def test_a_partition_that_ends_in_markers_is_not_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two transactions have ended behind the last record: no reader can ever commit a record there."""
+    assert lag_of({0: 0.0}, 3, 1, monkeypatch) == 0
+
+
+def test_markers_before_a_record_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lag_of({0: 0.0, 3: 99 * MINUTE}, 5, 1, monkeypatch) == MINUTE
 
 
 class GroupsWithoutCommits:

@@ -48,6 +48,7 @@ class Record:
     value: bytes | None
     key: bytes | None = None
     headers: Sequence[tuple[str, bytes | None]] = ()
+    timestamp: int = 0
 
 
 ALONE = Owners(1, lambda key: 0, are_used=False)
@@ -91,6 +92,8 @@ class Stream:
     number: int = -1
     outputs: list[Output] = field(default_factory=list)
     """Everything that ticks brought."""
+    accepted_ms: int = 0
+    """The timestamp of the records to come."""
 
     def __post_init__(self) -> None:
         for topic in (*t.TICKED, t.TICKS):
@@ -110,7 +113,9 @@ class Stream:
         """Apply any bytes as the next record of this topic."""
         offset = self.ends.get(topic.name, 0)
         self.ends[topic.name] = offset + 1
-        return self.partition.apply(topic, [Record(offset, value, key)], offset + 1, now)
+        return self.partition.apply(
+            topic, [Record(offset, value, key, timestamp=self.accepted_ms)], offset + 1, now
+        )
 
     def tick(self, at: datetime, ends: dict[str, int] | None = None) -> list[Output]:
         """Tell the time; return what every tick that became ready brought."""

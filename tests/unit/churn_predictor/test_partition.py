@@ -24,7 +24,14 @@ from tests.factories import (
     promised,
     scanned,
 )
-from tests.unit.churn_predictor.stream import TOPIC_IDS, Stream, commit, new_partition, said
+from tests.unit.churn_predictor.stream import (
+    TOPIC_IDS,
+    Record,
+    Stream,
+    commit,
+    new_partition,
+    said,
+)
 
 PROMISE = START + 10 * DAY
 
@@ -247,6 +254,22 @@ def test_transaction_markers_at_the_end_hold_no_tick_up() -> None:
     assert held_up == []
     assert stream.settle() != []
     assert stream.partition.state.sources["purchases"].total == 1
+
+
+def test_offsets_that_hold_no_record_are_counted_apart_and_once() -> None:
+    """A record at 0 of one topic, at 3 of another; the rest are markers.  Read twice, as after a crash."""
+    stream = Stream()
+    stream.give(placed())
+    event = promised(by=PROMISE)
+    again = Record(3, event.encode(), b"c-1")
+
+    for _ in range(2):
+        stream.partition.apply(t.DELIVERIES, [again], 5, None)
+        stream.partition.apply(t.PURCHASES, [], 3, None)
+
+    purchases, deliveries = (stream.partition.state.sources[n] for n in ("purchases", "deliveries"))
+    assert (purchases.total, purchases.absent, purchases.next_offset) == (1, 2, 3)
+    assert (deliveries.total, deliveries.absent, deliveries.next_offset) == (1, 4, 5)
 
 
 def test_ticks_that_wait_in_real_time_do_not_pile_up() -> None:

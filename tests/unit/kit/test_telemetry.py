@@ -34,12 +34,32 @@ def test_a_gauge_and_a_histogram_have_the_contracts_labels_and_buckets() -> None
     assert 'care_ingest_request_seconds_bucket{le="0.025",status="202"} 1.0' in text
 
 
+def test_many_durations_at_once_are_counted_as_one_at_a_time_would_be() -> None:
+    """Also on a bound: an objective of 5 s counts 5 s as kept."""
+    metric = metric_names.PREDICTOR_DECISION_SECONDS
+    at_once, one_by_one = CollectorRegistry(), CollectorRegistry()
+    given = [(0.25, 2), (5.0, 3), (7.5, 1), (1e9, 4)]
+
+    telemetry.Durations(metric, at_once).add(given)
+    single = telemetry.histogram(metric, one_by_one)
+    for seconds, times in given:
+        for _ in range(times):
+            single.observe(seconds)
+
+    def told(registry: CollectorRegistry) -> list[str]:
+        lines = generate_latest(registry).decode().splitlines()
+        return [line for line in lines if "_created" not in line]
+
+    assert told(at_once) == told(one_by_one)
+
+
 @pytest.mark.parametrize(
     ("make", "metric"),
     [
         (telemetry.counter, metric_names.LAG_SECONDS),
         (telemetry.gauge, metric_names.EVENTS),
         (telemetry.histogram, metric_names.LAG_SECONDS),
+        (telemetry.Durations, metric_names.LAG_SECONDS),
     ],
 )
 def test_another_kind_than_the_contracts_is_refused(

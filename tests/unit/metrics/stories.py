@@ -29,6 +29,7 @@ from services.contracts.outreach import (
     OutreachDecided,
     OutreachFailed,
     OutreachSent,
+    OutreachStarted,
     OutreachUnknown,
     OutreachWithdrawn,
     Suppression,
@@ -46,7 +47,7 @@ from services.contracts.problems import (
     Tier,
 )
 from services.contracts.purchases import OrderLine, OrderPlaced
-from services.contracts.stream import Barrier, Tick
+from services.contracts.stream import Barrier, FeedMark, FeedResumed, FeedSilent, Tick
 from services.contracts.topics import Topic
 from services.metrics.exporter import render
 from services.metrics.fold import Record, fold
@@ -220,15 +221,17 @@ def cleared(order: str, hours: float, clearing: Clearing = Clearing.SOLVED) -> R
     return event(ProblemCleared(**problem(order), tier=Tier.OVERDUE, clearing=clearing), hours)
 
 
-def step(order: str, channel: Channel | None = Channel.EMAIL) -> dict[str, Any]:
+def step(
+    order: str, channel: Channel | None = Channel.EMAIL, name: str = "write", by: str = PLAYBOOK
+) -> dict[str, Any]:
     """Return the fields every outreach event of this order has."""
     problem_id = problem(order)["problem_id"]
     return {
-        "step_id": ids.step_id(problem_id, PLAYBOOK, "write"),
+        "step_id": ids.step_id(problem_id, by, name),
         "problem_id": problem_id,
-        "playbook": PLAYBOOK,
+        "playbook": by,
         "playbook_version": 1,
-        "step": "write",
+        "step": name,
         "channel": channel,
         "order_id": order,
     }
@@ -239,34 +242,54 @@ def decided(
     hours: float,
     outcome: Outcome = Outcome.CONTACT,
     suppression: Suppression | None = None,
+    *,
+    mode: Mode = Mode.LIVE,
+    name: str = "write",
+    by: str = PLAYBOOK,
 ) -> Read:
     """Return a decision."""
     fact = OutreachDecided(
-        **step(order),
+        **step(order, name=name, by=by),
         decision_id=ids.derive("decision", order, str(hours)),
         outcome=outcome,
         suppression=suppression,
-        mode=Mode.LIVE,
+        mode=mode,
         message_class=MessageClass.SERVICE,
         gates=(),
     )
     return event(fact, hours)
 
 
-def sent(order: str, hours: float, opened_at: datetime | None = None, partition: int = 0) -> Read:
+def started(order: str, hours: float, attempt: int = 1, partition: int = 0) -> Read:
+    """Return the start of an attempt."""
+    return event(OutreachStarted(**step(order), attempt=attempt), hours, partition=partition)
+
+
+def sent(
+    order: str,
+    hours: float,
+    opened_at: datetime | None = None,
+    partition: int = 0,
+    *,
+    attempt: int = 1,
+    name: str = "write",
+    by: str = PLAYBOOK,
+) -> Read:
     """Return a message that left."""
-    fact = OutreachSent(**step(order), problem_opened_at=opened_at)
+    told = step(order, name=name, by=by)
+    fact = OutreachSent(**told, attempt=attempt, problem_opened_at=opened_at)
     return event(fact, hours, partition=partition)
 
 
-def failed(order: str, hours: float) -> Read:
+def failed(order: str, hours: float, attempt: int = 1) -> Read:
     """Return a message the channel refused."""
-    return event(OutreachFailed(**step(order), reason="mailbox is gone"), hours)
+    fact = OutreachFailed(**step(order), reason="mailbox is gone", attempt=attempt)
+    return event(fact, hours)
 
 
-def unknown(order: str, hours: float) -> Read:
+def unknown(order: str, hours: float, attempt: int = 1) -> Read:
     """Return a message of which nobody can say whether it left."""
-    return event(OutreachUnknown(**step(order)), hours)
+    return event(OutreachUnknown(**step(order), attempt=attempt), hours)
 
 
 def withdrawn(order: str, hours: float) -> Read:
@@ -284,6 +307,39 @@ def barrier(hours: float, topic: Topic = t.OUTREACH, partition: int = 0) -> Read
 def tick(hours: float, named: str | None = None, partition: int = 0) -> Read:
     """Return a tick, of simulated time where it names a barrier."""
     return Read(t.TICKS, Tick(number=1, at=at(hours), ends={}, barrier=named), partition)
+
+
+def mark(feed: str, number: int, events: int = 1, partition: int = 0) -> Read:
+    """Return what a partition says of a feed at the tick of this number: heard as many hours ago."""
+    told = FeedMark(feed=feed, partition=partition, tick=number, heard_at=at(number), events=events)
+    return Read(t.FEEDS, told, partition)
+
+
+def silent(feed: str, number: int) -> Read:
+    """Return the word that a feed is silent, at the tick of this number."""
+    told = FeedSilent(
+        feed=feed,
+        partition=0,
+        tick=number,
+        at=at(number),
+        heard_at=at(0),
+        silent_from=at(number),
+        usual_gap_seconds=60,
+    )
+    return Read(t.FEEDS, told)
+
+
+def resumed(feed: str, number: int) -> Read:
+    """Return the word that it is heard again."""
+    told = FeedResumed(
+        feed=feed,
+        partition=0,
+        tick=number,
+        at=at(number),
+        heard_at=at(number),
+        silent_since=at(0),
+    )
+    return Read(t.FEEDS, told)
 
 
 def folded(*records: Read) -> State:

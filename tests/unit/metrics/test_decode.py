@@ -25,7 +25,7 @@ from services.kit.records import KafkaHeaders
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, decode
 from services.metrics.envelopes import READ_WHOLE
 from services.metrics.figures.pipeline import DeadLetter
-from services.metrics.fold import Envelope, FeedRecord, Unread, fold
+from services.metrics.fold import Envelope, FeedRecord, Unread
 from services.metrics.state import State
 from tests.contract import examples
 from tests.unit.metrics.stories import CUSTOMER, complained, placed
@@ -172,13 +172,6 @@ def test_plain_records_are_read_by_their_topic(
     topic: Topic, record: Tick | Account | FeedRecord
 ) -> None:
     assert decode(topic, Raw(record.model_dump_json().encode())) == record
-
-
-def test_a_silent_feed_moves_no_count_of_ours() -> None:
-    """The predictor exports it itself."""
-    notice = FeedSilent(**NOTICE, heard_at=NOON, silent_from=NOON, usual_gap_seconds=0)
-
-    assert fold(State(), t.FEEDS, 0, notice) == State()
 
 
 @pytest.mark.parametrize("topic", [t.PROBLEMS, t.OUTREACH])

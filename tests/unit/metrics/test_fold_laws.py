@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from services.contracts import topics as t
 from services.contracts.contacts import ContactReason, OpenedBy, ReplyBy
-from services.contracts.outreach import SOURCE, Outcome, Suppression
+from services.contracts.outreach import SOURCE, Mode, Outcome, Suppression
 from services.contracts.problems import Clearing, ProblemKind, Tier
 from services.contracts.stream import Account
 from services.metrics.figures.complaints import judge
 from services.metrics.figures.measures import Distributions
+from services.metrics.figures.outreach_steps import DECIDED, ENDED, STAGES
 from services.metrics.figures.pipeline import DeadLetter
 from tests.unit.metrics.stories import (
     Read,
@@ -25,14 +26,18 @@ from tests.unit.metrics.stories import (
     decided,
     failed,
     fold_all,
+    mark,
     net,
     opened,
     placed,
     reopened,
     replied,
     resolved,
+    resumed,
     sent,
     series,
+    silent,
+    started,
     tick,
     trouble,
     unknown,
@@ -41,6 +46,7 @@ from tests.unit.metrics.stories import (
 
 ORDERS = st.sampled_from(["o-1", "o-2", "o-3"])
 HOURS = st.integers(0, 48).map(float)
+FEEDS = st.sampled_from(["publisher:/shop", "publisher:/desk", "carrier:dhl", "scans:dhl"])
 
 
 def account(applied: int) -> Read:
@@ -54,6 +60,11 @@ def dead_letter(offset: int) -> Read:
     return Read(
         t.dead_letter(t.CONTACTS), DeadLetter("contacts", "invalid", "outreach", f"0/{offset}")
     )
+
+
+def marked(feed: str, number: int, partition: int) -> Read:
+    """Return a feed's mark: ten events more with each tick."""
+    return mark(feed, number, 10 * number, partition)
 
 
 RECORDS = st.one_of(
@@ -71,6 +82,14 @@ RECORDS = st.one_of(
     st.builds(failed, ORDERS, HOURS),
     st.builds(unknown, ORDERS, HOURS),
     st.builds(withdrawn, ORDERS, HOURS),
+    st.builds(decided, ORDERS, HOURS, mode=st.sampled_from(list(Mode))),
+    st.builds(decided, ORDERS, HOURS, name=st.sampled_from(["write", "again"])),
+    st.builds(started, ORDERS, HOURS, st.integers(1, 2)),
+    st.builds(sent, ORDERS, HOURS, attempt=st.integers(1, 2)),
+    st.builds(unknown, ORDERS, HOURS, st.integers(1, 2)),
+    st.builds(marked, FEEDS, st.integers(0, 9), st.integers(0, 1)),
+    st.builds(silent, FEEDS, st.integers(0, 4).map(lambda n: 2 * n)),
+    st.builds(resumed, FEEDS, st.integers(0, 4).map(lambda n: 2 * n + 1)),
     st.builds(barrier, HOURS),
     st.builds(tick, HOURS),
     st.builds(account, st.integers(0, 20)),
@@ -162,3 +181,22 @@ def test_every_record_of_an_event_is_counted_once(story: list[Read], data: st.Da
     events = [read for read in story + repeats if hasattr(read.record, "specversion")]
 
     assert sum(fold_all(story + repeats).pipeline.events.counts.values()) == len(events)
+
+
+@settings(max_examples=150)
+@given(story=STORIES)
+def test_steps_decided_are_waiting_or_under_way_or_ended(story: list[Read]) -> None:
+    """Once every step that was started or ended has been decided, as outreach tells it."""
+    decisions = [decided(order, 0) for order in ("o-1", "o-2", "o-3")]
+    steps = fold_all(
+        decisions + [read for read in story if not is_of_another_step(read)]
+    ).outreach_steps
+
+    by_stage = {stage: steps.counted.of(stage) for stage in STAGES}
+    assert by_stage[DECIDED] == len(steps.waiting) + len(steps.unfinished) + by_stage[ENDED]
+
+
+def is_of_another_step(read: Read) -> bool:
+    """Return whether this is about the steps of which no decision was put first."""
+    told = getattr(read.record, "data", None)
+    return getattr(told, "step", "write") != "write"

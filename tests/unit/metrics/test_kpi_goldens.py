@@ -14,8 +14,10 @@ from services.contracts.outreach import Outcome, Suppression
 from services.contracts.problems import Clearing, Tier
 from services.contracts.stream import Account
 from services.metrics.figures.memory import REMEMBERED_IDS, EventId, Remembered
+from services.metrics.figures.outreach_steps import STAGES
 from services.metrics.figures.pipeline import DeadLetter
-from services.metrics.fold import Unread
+from services.metrics.fold import Unread, fold
+from services.metrics.state import State
 from tests.unit.metrics.stories import (
     Read,
     answered,
@@ -35,6 +37,7 @@ from tests.unit.metrics.stories import (
     replied,
     sent,
     series,
+    started,
     tick,
     unknown,
     withdrawn,
@@ -60,6 +63,7 @@ def test_a_story_in_which_we_wrote_five_hours_before_the_complaint() -> None:
         placed("o-1"),
         opened("o-1", 6),
         decided("o-1", 7),
+        started("o-1", 7),
         sent("o-1", 7),
         changed("o-1", 9),
         complained("o-1", 12),
@@ -74,6 +78,7 @@ def test_a_story_in_which_we_wrote_five_hours_before_the_complaint() -> None:
         "care_events_total{topic=problems,type=care.problem.changed.v1}": 1,
         "care_events_total{topic=problems,type=care.problem.cleared.v1}": 1,
         "care_events_total{topic=outreach,type=care.outreach.decided.v1}": 1,
+        "care_events_total{topic=outreach,type=care.outreach.started.v1}": 1,
         "care_events_total{topic=outreach,type=care.outreach.sent.v1}": 1,
         "care_problems_opened_total{kind=delivery_delay}": 1,
         "care_problems_cleared_total{kind=delivery_delay,clearing=solved}": 1,
@@ -84,6 +89,7 @@ def test_a_story_in_which_we_wrote_five_hours_before_the_complaint() -> None:
         "care_inbound_contacts_total{channel=chat,reason=where_is_my_order,opened_by=customer}": 1,
         "care_wismo_contacts_total{cause=problem}": 1,
         "care_contacts_awaiting_first_response{}": 1,
+        **{f"care_outreach_steps_total{{stage={stage}}}": 1 for stage in STAGES},
         FIRST: 1,
         **{
             lead_bucket(bound): 1
@@ -100,11 +106,11 @@ def test_a_story_in_which_we_wrote_five_hours_before_the_complaint() -> None:
             )
         },
         **{
-            f"care_problem_to_contact_seconds_bucket{{le={bound}}}": 1
+            f"care_problem_to_contact_seconds_bucket{{held=false,le={bound}}}": 1
             for bound in ("3600.0", "21600.0", "43200.0", "86400.0", "259200.0", "+Inf")
         },
-        "care_problem_to_contact_seconds_count{}": 1,
-        "care_problem_to_contact_seconds_sum{}": 3600,
+        "care_problem_to_contact_seconds_count{held=false}": 1,
+        "care_problem_to_contact_seconds_sum{held=false}": 3600,
     }
 
 
@@ -295,15 +301,15 @@ def test_time_to_contact_runs_to_the_first_message_of_a_problem() -> None:
     """Opened at 06:00, messages at 06:01 and 09:00: one duration of 60 s."""
     figures = series(folded(opened("o-1", 6), sent("o-1", 9), sent("o-1", 6 + 1 / 60), barrier(24)))
 
-    assert figures["care_problem_to_contact_seconds_sum{}"] == pytest.approx(60)
-    assert figures["care_problem_to_contact_seconds_count{}"] == 1
+    assert figures["care_problem_to_contact_seconds_sum{held=false}"] == pytest.approx(60)
+    assert figures["care_problem_to_contact_seconds_count{held=false}"] == 1
 
 
 def test_a_message_tells_when_its_problem_opened_should_the_opening_be_gone() -> None:
     """The problems topic keeps less than outreach's or is read later: 7 - 6 = 1 h."""
     figures = series(folded(sent("o-1", 7, opened_at=at(6)), barrier(24)))
 
-    assert figures["care_problem_to_contact_seconds_sum{}"] == 3600
+    assert figures["care_problem_to_contact_seconds_sum{held=false}"] == 3600
     assert figures["care_problems_open{kind=delivery_delay,tier=overdue}"] == 0
 
 
@@ -318,7 +324,8 @@ def test_decisions_and_what_became_of_contacts_by_playbook_and_reason() -> None:
         unknown("o-5", 2),
         withdrawn("o-6", 2),
     )
-    figures = {name: n for name, n in counted(state).items() if "events" not in name}
+    about = ("care_decisions", "care_suppressed", "care_contacts_total")
+    figures = {name: n for name, n in counted(state).items() if name.startswith(about)}
 
     assert figures == {
         "care_decisions_total{playbook=delivery_late,outcome=contact}": 1,
@@ -365,6 +372,46 @@ def test_the_latest_account_of_each_partition_counts_and_the_rest_is_unaccounted
         "care_accounted_records{topic=purchases,outcome=dead_lettered}": 1,
         "care_unaccounted_records{topic=purchases}": 1,
     }
+
+
+def test_no_record_is_missed_at_any_moment_while_a_partition_changes_hands() -> None:
+    """Each account adds up by itself: read by the old owner, by the new one from the same place, and what
+    the old one said is told once more afterwards."""
+    old = [
+        Account(topic="purchases", partition=0, next_offset=n, applied=n, tick=n) for n in (3, 5)
+    ]
+    new = [
+        Account(topic="purchases", partition=0, next_offset=n, applied=5, late=n - 5, tick=n + 1)
+        for n in (5, 9)
+    ]
+    state = State()
+    for account in (*old, *new, *old):
+        state = fold(state, t.ACCOUNTS, 0, account)
+        assert series(state)["care_unaccounted_records{topic=purchases}"] == 0
+
+    assert counted(state)["care_accounted_records{topic=purchases,outcome=late}"] == 4
+
+
+def test_a_marker_of_a_publishers_transaction_is_no_record_that_is_missed() -> None:
+    """Ten offsets: six records, all applied, and four markers."""
+    account = Account(topic="purchases", partition=0, next_offset=10, applied=6, absent=4, tick=1)
+
+    assert counted(folded(Read(t.ACCOUNTS, account))) == {
+        "care_accounted_records{topic=purchases,outcome=applied}": 6,
+        "care_absent_offsets{topic=purchases}": 4,
+    }
+
+
+def test_a_state_made_anew_is_judged_by_its_own_account_though_it_has_read_less() -> None:
+    """Had read 100 records.  Its successor began anew at 20 and read up to 30, 9 of 10 accounted for."""
+    before = Account(topic="purchases", partition=0, next_offset=100, applied=100, tick=7)
+    anew = Account(
+        topic="purchases", partition=0, first_offset=20, next_offset=30, applied=9, tick=8
+    )
+
+    for order in ((before, anew), (anew, before)):
+        figures = series(folded(*(Read(t.ACCOUNTS, account) for account in order)))
+        assert figures["care_unaccounted_records{topic=purchases}"] == 1
 
 
 def test_dead_letters_by_origin_and_reason_once_per_service_and_record() -> None:

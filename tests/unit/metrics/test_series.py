@@ -7,8 +7,12 @@ from prometheus_client.core import Metric as Family
 
 from services.contracts import metric_names
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind, Tier
+from services.kit.process_metrics import process_registry
+from services.metrics.decode import READ_TOPICS
 from services.metrics.exporter import MOST_PLAYBOOKS, render
+from services.metrics.lag import READERS
 from services.metrics.state import State
+from tests.support.series import MOST_SERIES, shown
 from tests.unit.metrics.stories import (
     Read,
     barrier,
@@ -19,14 +23,15 @@ from tests.unit.metrics.stories import (
     event,
     fold_all,
     folded,
+    mark,
     no_longer,
     opened,
     sent,
     series,
+    silent,
     trouble,
 )  # fmt: skip
 
-MOST_SERIES = 2_000
 BUSINESS = metric_names.METRICS[metric_names.METRICS.index(metric_names.EVENTS) :]
 
 
@@ -36,7 +41,9 @@ def contract_name(family: Family) -> str:
 
 
 def test_every_business_metric_of_the_contract_is_exported_with_its_kind_labels_and_help() -> None:
-    families = render(State(), {("metrics", "purchases"): 0.0}, ("delivery_late",))
+    # Before they were ever heard there is no instant to show.
+    state = folded(mark("publisher:/shop", 1), mark("carrier:dhl", 1))
+    families = render(state, {("metrics", "purchases"): 0.0}, ("delivery_late",))
 
     assert {contract_name(f): (f.type, f.documentation) for f in families} == {
         metric.name: (metric.kind.value, metric.help) for metric in BUSINESS
@@ -77,6 +84,14 @@ def test_series_exist_at_zero_before_anything_happened() -> None:
         "care_surveys_sent_total{kind=nps,origin=proactive}",
         "care_survey_answers_total{kind=nps,score=0,origin=reactive}",
         "care_survey_answers_withdrawn_total{kind=ces,score=7,origin=proactive}",
+        "care_problem_to_contact_seconds_count{held=true}",
+        "care_publisher_events_total{publisher=other}",
+        "care_carrier_events_total{carrier=other}",
+        "care_feed_silent{feed=other}",
+        "care_contacts_told_twice_total{}",
+        "care_outreach_unexplained_outcomes_total{}",
+        "care_outreach_unfinished_steps{}",
+        "care_outreach_steps_total{stage=ended}",
     ):
         assert name in figures
 
@@ -133,7 +148,7 @@ def test_a_message_about_no_order_is_a_contact_and_judges_no_complaint() -> None
     figures = counted(state)
     assert figures["care_contacts_total{playbook=delivery_late,channel=email,outcome=sent}"] == 1
     assert figures["care_complaints_total{reached_first=false}"] == 1
-    assert figures["care_problem_to_contact_seconds_sum{}"] == 3600
+    assert figures["care_problem_to_contact_seconds_sum{held=false}"] == 3600
 
 
 def test_a_tier_its_kind_never_reaches_is_shown_while_somebody_claims_it() -> None:
@@ -148,8 +163,12 @@ def test_everything_at_once_stays_within_what_one_pod_may_expose() -> None:
     """Every kind in every tier, claimed or not, and more playbooks than have series of their own."""
     told = [trouble(kind, 1, tier) for kind in ProblemKind for tier in Tier]
     told += [playbook_decision(f"p{number:03}") for number in range(MOST_PLAYBOOKS + 20)]
+    told += [mark(f"{sort}:{n:03}", 1) for sort in ("publisher", "carrier") for n in range(99)]
+    told += [silent(f"carrier:{n:03}", 1) for n in range(99)]
 
-    assert len(series(fold_all(told))) < MOST_SERIES
+    of_the_process = shown(process_registry("metrics"))
+    lags = len(READERS) + 1
+    assert len(series(fold_all(told))) + len(of_the_process) + lags * len(READ_TOPICS) < MOST_SERIES
 
 
 def test_nothing_is_said_of_topics_with_personal_data_but_their_dead_letters() -> None:

@@ -36,6 +36,7 @@ from services.kit.stores import MemoryStore
 from services.verifier.evidence import Record
 from tests.factories import event as envelope
 from tests.unit.churn_predictor.stream import RULES, TOPIC_IDS
+from tests.unit.churn_predictor.stream import Record as ReadRecord
 
 PARTITIONS = 2
 SOURCES = (*t.TICKED, t.TICKS)
@@ -129,13 +130,15 @@ class Company:
             except Unreadable:
                 is_refused = True
             if is_refused:
-                self._dead_letter(record, Refused(topic, record, "refused", ""), "outreach")
+                self._dead_letter(
+                    record, Refused(topic, _as_read(record), "refused", ""), "outreach"
+                )
         self._for_outreach.clear()
 
     def _apply(self, topic: Topic, record: Record) -> None:
         partition = self._partitions[record.partition]
         now = partition.state.at
-        for letter in partition.apply(topic, [record], record.offset + 1, now):
+        for letter in partition.apply(topic, [_as_read(record)], record.offset + 1, now):
             self._dead_letter(record, letter)
         self._commit(record.partition)
 
@@ -219,6 +222,11 @@ def attempts(problem: Any) -> Iterable[tuple[Any, Any]]:
 
 
 # How evidence is spoiled.
+
+
+def _as_read(record: Record) -> ReadRecord:
+    """Return the record as a consumer of the topic has it."""
+    return ReadRecord(record.offset, record.value, record.key, record.headers)
 
 
 def of(records: Sequence[Record], topic: Topic, words: str = "") -> list[Record]:
