@@ -19,6 +19,7 @@ from services.contracts.outreach import Outcome, Suppression
 from services.contracts.people import Channel
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, REASONS
+from services.metrics.figures import customers, problems, saves, trials, usefulness
 from services.metrics.figures.measures import (
     Distribution,
     Distributions,
@@ -31,11 +32,15 @@ from services.metrics.figures.pipeline import ACCOUNT_OUTCOMES, UNREADABLE
 from services.metrics.figures.sending import CONTACT_OUTCOMES, NO_CHANNEL
 from services.metrics.state import State
 
-MOST_PLAYBOOKS = 32
+MOST_PLAYBOOKS = 20
 """Playbooks with series of their own; what is beyond shares the label `other`, so that a mistake in
 their naming cannot flood Prometheus."""
 
 OTHER_PLAYBOOK = "other"
+
+LAPSE_PLAYBOOKS = frozenset({"lapse_risk"})
+"""Playbooks about the risk of a lapse, whose trials end with a purchase or without.  Another one of a
+deployment's own has such series from its first count on, beside those of complaints that stay at 0."""
 
 Samples = Mapping[Labels, float]
 Lags = Mapping[Labels, float]
@@ -152,10 +157,19 @@ def _bounded(metric: Metric, labels: Labels, shown: frozenset[str]) -> Labels:
 
 def _zeros(shown: frozenset[str]) -> dict[str, list[Labels]]:
     """Return metric name → labels that exist from the start."""
+    in_trials: list[Labels] = [
+        (name, arm, outcome)
+        for name in shown
+        for arm in trials.ARMS
+        for outcome in (
+            trials.LAPSE_OUTCOMES if name in LAPSE_PLAYBOOKS else trials.COMPLAINT_OUTCOMES
+        )
+    ]
     return {
         **_PIPELINE_ZEROS,
         **_PROBLEM_ZEROS,
         **_COMPLAINT_ZEROS,
+        **_CUSTOMER_ZEROS,
         names.DECISIONS.name: [(name, outcome) for name in shown for outcome in Outcome],
         names.SUPPRESSED.name: [(name, reason) for name in shown for reason in Suppression],
         names.CONTACTS.name: [
@@ -164,6 +178,9 @@ def _zeros(shown: frozenset[str]) -> dict[str, list[Labels]]:
             for channel in _CHANNELS
             for outcome in CONTACT_OUTCOMES
         ],
+        **dict.fromkeys(
+            (names.TRIAL_CUSTOMERS.name, names.TRIAL_CUSTOMERS_WITHDRAWN.name), in_trials
+        ),
     }
 
 
@@ -196,4 +213,30 @@ _COMPLAINT_ZEROS: dict[str, list[Labels]] = {
     names.LEAD_TIME_WITHDRAWN.name: [()],
     names.DETECTION_TO_CONTACT.name: [()],
     names.DETECTION_TO_CONTACT_WITHDRAWN.name: [()],
+}
+_WORTHS: list[Labels] = [(worth,) for worth in usefulness.WORTHS]
+_ATTEMPTS: list[Labels] = [(arm, outcome) for arm in saves.ARMS for outcome in saves.OUTCOMES]
+_IN_WINDOWS: list[Labels] = [(window,) for window in customers.WINDOWS]
+_CUSTOMER_ZEROS: dict[str, list[Labels]] = {
+    names.CUSTOMERS_ACTIVE.name: _IN_WINDOWS,
+    names.CUSTOMERS_NEW.name: [()],
+    names.CUSTOMERS_NEW_WITHDRAWN.name: [()],
+    names.CUSTOMERS_LAPSED.name: _IN_WINDOWS,
+    names.CUSTOMERS_LAPSED_WITHDRAWN.name: _IN_WINDOWS,
+    names.CUSTOMERS_RETURNED.name: _IN_WINDOWS,
+    names.CUSTOMERS_RETURNED_WITHDRAWN.name: _IN_WINDOWS,
+    names.CUSTOMERS_BY_RHYTHM.name: [
+        (recency, frequency)
+        for recency in customers.RECENCIES
+        for frequency in dict.fromkeys((*customers.FREQUENCIES.values(), customers.MANY))
+    ],
+    names.SAVE_ATTEMPTS.name: _ATTEMPTS,
+    names.SAVE_ATTEMPTS_WITHDRAWN.name: _ATTEMPTS,
+    names.PROACTIVE_CONTACTS.name: _WORTHS,
+    names.PROACTIVE_CONTACTS_WITHDRAWN.name: _WORTHS,
+    names.PROBLEMS_RETRACTED.name: [
+        (kind, silent) for kind in ProblemKind for silent in ("false", "true")
+    ],
+    names.DETECTION_LAG.name: [(kind,) for kind in problems.ABSENCES],
+    names.EXPERIENCE_BALANCE.name: [()],
 }

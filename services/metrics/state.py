@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.metrics.figures.complaints import Complaints
+from services.metrics.figures.customers import Customers
 from services.metrics.figures.measures import Figures, Measured
 from services.metrics.figures.pipeline import Pipeline
 from services.metrics.figures.problems import Problems
 from services.metrics.figures.promptness import Promptness
 from services.metrics.figures.sending import Sending
+from services.metrics.figures.usefulness import Usefulness
 
 
 @dataclass(slots=True)
@@ -23,10 +25,19 @@ class State:
     sending: Sending = field(default_factory=Sending)
     promptness: Promptness = field(default_factory=Promptness)
     complaints: Complaints = field(default_factory=Complaints)
+    customers: Customers = field(default_factory=Customers)
+    usefulness: Usefulness = field(default_factory=Usefulness)
 
     def families(self) -> tuple[Figures, ...]:
         """Return the families that fold events."""
-        return (self.problems, self.sending, self.promptness, self.complaints)
+        return (
+            self.problems,
+            self.sending,
+            self.promptness,
+            self.complaints,
+            self.customers,
+            self.usefulness,
+        )
 
     def measured(self) -> Iterator[Measured]:
         """Return each metric with what is counted under it."""

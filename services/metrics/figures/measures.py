@@ -31,6 +31,29 @@ class Tally:
 
 
 @dataclass(slots=True)
+class RevisedTally:
+    """How often, where a judgement may turn out otherwise: true is what was counted less withdrawn."""
+
+    counted: Tally = field(default_factory=Tally)
+    withdrawn: Tally = field(default_factory=Tally)
+
+    def revise(self, before: Labels | None, now: Labels | None) -> None:
+        """Count one thing under other labels than before; None: it is not counted."""
+        if before != now:
+            if before is not None:
+                self.withdrawn.add(before)
+            if now is not None:
+                self.counted.add(now)
+
+    def move(self, labels: Labels, difference: int) -> None:
+        """Count so many more; of fewer the rest is withdrawn."""
+        if difference > 0:
+            self.counted.add(labels, difference)
+        elif difference < 0:
+            self.withdrawn.add(labels, -difference)
+
+
+@dataclass(slots=True)
 class Distribution:
     """Durations by bucket.  Exact under any order: no floating-point sum."""
 
