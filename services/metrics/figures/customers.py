@@ -14,6 +14,7 @@ Save attempts and trials ask who bought, so they are folded here, beside the pur
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from services.contracts import metric_names as names
@@ -88,12 +89,14 @@ class Customers:
             self._merge(person_of(event.customer_id), person_of(told.into))
             return
         person = self.purchases.people.who(person_of(event.customer_id))
-        known = self.purchases.entries(person)
-        if int(at.timestamp()) <= purchasing.forgotten_until(known, self.over):
+        due, known = self.purchases.look(person)
+        if known and int(at.timestamp()) <= purchasing.forgotten_until(known, self.over):
             return
         match told:
             case OrderPlaced() | OrderCancelled() | CustomerErased():
-                self._told(person, told, at)
+                now = _with(known, told, at)
+                if now != known:
+                    self._told(person, due, known, now)
             case _:
                 self.saves.fold(person, event, self.purchases, self.over)
                 self.trials.fold(person, event, self.purchases, self.saves, self.over)
@@ -128,22 +131,11 @@ class Customers:
         yield from self.saves.measured()
         yield from self.trials.measured()
 
-    def _told(
-        self, person: int, told: OrderPlaced | OrderCancelled | CustomerErased, at: datetime
-    ) -> None:
-        due, before = self.purchases.look(person)
-        match told:
-            case OrderPlaced():
-                now = purchasing.placed(before, purchasing.number_of(told.order_id), at)
-            case OrderCancelled():
-                now = purchasing.cancelled(before, purchasing.number_of(told.order_id))
-            case CustomerErased():
-                now = purchasing.erased(before, at)
-        if now != before:
-            self._count([standing(before, self.over)], [standing(now, self.over)])
-            self._keep(person, now, due)
-            self._look_again(person)
-            self._forget(person)
+    def _told(self, person: int, due: int, before: Entries, now: Entries) -> None:
+        self._count([standing(before, self.over)], [standing(now, self.over)])
+        self._keep(person, now, due)
+        self._look_again(person)
+        self._forget(person)
 
     def _merge(self, goes: int, stays: int) -> None:
         merged = self.purchases.people.merge(goes, stays)
@@ -190,10 +182,14 @@ class Customers:
             for each in people:
                 self._count_now(each, times)
         self.new.move((), sum(each.new for each in now) - sum(each.new for each in before))
-        for index, window in enumerate(WINDOWS):
-            for tally, of in ((self.lapsed, "lapsed"), (self.returned, "returned")):
-                more, less = (sum(getattr(e, of)[index] for e in each) for each in (now, before))
-                tally.move((window,), more - less)
+        for tally, of in ((self.lapsed, _lapsed), (self.returned, _returned)):
+            times_before, times_now = ([of(each) for each in people] for people in (before, now))
+            if times_before != times_now:
+                for index, window in enumerate(WINDOWS):
+                    more, less = (
+                        sum(times[index] for times in each) for each in (times_now, times_before)
+                    )
+                    tally.move((window,), more - less)
 
     def _count_now(self, person: Standing, times: int) -> None:
         if person.recency is None:
@@ -203,3 +199,19 @@ class Customers:
                 self.active.add((window,), times)
         band = FREQUENCIES.get(person.orders, MANY)
         self.by_rhythm.add((RECENCIES[person.recency], band), times)
+
+
+_lapsed, _returned = attrgetter("lapsed"), attrgetter("returned")
+
+
+def _with(
+    entries: Entries, told: OrderPlaced | OrderCancelled | CustomerErased, at: datetime
+) -> Entries:
+    """Return the entries with this taken in; the very same where it is known."""
+    match told:
+        case OrderPlaced():
+            return purchasing.placed(entries, purchasing.number_of(told.order_id), at)
+        case OrderCancelled():
+            return purchasing.cancelled(entries, purchasing.number_of(told.order_id))
+        case CustomerErased():
+            return purchasing.erased(entries, at)

@@ -6,6 +6,7 @@ earlier instant counts.  An erasure lies among them as a mark: what came before 
 """
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +25,8 @@ ERASED_KEPT_HOURS = 24
 """What an erasure is to forget is forgotten so long after it: until then all topics can be read."""
 
 _DAY_SECONDS = 24 * HOUR_SECONDS
+_ACTIVE_SECONDS = tuple(days * _DAY_SECONDS for days in ACTIVE_DAYS)
+_RECENCY_SECONDS = tuple(days * _DAY_SECONDS for days in RECENCY_DAYS)
 _HORIZON_HOURS = int(HORIZON / timedelta(hours=1))
 _ORDER_BITS = 31
 _ORDER_MASK = (1 << _ORDER_BITS) - 1
@@ -97,61 +100,82 @@ def joined(entries: Entries, others: Entries) -> Entries:
 
 def _joined(entries: Entries, told: int) -> Entries:
     number = told & _ORDER_MASK
-    known = [entry for entry in entries if entry & _ORDER_MASK == number]
-    if known and min(known) <= told:
-        return entries
-    return sorted([*(entry for entry in entries if entry not in known), told])
+    for known in entries:
+        if known & _ORDER_MASK == number:
+            if known <= told:
+                return entries
+            return sorted([*(entry for entry in entries if entry != known), told])
+    return sorted([*entries, told])
 
 
 def standing(entries: Entries, over: int) -> Standing:
     """Return how a person with these entries stands once the hours below `over` are over."""
-    new, orders, last = 0, 0, None
+    now = over * HOUR_SECONDS
+    new, orders, last = 0, 0, _CANCELLED
     lapsed, returned = ([0] * len(ACTIVE_DAYS) for _ in range(2))
     for entry in entries:
         at = _seconds(entry)
         if at == _CANCELLED:
             continue
-        if at // HOUR_SECONDS >= over:
+        if at >= now:
             break
-        gone = [last is not None and at - last > days * _DAY_SECONDS for days in ACTIVE_DAYS]
-        lapsed = [count + is_gone for count, is_gone in zip(lapsed, gone, strict=True)]
+        if last != _CANCELLED:
+            _add_gone(lapsed, at - last)
         if _is_erasure(entry):
-            orders, last = 0, None
+            orders, last = 0, _CANCELLED
             continue
-        returned = [count + is_gone for count, is_gone in zip(returned, gone, strict=True)]
-        new += last is None
+        if last == _CANCELLED:
+            new += 1
+        else:
+            _add_gone(returned, at - last)
         orders, last = orders + 1, at
-    if last is None:
+    if last == _CANCELLED:
         return Standing(new, tuple(lapsed), tuple(returned))
-    passed = [(last + days * _DAY_SECONDS) // HOUR_SECONDS < over for days in RECENCY_DAYS]
-    gone = [passed[RECENCY_DAYS.index(days)] for days in ACTIVE_DAYS]
-    lapsed = [count + is_gone for count, is_gone in zip(lapsed, gone, strict=True)]
-    return Standing(new, tuple(lapsed), tuple(returned), sum(passed), orders)
+    _add_gone(lapsed, now - last)
+    recency = bisect_left(_RECENCY_SECONDS, now - last)
+    return Standing(new, tuple(lapsed), tuple(returned), recency, orders)
+
+
+def _add_gone(counts: list[int], silence: int) -> None:
+    """Count this silence under each window that it is longer than."""
+    for index, window in enumerate(_ACTIVE_SECONDS):
+        if silence > window:
+            counts[index] += 1
 
 
 def next_due(entries: Entries, over: int) -> int | None:
     """Return the first hour, not over yet, after which the person stands otherwise; None: there is none."""
-    ahead: list[int] = []
-    last = None
+    now = over * HOUR_SECONDS
+    last, ahead = _CANCELLED, []
     for entry in entries:
-        hour = _seconds(entry) // HOUR_SECONDS
-        if _seconds(entry) == _CANCELLED:
+        at = _seconds(entry)
+        if at == _CANCELLED:
             continue
-        if hour >= over:
-            ahead.append(hour)
+        if at >= now:
+            ahead.append(at // HOUR_SECONDS)
             break
-        last = None if _is_erasure(entry) else _seconds(entry)
+        last = at
         if _is_erasure(entry):
-            ahead += (hour + ERASED_KEPT_HOURS, hour + _HORIZON_HOURS)
-    if last is not None:
-        ahead += ((last + days * _DAY_SECONDS) // HOUR_SECONDS for days in RECENCY_DAYS)
-    return min((hour for hour in ahead if hour >= over), default=None)
+            last = _CANCELLED
+            marked = at // HOUR_SECONDS
+            ahead += [
+                hour
+                for hour in (marked + ERASED_KEPT_HOURS, marked + _HORIZON_HOURS)
+                if hour >= over
+            ]
+    if last != _CANCELLED:
+        passed = bisect_left(_RECENCY_SECONDS, now - last)
+        ahead += [(last + bound) // HOUR_SECONDS for bound in _RECENCY_SECONDS[passed : passed + 1]]
+    return min(ahead, default=None)
 
 
 def forgotten_until(entries: Entries, over: int) -> int:
     """Return up to which second what is told of this person is to be forgotten; 0: nothing is."""
-    marks = [_seconds(entry) for entry in entries if _is_erasure(entry)]
-    return max((at for at in marks if at // HOUR_SECONDS + ERASED_KEPT_HOURS < over), default=0)
+    for entry in reversed(entries):
+        is_kept = _seconds(entry) // HOUR_SECONDS + ERASED_KEPT_HOURS >= over
+        if entry & _ORDER_MASK == _ERASURE and not is_kept:
+            return _seconds(entry)
+    return 0
 
 
 def without_forgotten(entries: Entries, over: int) -> Entries:

@@ -39,7 +39,7 @@ MERGES = st.builds(merged, st.just("c-2"), st.just("c-1"), EARLY)
 
 
 def figures(records: list[Read]) -> dict[str, float]:
-    """Return every figure less what was withdrawn; of one that is 0 it does not matter whether it is shown."""
+    """Return every figure less what was withdrawn; it does not matter whether a 0 is shown."""
     return {name: value for name, value in with_zeros(records).items() if value}
 
 

@@ -1,11 +1,13 @@
 """Every series exists from the start, is in the contract, and labels stay bounded."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from prometheus_client.core import Metric as Family
 
 from services.contracts import metric_names
+from services.contracts import topics as t
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind, Tier
 from services.metrics.exporter import MOST_PLAYBOOKS, render
 from services.metrics.state import State
@@ -143,7 +145,8 @@ def test_everything_at_once_stays_within_what_one_pod_may_expose() -> None:
 
 
 def test_nothing_is_said_of_topics_with_personal_data_but_their_dead_letters() -> None:
-    about = {name for name in series(State()) if "customers" in name or "consents" in name}
+    personal = {f"topic={topic.name}" for topic in t.PERSONAL}
+    about = {n for n in series(State()) if personal & set(re.split("[{},]", n))}
 
     assert {name.split("{")[0] for name in about} == {"care_dead_letters_total"}
 
