@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
 
 from kafka import KafkaAdminClient
 from prometheus_client import CollectorRegistry
@@ -37,7 +38,13 @@ def serve(settings: Settings) -> None:
     with ExitStack() as stack:
         # "none": to jump over deleted records in silence would make every count wrong.
         consumer = stack.enter_context(closing(open_consumer(bootstrap, auto_offset_reset="none")))
-        worker = Worker(consumer, partitions=settings.partitions, prefix=settings.topic_prefix)
+        worker = Worker(
+            consumer,
+            partitions=settings.partitions,
+            prefix=settings.topic_prefix,
+            save=timedelta(days=settings.save_days),
+            trial=timedelta(days=settings.trial_days),
+        )
         lag = stack.enter_context(closing(_lag_watch(settings, worker)))
         registry = CollectorRegistry()
         registry.register(StateCollector(lambda: worker.families(lag.latest(), settings.playbooks)))

@@ -38,6 +38,18 @@ class Settings(CommonSettings):
         ),
         description="JSON list of playbooks whose series exist before their first decision.",
     )
+    save_days: int = Field(
+        default=30,
+        ge=1,
+        le=60,
+        description="Days within which a purchase saves a customer at the risk of a lapse.",
+    )
+    trial_days: int = Field(
+        default=14,
+        ge=1,
+        le=60,
+        description="Days within which a complaint counts in a playbook's trial.",
+    )
     lag_interval_seconds: float = Field(
         default=5.0, gt=0, description="Pause between two measurements of the services' lag."
     )

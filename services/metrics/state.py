@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.metrics.figures.complaints import Complaints
 from services.metrics.figures.customers import Customers
@@ -27,6 +27,11 @@ class State:
     complaints: Complaints = field(default_factory=Complaints)
     customers: Customers = field(default_factory=Customers)
     usefulness: Usefulness = field(default_factory=Usefulness)
+
+    def look_for(self, *, save: timedelta, trial: timedelta) -> None:
+        """Set the windows by which save attempts and trials are judged from now on."""
+        self.customers.saves.window = self.customers.trials.lapse_window = save
+        self.customers.trials.window = trial
 
     def families(self) -> tuple[Figures, ...]:
         """Return the families that fold events."""

@@ -9,7 +9,7 @@ again, and Prometheus then takes the smaller counters for a reset.
 import threading
 from collections import Counter
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -24,6 +24,8 @@ from services.kit.health import Verdict
 from services.kit.kafka_clients import begin_offsets, end_offsets
 from services.metrics import exporter
 from services.metrics.decode import READ_TOPICS, decode
+from services.metrics.figures.saves import SAVE_WINDOW
+from services.metrics.figures.trials import TRIAL_WINDOW
 from services.metrics.fold import Unread, fold
 from services.metrics.lag import by_place
 from services.metrics.state import State
@@ -40,13 +42,22 @@ _log = logs.get(__name__)
 class Worker:
     """Owns the consumer and the state.  `run` is one thread; the verdicts and `families` any."""
 
-    def __init__(self, consumer: KafkaConsumer, *, partitions: int, prefix: str) -> None:
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        *,
+        partitions: int,
+        prefix: str,
+        save: timedelta = SAVE_WINDOW,
+        trial: timedelta = TRIAL_WINDOW,
+    ) -> None:
         self._consumer = consumer
         self._topics = physical_names(READ_TOPICS, prefix)
         self._partitions = partitions
         self._places = [TopicPartition(name, p) for name in self._topics for p in range(partitions)]
         self._lock = threading.Lock()
         self._state = State()
+        self._state.look_for(save=save, trial=trial)
         self._positions: dict[TopicPartition, int] = {}
         self._behind: dict[TopicPartition, int] = {}
         """Partition → end seen at the last look, for those not read up to there yet."""
