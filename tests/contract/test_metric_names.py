@@ -11,9 +11,9 @@ from services.contracts.metric_names import METRICS, Kind, Metric
 
 NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
-THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions")
+THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions", "active", "by_rhythm")
 """Gauges that count things, whose name is the thing."""
-INDICES = ("drift",)
+INDICES = ("drift", "balance")
 """Gauges whose number has no unit, and is no share either."""
 
 LABELS = {
@@ -21,6 +21,7 @@ LABELS = {
     *("kind", "tier", "clearing", "playbook", "channel", "reached_first", "feed"),
     *("name", "version", "digest", "point", "band", "feature"),
     "adapter",
+    *("window", "recency", "frequency", "arm", "worth", "feed_silent"),
 }
 """Every label there may be: each has few values, and none names a customer or an event."""
 

@@ -107,8 +107,8 @@ class Trials:
     lapse_window: timedelta = SAVE_WINDOW
     told: RevisedTally = field(default_factory=RevisedTally)
     trials: dict[int, dict[str, Trial]] = field(default_factory=dict)
-    ended: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """Person → playbooks in whose trial they were; kept as long as decisions are."""
+    ended: dict[int, dict[str, int]] = field(default_factory=dict)
+    """Person → playbook in whose trial they were → the hour up to which that is remembered."""
     voices: dict[int, Voice] = field(default_factory=dict)
     due: Agenda[tuple[int, str]] = field(default_factory=Agenda)
     fading: Agenda[int] = field(default_factory=Agenda)
@@ -153,7 +153,7 @@ class Trials:
                 self._judge(person, playbook, trial, beside, over)
                 self._end(person, playbook, trial, over)
             else:
-                self._forget_ended(person, playbook)
+                self._forget_ended(person, playbook, over)
         kept_from = datetime.fromtimestamp(over * HOUR_SECONDS, UTC) - self._kept()
         for told_of in self.fading.take(over):
             self._fade(beside.people.who(told_of), kept_from)
@@ -162,9 +162,9 @@ class Trials:
         """Keep under the second number what is known under the first; `look_again` follows."""
         if goes in self.voices:
             self.voices.setdefault(stays, Voice()).join(self.voices.pop(goes))
-        if goes in self.ended:
-            both = {*self.ended.pop(goes), *self.ended.get(stays, ())}
-            self.ended[stays] = tuple(sorted(both))
+        for playbook, hour in self.ended.pop(goes, {}).items():
+            known = self.ended.setdefault(stays, {})
+            known[playbook] = max(known.get(playbook, hour), hour)
         of_both = [self.trials.pop(each, {}) for each in (goes, stays)]
         for playbook, trial in (pair for each in of_both for pair in each.items()):
             self._join(stays, playbook, trial)
@@ -192,7 +192,7 @@ class Trials:
         return max(self.window, self.lapse_window) + SLACK
 
     def _draw(self, person: int, playbook: str, trial: Trial, over: int) -> None:
-        if playbook in self.ended.get(person, ()):
+        if playbook in self.ended.get(person, {}):
             return
         self._join(person, playbook, trial)
         closings = [trial.drawn.at + window for window in (self.window, self.lapse_window)]
@@ -202,7 +202,7 @@ class Trials:
 
     def _join(self, person: int, playbook: str, trial: Trial) -> None:
         """Keep the trial with the first decision; one that is over was drawn before any other."""
-        if playbook in self.ended.get(person, ()):
+        if playbook in self.ended.get(person, {}):
             self.told.revise(trial.counted, None)
             return
         known = self.trials.setdefault(person, {}).setdefault(playbook, trial)
@@ -245,15 +245,16 @@ class Trials:
         if not self.trials[person]:
             del self.trials[person]
         if hour_of(trial.drawn.at + HORIZON) >= over:
-            self.ended[person] = (*self.ended.get(person, ()), playbook)
-            self.due.add(hour_of(trial.drawn.at + HORIZON), (person, playbook))
+            until = hour_of(trial.drawn.at + HORIZON)
+            self.ended.setdefault(person, {})[playbook] = until
+            self.due.add(until, (person, playbook))
 
-    def _forget_ended(self, person: int, playbook: str) -> None:
-        left = tuple(each for each in self.ended.get(person, ()) if each != playbook)
-        if left:
-            self.ended[person] = left
-        else:
-            self.ended.pop(person, None)
+    def _forget_ended(self, person: int, playbook: str, over: int) -> None:
+        ended = self.ended.get(person, {})
+        if playbook in ended and ended[playbook] < over:
+            del ended[playbook]
+            if not ended:
+                del self.ended[person]
 
     def _fade(self, person: int, before: datetime) -> None:
         voice = self.voices.get(person)

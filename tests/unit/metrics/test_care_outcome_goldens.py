@@ -179,6 +179,10 @@ def test_a_customer_is_once_in_a_playbooks_trial_with_the_first_decision() -> No
         "{playbook=delivery_late,arm=held_out,outcome=quiet}": 1,
         "{playbook=refund_overdue,arm=treated,outcome=quiet}": 1,
     }
+    again = [
+        read for day in (140, 220) for read in (drawn("c-1", day, order="o-4"), over(day + 70))
+    ]
+    assert trials(*story, over(130), *again) == trials(*story)
     state = folded(*story, over(130))
     assert state.customers.trials.trials == {}
     assert len(state.customers.trials.ended) == 1
