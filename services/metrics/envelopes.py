@@ -8,31 +8,15 @@ from collections.abc import Collection
 
 import msgspec
 
-from services.contracts import contacts, outreach, problems
-from services.contracts.envelope import BINARY_PREFIX, Fact
+from services.contracts.envelope import BINARY_PREFIX
 from services.contracts.events import FACTS, TOPIC_OF, Unreadable
 from services.contracts.topics import Topic
 from services.kit.records import KafkaHeaders
 from services.metrics.fold import Envelope
-
-READ_WHOLE: frozenset[type[Fact]] = frozenset(
-    {
-        contacts.ContactOpened,
-        contacts.SurveyAnswered,
-        problems.ProblemOpened,
-        problems.ProblemChanged,
-        problems.ProblemCleared,
-        outreach.OutreachDecided,
-        outreach.OutreachSent,
-        outreach.OutreachFailed,
-        outreach.OutreachUnknown,
-        outreach.OutreachWithdrawn,
-    }
-)
-"""Facts that some figure looks into.  Of all others a family sees the envelope only."""
+from services.metrics.state import READERS
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
-_BY_ENVELOPE = {name: TOPIC_OF[f] for name, f in FACTS.items() if f not in READ_WHOLE}
+_BY_ENVELOPE = {name: TOPIC_OF[f] for name, f in FACTS.items() if f not in READERS}
 
 
 def read_envelope(

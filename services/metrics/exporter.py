@@ -13,7 +13,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from services.contracts import feed_metrics, step_metrics
+from services.contracts import customer_metrics, feed_metrics, service_metrics, step_metrics
 from services.contracts import metric_names as names
 from services.contracts import topics as t
 from services.contracts.contacts import (
@@ -29,6 +29,7 @@ from services.contracts.outreach import Outcome, Suppression
 from services.contracts.people import Channel
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, REASONS
+from services.metrics.figures import customers, problems, saves, trials, usefulness
 from services.metrics.figures.conversation import Resolution
 from services.metrics.figures.feeds import OTHER
 from services.metrics.figures.measures import (
@@ -52,6 +53,10 @@ MOST_PLAYBOOKS = 16
 their naming cannot flood Prometheus."""
 
 OTHER_PLAYBOOK = "other"
+
+LAPSE_PLAYBOOKS = frozenset({"lapse_risk"})
+"""Playbooks about the risk of a lapse, whose trials end with a purchase or without.  Another one of a
+deployment's own has such series from its first count on, beside those of complaints that stay at 0."""
 
 Samples = Mapping[Labels, float]
 Lags = Mapping[Labels, float]
@@ -186,6 +191,14 @@ def _bounded(metric: Metric, labels: Labels, shown: frozenset[str]) -> Labels:
 
 def _zeros(shown: frozenset[str]) -> dict[str, list[Labels]]:
     """Return metric name → labels that exist from the start."""
+    in_trials: list[Labels] = [
+        (name, arm, outcome)
+        for name in shown
+        for arm in trials.ARMS
+        for outcome in (
+            trials.LAPSE_OUTCOMES if name in LAPSE_PLAYBOOKS else trials.COMPLAINT_OUTCOMES
+        )
+    ]
     return {
         **_PIPELINE_ZEROS,
         **_PROBLEM_ZEROS,
@@ -193,6 +206,7 @@ def _zeros(shown: frozenset[str]) -> dict[str, list[Labels]]:
         **_SERVICE_ZEROS,
         **_FEED_ZEROS,
         **_STEP_ZEROS,
+        **_CUSTOMER_ZEROS,
         names.DECISIONS.name: [(name, outcome) for name in shown for outcome in Outcome],
         names.SUPPRESSED.name: [(name, reason) for name in shown for reason in Suppression],
         names.CONTACTS.name: [
@@ -201,6 +215,13 @@ def _zeros(shown: frozenset[str]) -> dict[str, list[Labels]]:
             for channel in _CHANNELS
             for outcome in CONTACT_OUTCOMES
         ],
+        **dict.fromkeys(
+            (
+                customer_metrics.TRIAL_CUSTOMERS.name,
+                customer_metrics.TRIAL_CUSTOMERS_WITHDRAWN.name,
+            ),
+            in_trials,
+        ),
     }
 
 
@@ -261,23 +282,49 @@ _ANSWERS: list[Labels] = [
     for origin in Origin
 ]
 _SERVICE_ZEROS: dict[str, list[Labels]] = {
-    names.ORDERS.name: [()],
-    names.ORDERS_CONTACTED.name: [()],
-    names.INBOUND_CONTACTS.name: [
+    service_metrics.ORDERS.name: [()],
+    service_metrics.ORDERS_CONTACTED.name: [()],
+    service_metrics.INBOUND_CONTACTS.name: [
         (channel, reason, by)
         for channel in ContactChannel
         for reason in ContactReason
         for by in OpenedBy
     ],
-    names.WISMO_CONTACTS.name: [(cause,) for cause in Cause],
-    names.WISMO_CONTACTS_WITHDRAWN.name: [(cause,) for cause in Cause],
-    names.FIRST_RESPONSE.name: [(CALENDAR,), (BUSINESS,)],
-    names.FIRST_RESPONSE_WITHDRAWN.name: [(CALENDAR,), (BUSINESS,)],
-    names.AWAITING_FIRST_RESPONSE.name: [()],
-    names.CONTACTS_MATURED.name: [(outcome,) for outcome in Resolution],
-    names.CONTACTS_MATURED_WITHDRAWN.name: [(outcome,) for outcome in Resolution],
-    names.HANDLE_TIME.name: [(channel,) for channel in ContactChannel],
-    names.SURVEYS_SENT.name: [(kind, origin) for kind in SurveyKind for origin in Origin],
-    names.SURVEY_ANSWERS.name: _ANSWERS,
-    names.SURVEY_ANSWERS_WITHDRAWN.name: _ANSWERS,
+    service_metrics.WISMO_CONTACTS.name: [(cause,) for cause in Cause],
+    service_metrics.WISMO_CONTACTS_WITHDRAWN.name: [(cause,) for cause in Cause],
+    service_metrics.FIRST_RESPONSE.name: [(CALENDAR,), (BUSINESS,)],
+    service_metrics.FIRST_RESPONSE_WITHDRAWN.name: [(CALENDAR,), (BUSINESS,)],
+    service_metrics.AWAITING_FIRST_RESPONSE.name: [()],
+    service_metrics.CONTACTS_MATURED.name: [(outcome,) for outcome in Resolution],
+    service_metrics.CONTACTS_MATURED_WITHDRAWN.name: [(outcome,) for outcome in Resolution],
+    service_metrics.HANDLE_TIME.name: [(channel,) for channel in ContactChannel],
+    service_metrics.SURVEYS_SENT.name: [(kind, origin) for kind in SurveyKind for origin in Origin],
+    service_metrics.SURVEY_ANSWERS.name: _ANSWERS,
+    service_metrics.SURVEY_ANSWERS_WITHDRAWN.name: _ANSWERS,
+}
+_WORTHS: list[Labels] = [(worth,) for worth in usefulness.WORTHS]
+_ATTEMPTS: list[Labels] = [(arm, outcome) for arm in saves.ARMS for outcome in saves.OUTCOMES]
+_IN_WINDOWS: list[Labels] = [(window,) for window in customers.WINDOWS]
+_CUSTOMER_ZEROS: dict[str, list[Labels]] = {
+    customer_metrics.CUSTOMERS_ACTIVE.name: _IN_WINDOWS,
+    customer_metrics.CUSTOMERS_NEW.name: [()],
+    customer_metrics.CUSTOMERS_NEW_WITHDRAWN.name: [()],
+    customer_metrics.CUSTOMERS_LAPSED.name: _IN_WINDOWS,
+    customer_metrics.CUSTOMERS_LAPSED_WITHDRAWN.name: _IN_WINDOWS,
+    customer_metrics.CUSTOMERS_RETURNED.name: _IN_WINDOWS,
+    customer_metrics.CUSTOMERS_RETURNED_WITHDRAWN.name: _IN_WINDOWS,
+    customer_metrics.CUSTOMERS_BY_RHYTHM.name: [
+        (recency, frequency)
+        for recency in customers.RECENCIES
+        for frequency in dict.fromkeys((*customers.FREQUENCIES.values(), customers.MANY))
+    ],
+    customer_metrics.SAVE_ATTEMPTS.name: _ATTEMPTS,
+    customer_metrics.SAVE_ATTEMPTS_WITHDRAWN.name: _ATTEMPTS,
+    customer_metrics.PROACTIVE_CONTACTS.name: _WORTHS,
+    customer_metrics.PROACTIVE_CONTACTS_WITHDRAWN.name: _WORTHS,
+    customer_metrics.PROBLEMS_RETRACTED.name: [
+        (kind, silent) for kind in ProblemKind for silent in ("false", "true")
+    ],
+    customer_metrics.DETECTION_LAG.name: [(kind,) for kind in problems.ABSENCES],
+    customer_metrics.EXPERIENCE_BALANCE.name: [()],
 }

@@ -9,11 +9,11 @@ The state is changed in place and returned: a copy for each record would cost th
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-from services.contracts.envelope import Event, Fact
+from services.contracts.envelope import Event
 from services.contracts.stream import (
     Account,
     Barrier,
@@ -39,32 +39,17 @@ class Unread:
     reason: str
 
 
-class Unseen(Fact):
-    """Stands for content that was not read."""
-
-
-_UNSEEN = Unseen()
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """An event whose content no figure needs: like an `Event`, but its fact is `Unseen`."""
+    """An event whose content no figure needs."""
 
     id: _Text
     source: _Text
     type: _Text
     time: Annotated[datetime, msgspec.Meta(tz=True)]
     partitionkey: _Text
-
-    @property
-    def customer_id(self) -> str:
-        """The customer this is about."""
-        return self.partitionkey
-
-    @property
-    def data(self) -> Unseen:
-        """Nothing anybody could match."""
-        return _UNSEEN
 
 
 FeedRecord: TypeAlias = FeedMark | TickMark | FeedSilent | FeedResumed
@@ -76,15 +61,24 @@ Record: TypeAlias = (
 def fold(state: State, topic: Topic, partition: int, record: Record) -> State:
     """Return the state with this record of this partition folded in."""
     match record:
-        case Event() | Envelope():
+        case Event():
             state.pipeline.count(topic, record.type)
-            for family in state.families():
-                family.fold(partition, cast("Event[Any]", record))
+            for family in state.readers(type(record.data)):
+                family.fold(partition, record)
+        case Envelope():
+            state.pipeline.count(topic, record.type)
         case Barrier() if topic is OUTREACH:
             # Outreach echoes a barrier behind everything it had to say for that instant.
             _mark(state, partition, record.at)
         case Tick() if record.barrier is None:
             _mark(state, partition, record.at - SETTLING_TIME)
+        case _:
+            _fold_of_the_pipeline(state, topic, partition, record)
+    return state
+
+
+def _fold_of_the_pipeline(state: State, topic: Topic, partition: int, record: Record) -> None:
+    match record:
         case Account():
             state.pipeline.account(record)
         case DeadLetter():
@@ -93,9 +87,8 @@ def fold(state: State, topic: Topic, partition: int, record: Record) -> State:
             state.pipeline.count(topic, UNREADABLE)
         case FeedMark() | TickMark() | FeedSilent() | FeedResumed():
             state.feeds.take(record)
-        case Barrier() | Tick():
+        case _:
             pass
-    return state
 
 
 def _mark(state: State, partition: int, until: datetime) -> None:

@@ -47,7 +47,7 @@ def serve(settings: Settings) -> None:
             keeper,
             partitions=settings.partitions,
             prefix=settings.topic_prefix,
-            rules=settings.service_rules,
+            rules=settings.rules,
             pace=Pace(snapshot_seconds=settings.snapshot_interval_seconds),
             turned=turns.observe,
         )

@@ -11,6 +11,7 @@ from services.contracts.envelope import TimeZone
 from services.kit.settings import CommonSettings
 from services.metrics.figures.business_hours import BusinessHours
 from services.metrics.figures.service import ServiceRules
+from services.metrics.state import Rules
 
 WallTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
 Weekday = Annotated[int, Field(ge=1, le=7)]
@@ -45,6 +46,18 @@ class Settings(CommonSettings):
             "thanks_after_refund",
         ),
         description="JSON list of playbooks whose series exist before their first decision.",
+    )
+    save_days: int = Field(
+        default=30,
+        ge=1,
+        le=60,
+        description="Days within which a purchase saves a customer at the risk of a lapse.",
+    )
+    trial_days: int = Field(
+        default=14,
+        ge=1,
+        le=60,
+        description="Days within which a complaint counts in a playbook's trial.",
     )
     lag_interval_seconds: float = Field(
         default=5.0, gt=0, description="Pause between two measurements of the services' lag."
@@ -84,15 +97,19 @@ class Settings(CommonSettings):
         return self
 
     @property
-    def service_rules(self) -> ServiceRules:
-        """By what the desk is measured."""
+    def rules(self) -> Rules:
+        """By what the deployment measures."""
         hours = BusinessHours(
             self.business_zone,
             self.business_weekdays,
             _minutes(self.business_from),
             _minutes(self.business_to),
         )
-        return ServiceRules(hours, timedelta(days=self.repeat_window_days))
+        return Rules(
+            ServiceRules(hours, timedelta(days=self.repeat_window_days)),
+            save=timedelta(days=self.save_days),
+            trial=timedelta(days=self.trial_days),
+        )
 
 
 def _minutes(wall: str) -> int:

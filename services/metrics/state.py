@@ -1,11 +1,14 @@
 """What the metrics service remembers: families of figures, and how far time is known."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import get_type_hints
 
 from services.contracts import metric_names as names
+from services.contracts.envelope import Fact
 from services.metrics.figures.complaints import Complaints
+from services.metrics.figures.customers import Customers
 from services.metrics.figures.feeds import Feeds
 from services.metrics.figures.measures import Figures, Latest, Measured
 from services.metrics.figures.orders import Orders
@@ -13,10 +16,24 @@ from services.metrics.figures.outreach_steps import OutreachSteps
 from services.metrics.figures.pipeline import Pipeline
 from services.metrics.figures.problems import Problems
 from services.metrics.figures.promptness import Promptness
+from services.metrics.figures.saves import SAVE_WINDOW
 from services.metrics.figures.sending import Sending
 from services.metrics.figures.service import Service, ServiceRules
 from services.metrics.figures.surveys import Surveys
+from services.metrics.figures.trials import TRIAL_WINDOW
+from services.metrics.figures.usefulness import Usefulness
 from services.metrics.figures.wismo import Wismo
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what a deployment measures."""
+
+    service: ServiceRules = field(default_factory=ServiceRules)
+    save: timedelta = SAVE_WINDOW
+    """Within what a customer at risk must have bought to be saved."""
+    trial: timedelta = TRIAL_WINDOW
+    """How long after a decision a complaint counts against its arm."""
 
 
 @dataclass(slots=True)
@@ -38,13 +55,12 @@ class State:
     surveys: Surveys = field(default_factory=Surveys)
     outreach_steps: OutreachSteps = field(default_factory=OutreachSteps)
     feeds: Feeds = field(default_factory=Feeds)
+    customers: Customers = field(default_factory=Customers)
+    usefulness: Usefulness = field(default_factory=Usefulness)
 
     def families(self) -> tuple[Figures, ...]:
         """Return the families that fold events."""
-        return (
-            *(self.problems, self.sending, self.promptness, self.complaints, self.outreach_steps),
-            *(self.orders, self.wismo, self.service, self.surveys),
-        )
+        return tuple(getattr(self, name) for name in FAMILIES)
 
     def measured(self) -> Iterator[Measured]:
         """Return each metric with what is counted under it."""
@@ -60,12 +76,30 @@ class State:
         known = [mark for mark in marks if mark is not None]
         return min(known) if len(known) == partitions else None
 
-    def measure_by(self, rules: ServiceRules) -> None:
-        """Measure the desk by these rules from now on; what is counted stays as it was counted."""
-        self.service.rules = rules
+    def measure_by(self, rules: Rules) -> None:
+        """Measure by these rules from now on; what is counted stays as it was counted."""
+        self.service.rules = rules.service
+        self.customers.saves.window = self.customers.trials.lapse_window = rules.save
+        self.customers.trials.window = rules.trial
+
+    def readers(self, fact: type[Fact]) -> Iterator[Figures]:
+        """Yield the families that look into this fact."""
+        return (getattr(self, name) for name in READERS.get(fact, ()))
 
     def settle(self, until: datetime) -> None:
         """Judge what waited for this instant to be over; everything said up to it has been folded."""
         self.settled = until
         for family in self.families():
             family.settle(until)
+
+
+_TYPES = get_type_hints(State)
+FAMILIES = tuple(each.name for each in fields(State) if hasattr(_TYPES[each.name], "READS"))
+"""The fields that are families of figures."""
+
+READERS: Mapping[type[Fact], tuple[str, ...]] = {
+    fact: tuple(name for name in FAMILIES if fact in _TYPES[name].READS)
+    for name in FAMILIES
+    for fact in _TYPES[name].READS
+}
+"""Fact → the families that look into it.  Of all others nothing but the envelope is read."""

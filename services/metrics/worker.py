@@ -25,10 +25,9 @@ from services.kit.clock import Clock, SystemClock, monotonic
 from services.kit.health import Verdict
 from services.metrics import exporter, steps
 from services.metrics.decode import READ_TOPICS
-from services.metrics.figures.service import ServiceRules
 from services.metrics.intake import Intake
 from services.metrics.keeping import Keeper
-from services.metrics.state import State
+from services.metrics.state import Rules, State
 from services.metrics.steps import Step
 
 STEP_SECONDS = 1.0
@@ -63,7 +62,7 @@ class Worker:
         *,
         partitions: int,
         prefix: str,
-        rules: ServiceRules | None = None,
+        rules: Rules | None = None,
         pace: Pace | None = None,
         clock: Clock | None = None,
         turned: Callable[[float], None] = lambda _: None,
@@ -78,7 +77,7 @@ class Worker:
         self._pace = pace or Pace()
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        self._rules = rules or ServiceRules()
+        self._rules = rules or Rules()
         self._state = State()
         self._state.measure_by(self._rules)
         self._positions: dict[TopicPartition, int] = {}

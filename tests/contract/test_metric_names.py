@@ -23,9 +23,12 @@ THINGS_COUNTED = (
     "steps",
     "connections",
     "offsets",
+    "active",
+    "by_rhythm",
+    "first_response",
 )
 """Gauges that count things, whose name is the thing."""
-INDICES = ("drift", "silent")
+INDICES = ("drift", "silent", "balance")
 """Gauges whose number has no unit, and is no share either; or says yes by 1."""
 
 LABELS = {
@@ -33,7 +36,9 @@ LABELS = {
     *("kind", "tier", "clearing", "playbook", "channel", "reached_first", "feed"),
     *("name", "version", "digest", "point", "band", "feature"),
     *("adapter", "source", "client"),
-    *("adapter", "held", "publisher", "carrier", "stage", "state", "pool"),
+    *("opened_by", "cause", "hours", "origin", "score"),
+    *("held", "publisher", "carrier", "stage", "state", "pool"),
+    *("window", "recency", "frequency", "arm", "worth", "feed_silent"),
 }
 """Every label there may be: each has few values, and none names a customer or an event."""
 

@@ -20,7 +20,7 @@ one count to another: it is withdrawn here and counted there, so that no counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from services.contracts import metric_names as names
 from services.contracts.contacts import (
@@ -29,7 +29,7 @@ from services.contracts.contacts import (
     SurveyAnswered,
     SurveyKind,
 )
-from services.contracts.envelope import Event
+from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import OutreachSent
 from services.metrics.figures.measures import Distributions, Measured, Tally, earlier
 from services.metrics.figures.memory import EventId
@@ -107,6 +107,10 @@ def judge(order: OrderFacts, until: datetime | None) -> Judgement | None:
 @dataclass(slots=True)
 class Complaints:
     """Orders with a complaint, a CSAT answer or a message of ours; the others do not matter here."""
+
+    READS: ClassVar[frozenset[type[Fact]]] = frozenset(
+        {ContactOpened, SurveyAnswered, OutreachSent}
+    )
 
     counted: Tally = field(default_factory=Tally)
     withdrawn: Tally = field(default_factory=Tally)

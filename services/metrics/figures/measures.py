@@ -7,9 +7,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
-from services.contracts.envelope import Event
+from services.contracts.envelope import Event, Fact
 from services.contracts.metric_names import Metric
 
 Labels: TypeAlias = tuple[str, ...]
@@ -28,6 +28,29 @@ class Tally:
     def of(self, *labels: str) -> int:
         """Return the count under these labels."""
         return self.counts.get(labels, 0)
+
+
+@dataclass(slots=True)
+class RevisedTally:
+    """How often, where a judgement may turn out otherwise: true is what was counted less withdrawn."""
+
+    counted: Tally = field(default_factory=Tally)
+    withdrawn: Tally = field(default_factory=Tally)
+
+    def revise(self, before: Labels | None, now: Labels | None) -> None:
+        """Count one thing under other labels than before; None: it is not counted."""
+        if before != now:
+            if before is not None:
+                self.withdrawn.add(before)
+            if now is not None:
+                self.counted.add(now)
+
+    def move(self, labels: Labels, difference: int) -> None:
+        """Count so many more; of fewer the rest is withdrawn."""
+        if difference > 0:
+            self.counted.add(labels, difference)
+        elif difference < 0:
+            self.withdrawn.add(labels, -difference)
 
 
 @dataclass(slots=True)
@@ -90,6 +113,9 @@ Measured: TypeAlias = tuple[Metric, Measure]
 
 class Figures(Protocol):
     """A family of figures: facts by business id, and the measures that follow from them."""
+
+    READS: ClassVar[frozenset[type[Fact]]]
+    """The facts it looks into; of no other it is told."""
 
     def fold(self, partition: int, event: Event[Any]) -> None:
         """Take in one event of one partition number; twice is as good as once."""

@@ -7,11 +7,11 @@ contact that its customer opened.  Both are facts of one record: nothing is ever
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
-from services.contracts import metric_names as names
+from services.contracts import service_metrics as names
 from services.contracts.contacts import ContactOpened
-from services.contracts.envelope import Event
+from services.contracts.envelope import Event, Fact
 from services.contracts.purchases import OrderPlaced
 from services.metrics.figures.measures import Measured, Tally
 from services.metrics.figures.memory import Recent, heard_at
@@ -23,6 +23,8 @@ KEPT = timedelta(days=45)
 @dataclass(slots=True)
 class Orders:
     """The orders of late by id."""
+
+    READS: ClassVar[frozenset[type[Fact]]] = frozenset({OrderPlaced, ContactOpened})
 
     placed: Tally = field(default_factory=Tally)
     contacted: Tally = field(default_factory=Tally)

@@ -18,11 +18,11 @@ decision is known is so at once.  Merges: a step's records may lie in two partit
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 from uuid import UUID
 
 from services.contracts import step_metrics as names
-from services.contracts.envelope import Event
+from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import (
     Mode,
     Outcome,
@@ -135,6 +135,17 @@ class Step:
 @dataclass(slots=True)
 class OutreachSteps:
     """Every step that may still go on, and what is wrong with those that were heard of."""
+
+    READS: ClassVar[frozenset[type[Fact]]] = frozenset(
+        {
+            OutreachDecided,
+            OutreachStarted,
+            OutreachWithdrawn,
+            OutreachSent,
+            OutreachFailed,
+            OutreachUnknown,
+        }
+    )
 
     counted: Tally = field(default_factory=Tally)
     told_twice: Tally = field(default_factory=Tally)

@@ -14,11 +14,11 @@ for the end of a pause, of which the topics say nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from services.contracts import metric_names as names
-from services.contracts.envelope import Event
+from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import Outcome, OutreachDecided, OutreachSent
 from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened
 from services.metrics.figures.measures import Distributions, Measured, earlier
@@ -99,6 +99,16 @@ class Reaction:
 @dataclass(slots=True)
 class Promptness:
     """Problems and the first message about each."""
+
+    READS: ClassVar[frozenset[type[Fact]]] = frozenset(
+        {
+            ProblemOpened,
+            ProblemChanged,
+            ProblemCleared,
+            OutreachDecided,
+            OutreachSent,
+        }
+    )
 
     taken: Distributions = field(default_factory=Distributions)
     withdrawn: Distributions = field(default_factory=Distributions)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from services.contracts import metric_names as names
-from services.contracts.envelope import Event
+from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import (
     OutreachDecided,
     OutreachFailed,
@@ -20,7 +20,7 @@ from services.metrics.figures.memory import EventId, Memory
 NO_CHANNEL = "none"
 
 OutcomeFact: TypeAlias = OutreachSent | OutreachFailed | OutreachUnknown | OutreachWithdrawn
-_OUTCOMES = {
+_OUTCOMES: dict[type[Fact], str] = {
     OutreachSent: "sent",
     OutreachFailed: "failed",
     OutreachUnknown: "unknown",
@@ -32,6 +32,8 @@ CONTACT_OUTCOMES = tuple(_OUTCOMES.values())
 @dataclass(slots=True)
 class Sending:
     """Decisions and outcomes; each is counted by its identity."""
+
+    READS: ClassVar[frozenset[type[Fact]]] = frozenset({OutreachDecided, *_OUTCOMES})
 
     decisions: Tally = field(default_factory=Tally)
     suppressed: Tally = field(default_factory=Tally)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from services.contracts import metric_names as names
+from services.contracts import service_metrics as names
 from services.contracts.contacts import (
     ContactOpened,
     ContactReopened,
@@ -23,7 +23,8 @@ from services.contracts.contacts import (
     OpenedBy,
     ReplyBy,
 )
-from services.contracts.envelope import Event
+from services.contracts.envelope import Event, Fact
+from services.contracts.metric import Metric
 from services.metrics.figures.business_hours import BusinessHours
 from services.metrics.figures.conversation import (
     Conversation,
@@ -69,6 +70,15 @@ class Place(NamedTuple):
 @dataclass(slots=True)
 class Service:
     """The contacts of late, and the counts that follow."""
+
+    READS: ClassVar[frozenset[type[Fact]]] = frozenset(
+        {
+            ContactOpened,
+            ContactReplied,
+            ContactReopened,
+            ContactResolved,
+        }
+    )
 
     rules: ServiceRules = field(default_factory=ServiceRules)
     inbound: Tally = field(default_factory=Tally)
@@ -250,6 +260,6 @@ def _place(event: Event[Any]) -> Place:
     return Place(event.customer_id, event.data.contact_id)
 
 
-def _add(distributions: Distributions, metric: names.Metric, counted: Counted) -> None:
+def _add(distributions: Distributions, metric: Metric, counted: Counted) -> None:
     distributions.add(metric, (CALENDAR,), counted.wait.answered - counted.wait.begun)
     distributions.add(metric, (BUSINESS,), counted.in_hours)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from services.contracts import metric_names as names
+from services.contracts import service_metrics as names
 from services.contracts.contacts import SurveyAnswered, SurveyKind, SurveySent
-from services.contracts.envelope import Event
+from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import SOURCE
 from services.metrics.figures.measures import Measured, Tally
 from services.metrics.figures.memory import Ageing, EventId, Recent, heard_at
@@ -59,6 +59,8 @@ class Answered:
 @dataclass(slots=True)
 class Surveys:
     """The surveys of late."""
+
+    READS: ClassVar[frozenset[type[Fact]]] = frozenset({SurveySent, SurveyAnswered})
 
     sent: Tally = field(default_factory=Tally)
     answers: Tally = field(default_factory=Tally)

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
-from services.contracts import metric_names as names
+from services.contracts import service_metrics as names
 from services.contracts.contacts import ContactOpened, ContactReason
-from services.contracts.envelope import Event
+from services.contracts.envelope import Event, Fact
 from services.contracts.problems import (
     Clearing,
     ProblemChanged,
@@ -89,6 +89,15 @@ def cause_of(question: Question, problems: Iterable[Span]) -> Cause:
 @dataclass(slots=True)
 class Wismo:
     """Orders with a problem or a question, and questions about none."""
+
+    READS: ClassVar[frozenset[type[Fact]]] = frozenset(
+        {
+            ContactOpened,
+            ProblemOpened,
+            ProblemChanged,
+            ProblemCleared,
+        }
+    )
 
     counted: Tally = field(default_factory=Tally)
     withdrawn: Tally = field(default_factory=Tally)

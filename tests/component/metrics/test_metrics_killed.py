@@ -197,7 +197,8 @@ def test_nothing_is_judged_before_all_was_read_that_lay_there_when_the_instant_w
 
     assert life.shown["care_complaints_total{reached_first=true}"] == 1
     assert life.shown["care_complaints_withdrawn_total{reached_first=true}"] == 0
-    assert life.shown["care_lead_time_seconds_sum{}"] == 1800
+    assert life.shown["care_lead_time_seconds_bucket{le=0.0}"] == 0
+    assert life.shown["care_lead_time_seconds_bucket{le=3600.0}"] == 1
     assert life.worker is not None
     assert life.worker._state.complaints.settled_until == barrier(6).record.at  # type: ignore[union-attr]
 

@@ -23,11 +23,11 @@ from services.contracts.topics import Topic
 from services.kit import dead_letters
 from services.kit.records import KafkaHeaders
 from services.metrics.decode import OTHER_REASON, READ_TOPICS, decode
-from services.metrics.envelopes import READ_WHOLE
 from services.metrics.figures.pipeline import DeadLetter
 from services.metrics.fold import Envelope, FeedRecord, Unread
-from services.metrics.state import State
+from services.metrics.state import FAMILIES, READERS, State
 from tests.contract import examples
+from tests.factories import scanned
 from tests.unit.metrics.stories import CUSTOMER, complained, placed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -68,36 +68,35 @@ def spy_on(fact: Fact) -> Fact:
     return spying.model_construct(**fields)  # type: ignore[attr-defined, no-any-return]
 
 
-def looked_into(told: Event[Any]) -> bool:
-    """Return whether some figure looks into this event, or counts it."""
-    SPIED.clear()
-    state = State()
-    for family in state.families():
-        family.fold(0, told)
-    if state != State():
-        return True
-    for family in State().families():
-        family.fold(0, told.model_copy(update={"data": spy_on(told.data)}))
-    return bool(SPIED)
+def looking(told: Event[Any]) -> set[str]:
+    """Return the families that look into this event, or count it."""
+    found = set()
+    for name in FAMILIES:
+        SPIED.clear()
+        state = State()
+        getattr(state, name).fold(0, told)
+        if state == State():
+            getattr(state, name).fold(0, told.model_copy(update={"data": spy_on(told.data)}))
+        if SPIED or state != State():
+            found.add(name)
+    return found
 
 
 EXAMPLES_READ = [e for e in examples.OF_EVENTS if TOPIC_OF[events.FACTS[e.contract]] in READ_TOPICS]
 
 
 @pytest.mark.parametrize("example", EXAMPLES_READ, ids=examples.name)
-def test_no_figure_looks_into_facts_that_are_read_by_their_envelope(
-    example: examples.Example,
-) -> None:
-    """A family that needs another fact has to add it to `READ_WHOLE`."""
+def test_no_family_looks_into_facts_it_does_not_say_it_reads(example: examples.Example) -> None:
+    """It would never be told of them; what no family reads is read by its envelope alone."""
     told = events.read(example.raw)
 
-    if looked_into(told):
-        assert type(told.data) in READ_WHOLE
+    for name in looking(told):
+        assert type(told.data) in type(getattr(State(), name)).READS
 
 
 def test_a_look_into_a_fact_is_noticed() -> None:
-    assert looked_into(complained("o-1", 8).record)  # type: ignore[arg-type]
-    assert not looked_into(placed("o-1").record)  # type: ignore[arg-type]
+    assert {"complaints", "service"} <= looking(complained("o-1", 8).record)  # type: ignore[arg-type]
+    assert looking(scanned()) == set()
 
 
 @pytest.mark.parametrize("example", EXAMPLES_READ, ids=examples.name)
@@ -109,11 +108,11 @@ def test_an_event_read_by_its_envelope_says_the_same_about_itself(
 
     found = decode(topic, Raw(example.raw, told.partitionkey.encode()))
 
-    if type(told.data) in READ_WHOLE:
+    if type(told.data) in READERS:
         assert found == told
     else:
         assert isinstance(found, Envelope)
-        for name in (*Envelope.__struct_fields__, "customer_id"):
+        for name in Envelope.__struct_fields__:
             assert getattr(found, name) == getattr(told, name)
 
 
@@ -128,9 +127,10 @@ def test_what_lies_elsewhere_or_under_another_key_is_unreadable_by_its_envelope_
 
 
 def test_content_that_no_figure_needs_is_not_judged_here() -> None:
-    raw = placed("o-1").record.encode().replace(b'"currency":"EUR"', b'"currency":7')  # type: ignore[union-attr]
+    raw = scanned(customer=CUSTOMER).encode().replace(b'"carrier":"dhl"', b'"carrier":7')
 
-    assert isinstance(decode(t.PURCHASES, Raw(raw, CUSTOMER.encode())), Envelope)
+    assert b'"carrier":7' in raw
+    assert isinstance(decode(t.DELIVERIES, Raw(raw, CUSTOMER.encode())), Envelope)
 
 
 def test_an_event_in_binary_mode_is_read_whole() -> None:

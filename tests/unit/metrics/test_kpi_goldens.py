@@ -58,6 +58,8 @@ def test_a_story_in_which_we_wrote_five_hours_before_the_complaint() -> None:
 
     Lead time 12 - 7 = 5 h = 18,000 s: above the bound of 3 h (10,800), within 6 h (21,600).
     Problem to contact 7 - 6 = 1 h = 3,600 s: within the bound 3,600, above 300.
+    One customer, new and active, with one order.  The message was useful: written before the customer
+    asked, about a problem that was real.
     """
     state = folded(
         placed("o-1"),
@@ -111,6 +113,11 @@ def test_a_story_in_which_we_wrote_five_hours_before_the_complaint() -> None:
         },
         "care_problem_to_contact_seconds_count{held=false}": 1,
         "care_problem_to_contact_seconds_sum{held=false}": 3600,
+        "care_customers_new_total{}": 1,
+        "care_customers_active{window=90d}": 1,
+        "care_customers_active{window=180d}": 1,
+        "care_customers_by_rhythm{recency=30d,frequency=1}": 1,
+        "care_proactive_contacts_total{worth=useful}": 1,
     }
 
 

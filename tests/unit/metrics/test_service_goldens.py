@@ -9,7 +9,7 @@ from services.contracts.problems import Clearing
 from services.metrics.figures.business_hours import BusinessHours
 from services.metrics.figures.conversation import TURNS_KEPT, TurnKind
 from services.metrics.figures.service import OPEN_KEPT, ServiceRules
-from services.metrics.state import State
+from services.metrics.state import Rules, State
 from tests.unit.metrics.stories import (
     Read,
     at,
@@ -103,7 +103,7 @@ def test_a_weekend_with_a_change_of_the_clocks_in_the_desks_own_zone() -> None:
     """
     friday = 25 * DAY + 15
     state = State()
-    state.measure_by(ServiceRules(BusinessHours("Europe/Berlin")))
+    state.measure_by(Rules(ServiceRules(BusinessHours("Europe/Berlin"))))
     for read in (began("t-1", friday), replied("t-1", friday + 65)):
         fold_into(state, read)
     state.settle(at(30 * DAY))
@@ -323,7 +323,7 @@ def test_what_an_agent_opened_is_in_no_cohort() -> None:
 
 def test_the_window_is_a_setting() -> None:
     state = State()
-    state.measure_by(ServiceRules(repeat_window=timedelta(days=1)))
+    state.measure_by(Rules(ServiceRules(repeat_window=timedelta(days=1))))
     for read in (began("t-1", 10), resolved("t-1", 11), began("t-2", 2 * DAY + 10)):
         fold_into(state, read)
     state.settle(at(2 * DAY))

@@ -16,7 +16,7 @@ def settings(**given: Any) -> Settings:
 
 
 def test_without_a_word_the_desk_answers_on_weekdays_from_nine_to_five() -> None:
-    assert settings().service_rules == ServiceRules()
+    assert settings().rules.service == ServiceRules()
 
 
 def test_the_desks_hours_and_window_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +30,7 @@ def test_the_desks_hours_and_window_are_settings(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CARE_METRICS_REPEAT_WINDOW_DAYS", "14")
 
     hours = BusinessHours("Europe/Berlin", (1, 6), 8 * 60 + 30, 24 * 60)
-    assert settings().service_rules == ServiceRules(hours, timedelta(days=14))
+    assert settings().rules.service == ServiceRules(hours, timedelta(days=14))
 
 
 @pytest.mark.parametrize(
