@@ -104,10 +104,11 @@ class Worker:
         Raises:
             Unavailable: a topic was made anew since, or has lost its end.
         """
-        restored = self._keeper.restore()
-        self._keeper.take_over()
-        # Whatever another process wrote is complete from here on; also its first snapshot.
-        restored = restored or self._keeper.restore()
+        with self._waiting_for_the_broker():
+            restored = self._keeper.restore()
+            self._keeper.take_over()
+            # Whatever another process wrote is complete from here on; also its first snapshot.
+            restored = restored or self._keeper.restore()
         if restored is not None:
             self._state, self._kept = restored.state, restored.kept
             self._state.measure_by(self._rules)
@@ -179,7 +180,7 @@ class Worker:
         """Return whether the loop turns; says nothing of the broker."""
         idle = monotonic() - self.turned_at
         if self._is_waiting:
-            return Verdict(True, "waits for the broker to take what it writes")
+            return Verdict(True, "reads or writes what is kept")
         return Verdict(idle < STUCK_AFTER_SECONDS, f"last turn {idle:.1f} s ago")
 
     def caught_up(self) -> Verdict:
