@@ -192,8 +192,6 @@ class Trials:
         return max(self.window, self.lapse_window) + SLACK
 
     def _draw(self, person: int, playbook: str, trial: Trial, over: int) -> None:
-        if playbook in self.ended.get(person, {}):
-            return
         self._join(person, playbook, trial)
         closings = [trial.drawn.at + window for window in (self.window, self.lapse_window)]
         for at in (*closings, trial.drawn.at + self._kept()):
