@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from services.contracts import metric_names as names
+from services.contracts import service_metrics
 from services.contracts import topics as t
 from services.contracts.contacts import (
     SCORES,
@@ -216,23 +217,23 @@ _ANSWERS: list[Labels] = [
     for origin in Origin
 ]
 _SERVICE_ZEROS: dict[str, list[Labels]] = {
-    names.ORDERS.name: [()],
-    names.ORDERS_CONTACTED.name: [()],
-    names.INBOUND_CONTACTS.name: [
+    service_metrics.ORDERS.name: [()],
+    service_metrics.ORDERS_CONTACTED.name: [()],
+    service_metrics.INBOUND_CONTACTS.name: [
         (channel, reason, by)
         for channel in ContactChannel
         for reason in ContactReason
         for by in OpenedBy
     ],
-    names.WISMO_CONTACTS.name: [(cause,) for cause in Cause],
-    names.WISMO_CONTACTS_WITHDRAWN.name: [(cause,) for cause in Cause],
-    names.FIRST_RESPONSE.name: [(CALENDAR,), (BUSINESS,)],
-    names.FIRST_RESPONSE_WITHDRAWN.name: [(CALENDAR,), (BUSINESS,)],
-    names.AWAITING_FIRST_RESPONSE.name: [()],
-    names.CONTACTS_MATURED.name: [(outcome,) for outcome in Resolution],
-    names.CONTACTS_MATURED_WITHDRAWN.name: [(outcome,) for outcome in Resolution],
-    names.HANDLE_TIME.name: [(channel,) for channel in ContactChannel],
-    names.SURVEYS_SENT.name: [(kind, origin) for kind in SurveyKind for origin in Origin],
-    names.SURVEY_ANSWERS.name: _ANSWERS,
-    names.SURVEY_ANSWERS_WITHDRAWN.name: _ANSWERS,
+    service_metrics.WISMO_CONTACTS.name: [(cause,) for cause in Cause],
+    service_metrics.WISMO_CONTACTS_WITHDRAWN.name: [(cause,) for cause in Cause],
+    service_metrics.FIRST_RESPONSE.name: [(CALENDAR,), (BUSINESS,)],
+    service_metrics.FIRST_RESPONSE_WITHDRAWN.name: [(CALENDAR,), (BUSINESS,)],
+    service_metrics.AWAITING_FIRST_RESPONSE.name: [()],
+    service_metrics.CONTACTS_MATURED.name: [(outcome,) for outcome in Resolution],
+    service_metrics.CONTACTS_MATURED_WITHDRAWN.name: [(outcome,) for outcome in Resolution],
+    service_metrics.HANDLE_TIME.name: [(channel,) for channel in ContactChannel],
+    service_metrics.SURVEYS_SENT.name: [(kind, origin) for kind in SurveyKind for origin in Origin],
+    service_metrics.SURVEY_ANSWERS.name: _ANSWERS,
+    service_metrics.SURVEY_ANSWERS_WITHDRAWN.name: _ANSWERS,
 }

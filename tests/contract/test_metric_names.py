@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from services.contracts import metric_names
+from services.contracts import metric_names, service_metrics
 from services.contracts.metric_names import METRICS, Kind, Metric
 
 NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
-THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions")
+THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions", "awaiting_first_response")
 """Gauges that count things, whose name is the thing."""
 INDICES = ("drift",)
 """Gauges whose number has no unit, and is no share either."""
@@ -20,7 +20,7 @@ LABELS = {
     *("topic", "type", "outcome", "reason", "status", "service"),
     *("kind", "tier", "clearing", "playbook", "channel", "reached_first", "feed"),
     *("name", "version", "digest", "point", "band", "feature"),
-    "adapter",
+    *("adapter", "opened_by", "cause", "hours", "origin", "score"),
 }
 """Every label there may be: each has few values, and none names a customer or an event."""
 
@@ -78,6 +78,9 @@ def test_names_are_unique() -> None:
 
 
 def test_the_registry_holds_every_metric_of_the_module() -> None:
-    named = {value for value in vars(metric_names).values() if isinstance(value, Metric)}
+    modules = (metric_names, service_metrics)
+    named = {
+        value for module in modules for value in vars(module).values() if isinstance(value, Metric)
+    }
 
     assert named == set(METRICS)
