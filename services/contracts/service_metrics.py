@@ -1,9 +1,8 @@
-"""Names of the metrics of service: see `metric_names`."""
+"""Metrics of service: contacts, orders, surveys; docs/kpis.md says what each means."""
 
 from services.contracts.metric import Kind, Metric
 
 _HOUR = 3600.0
-
 _RESPONSE_SECONDS = (
     60, 300, 900, _HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, 24 * _HOUR, 48 * _HOUR, 72 * _HOUR, 168 * _HOUR,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from jinja2 import DictLoader
 from services.churn_predictor import features, rhythm
 from services.churn_predictor.scoring import POINTS_OF
 from services.contracts import metric_names as m
+from services.contracts import service_metrics
 from services.contracts.outreach import Mode
 from services.contracts.people import MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, RiskKind
@@ -33,7 +34,7 @@ PAGES = (
     *("docs/publishing.md", "docs/event-reference.md", "docs/publishing-auth.md"),
     "docs/kpis.md",
 )
-DESK = m.METRICS[m.METRICS.index(m.ORDERS) : m.METRICS.index(m.SURVEY_ANSWERS_WITHDRAWN) + 1]
+DESK = [value for value in vars(service_metrics).values() if isinstance(value, m.Metric)]
 """What is measured of service and surveys."""
 SERIES_OF = {
     m.Kind.COUNTER: ("",),

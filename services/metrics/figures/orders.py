@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from services.contracts import service_metrics as names
+from services.contracts import service_metrics
 from services.contracts.contacts import ContactOpened
 from services.contracts.envelope import Event, Fact
 from services.contracts.purchases import OrderPlaced
@@ -52,5 +52,5 @@ class Orders:
 
     def measured(self) -> Iterator[Measured]:
         """Return orders, and those somebody asked about."""
-        yield names.ORDERS, self.placed
-        yield names.ORDERS_CONTACTED, self.contacted
+        yield service_metrics.ORDERS, self.placed
+        yield service_metrics.ORDERS_CONTACTED, self.contacted

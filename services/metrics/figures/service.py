@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any, ClassVar, NamedTuple
 
-from services.contracts import service_metrics as names
+from services.contracts import service_metrics
 from services.contracts.contacts import (
     ContactOpened,
     ContactReopened,
@@ -127,13 +127,13 @@ class Service:
 
     def measured(self) -> Iterator[Measured]:
         """Return contacts, first responses, outcomes and handle times."""
-        yield names.INBOUND_CONTACTS, self.inbound
-        yield names.FIRST_RESPONSE, self.response
-        yield names.FIRST_RESPONSE_WITHDRAWN, self.response_withdrawn
-        yield names.AWAITING_FIRST_RESPONSE, self.awaiting
-        yield names.CONTACTS_MATURED, self.matured
-        yield names.CONTACTS_MATURED_WITHDRAWN, self.matured_withdrawn
-        yield names.HANDLE_TIME, self.handled
+        yield service_metrics.INBOUND_CONTACTS, self.inbound
+        yield service_metrics.FIRST_RESPONSE, self.response
+        yield service_metrics.FIRST_RESPONSE_WITHDRAWN, self.response_withdrawn
+        yield service_metrics.AWAITING_FIRST_RESPONSE, self.awaiting
+        yield service_metrics.CONTACTS_MATURED, self.matured
+        yield service_metrics.CONTACTS_MATURED_WITHDRAWN, self.matured_withdrawn
+        yield service_metrics.HANDLE_TIME, self.handled
 
     # What is told
 
@@ -184,19 +184,19 @@ class Service:
         until = self.settled_until
         waits = [] if until is None else conversation.waits(until)
         for gone in [known for known in conversation.counted if known.wait not in waits]:
-            _add(self.response_withdrawn, names.FIRST_RESPONSE_WITHDRAWN, gone)
+            _add(self.response_withdrawn, service_metrics.FIRST_RESPONSE_WITHDRAWN, gone)
             conversation.counted.remove(gone)
         known_waits = {known.wait for known in conversation.counted}
         for wait in [wait for wait in waits if wait not in known_waits]:
             new = Counted(wait, self.rules.hours.within(*wait))
-            _add(self.response, names.FIRST_RESPONSE, new)
+            _add(self.response, service_metrics.FIRST_RESPONSE, new)
             conversation.counted.append(new)
 
     def _count_handled(self, conversation: Conversation) -> None:
         if conversation.opening is not None:
             for seconds in conversation.unhandled:
                 labels = (conversation.opening.channel,)
-                self.handled.add(names.HANDLE_TIME, labels, timedelta(seconds=seconds))
+                self.handled.add(service_metrics.HANDLE_TIME, labels, timedelta(seconds=seconds))
             conversation.unhandled.clear()
 
     def _judge_others(self, place: Place, before: Opening | None) -> None:

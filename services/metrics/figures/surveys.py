@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple
 
-from services.contracts import service_metrics as names
+from services.contracts import service_metrics
 from services.contracts.contacts import SurveyAnswered, SurveyKind, SurveySent
 from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import SOURCE
@@ -93,9 +93,9 @@ class Surveys:
 
     def measured(self) -> Iterator[Measured]:
         """Return surveys sent and answers."""
-        yield names.SURVEYS_SENT, self.sent
-        yield names.SURVEY_ANSWERS, self.answers
-        yield names.SURVEY_ANSWERS_WITHDRAWN, self.answers_withdrawn
+        yield service_metrics.SURVEYS_SENT, self.sent
+        yield service_metrics.SURVEY_ANSWERS, self.answers
+        yield service_metrics.SURVEY_ANSWERS_WITHDRAWN, self.answers_withdrawn
 
     def _sent(self, event: Event[Any], told: SurveySent) -> None:
         heard, is_ours = heard_at(event.time, self.settled_until), event.source == SOURCE

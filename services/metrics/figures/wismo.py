@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from services.contracts import service_metrics as names
+from services.contracts import service_metrics
 from services.contracts.contacts import ContactOpened, ContactReason
 from services.contracts.envelope import Event, Fact
 from services.contracts.problems import (
@@ -126,8 +126,8 @@ class Wismo:
 
     def measured(self) -> Iterator[Measured]:
         """Return the questions by cause."""
-        yield names.WISMO_CONTACTS, self.counted
-        yield names.WISMO_CONTACTS_WITHDRAWN, self.withdrawn
+        yield service_metrics.WISMO_CONTACTS, self.counted
+        yield service_metrics.WISMO_CONTACTS_WITHDRAWN, self.withdrawn
 
     def _asked(self, event: Event[Any], told: ContactOpened) -> None:
         contact = (event.customer_id, told.contact_id)

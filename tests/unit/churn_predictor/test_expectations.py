@@ -295,8 +295,7 @@ def test_asking_again_does_not_start_the_clock_anew() -> None:
 
 def test_what_an_agent_began_awaits_no_answer_until_the_customer_writes() -> None:
     """Told again by the desk at the customer's first word, it is still the agent who began it."""
-    begun = wrote(by=OpenedBy.AGENT, at=START), replied(at=START)
-    stream = started(*begun)
+    stream = started(wrote(by=OpenedBy.AGENT, at=START))
 
     assert told(stream, START + 3 * DAY) == []
     stream.give(
