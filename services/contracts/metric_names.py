@@ -39,13 +39,15 @@ _REACTION_SECONDS = (
 INGEST_EVENTS = Metric(
     "care_ingest_events_total",
     Kind.COUNTER,
-    "Events given to the door, by topic (none: no topic could be told) and outcome.",
+    "Events given to the door, by topic (none: no topic could be told) and outcome (turned_away: it came at "
+    "a bad time, and the same may come again).",
     ("topic", "outcome"),
 )
 INGEST_REJECTED = Metric(
     "care_ingest_rejected_total",
     Kind.COUNTER,
-    "Events refused, by reason and source (other: none that a key, a publisher or a setting names).",
+    "Events refused or turned away, by reason and source (other: none that a key, a publisher or a setting "
+    "names).",
     ("reason", "source"),
 )
 INGEST_REFUSED_REQUESTS = Metric(

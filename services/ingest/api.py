@@ -301,9 +301,9 @@ def _come_back(kind: ProblemKind, door: _Door, readings: Sequence[Reading] = ())
 
 
 def _log_request(answer: Answer, duration_seconds: float) -> None:
-    outcomes = {status.value: 0 for status in Status}
-    for (_, status), events in answer.tally.items():
-        outcomes[status.value] += events
+    outcomes = dict.fromkeys(answers.OUTCOMES, 0)
+    for (_, outcome), events in answer.tally.items():
+        outcomes[outcome] += events
     _log.info(
         "events_received",
         status=int(answer.status),
@@ -328,7 +328,7 @@ def _log_webhook(name: AdapterName, answer: Answer, duration_seconds: float) -> 
         adapter=name.value,
         status=int(answer.status),
         outcome=outcome,
-        events=sum(n for (_, status), n in answer.tally.items() if status is Status.ACCEPTED),
+        events=sum(n for (_, status), n in answer.tally.items() if status == Status.ACCEPTED),
         **answer.trace,
         duration_seconds=round(duration_seconds, 6),
     )

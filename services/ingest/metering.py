@@ -11,8 +11,8 @@ from services.contracts.topics import OUTSIDE
 from services.ingest.access.callers import Reason
 from services.ingest.access.counted import OTHER, Counted
 from services.ingest.adapters.adapter import AdapterName
-from services.ingest.answers import Answer
-from services.ingest.documents import STATUS, LookOutcome, ProblemKind, Status, WebhookOutcome
+from services.ingest.answers import OUTCOMES, Answer
+from services.ingest.documents import STATUS, LookOutcome, ProblemKind, WebhookOutcome
 from services.kit import telemetry
 
 REASONS = (
@@ -85,8 +85,8 @@ class Meter:
 
     def count(self, answer: Answer, duration_seconds: float, names: Names = _NAMELESS) -> None:
         """Count one answer and the events it is about."""
-        for (topic, status), events in answer.tally.items():
-            self._events.labels(topic, status.value).inc(events)
+        for (topic, outcome), events in answer.tally.items():
+            self._events.labels(topic, outcome).inc(events)
         for (reason, source), events in answer.rejects.items():
             self._rejected.labels(reason, names.counted_source(source)).inc(events)
         if answer.webhook is not None:
@@ -110,9 +110,8 @@ class Meter:
     def _begin(self, sources: Iterable[str], clients: Iterable[str]) -> None:
         for look in LookOutcome:
             self._looks.labels(look.value)
-        for topic in _TOPICS:
-            for status in Status:
-                self._events.labels(topic, status.value)
+        for topic, outcome in product(_TOPICS, OUTCOMES):
+            self._events.labels(topic, outcome)
         for reason, source in product(REASONS, sources):
             self._rejected.labels(reason, source)
         for denial, client in product(Reason, clients):

@@ -19,7 +19,7 @@ from services.ingest import answers
 from services.ingest.adapters.adapter import Adapter
 from services.ingest.adapters.findings import Finding, Headers, Ignored, Reason, Refused, events_in
 from services.ingest.adapters.signatures import Seal
-from services.ingest.answers import Answer
+from services.ingest.answers import Answer, Tally
 from services.ingest.documents import SAME_ID, ProblemKind, Status, WebhookOutcome
 from services.ingest.reading import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from services.ingest.records import Acknowledged, Outcome, Publisher, Record, record_of
@@ -113,7 +113,7 @@ def answer_of(
     """
     statuses = [_status_of(outcome) for outcome in outcomes]
     topics = (TOPIC_OF[type(event.data)].name for event in events_in(list(found)))
-    tally = Counter(zip(topics, statuses, strict=True))
+    tally: Tally = Counter(zip(topics, statuses, strict=True))
     outcome = _outcome(found, statuses)
     if outcome is WebhookOutcome.UNKNOWN:
         kind = ProblemKind.OUTCOME_UNKNOWN
