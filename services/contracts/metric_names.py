@@ -59,6 +59,13 @@ INGEST_REFUSED_REQUESTS = Metric(
 INGEST_IN_FLIGHT = Metric(
     "care_ingest_in_flight_records", Kind.GAUGE, "Records sent and not yet acknowledged."
 )
+INGEST_FILE_FAULT = Metric(
+    "care_ingest_watched_file_fault",
+    Kind.GAUGE,
+    "1: this file of keys or secrets cannot be used as it is now, and what it said before is in force; 0: it "
+    "can.",
+    ("file",),
+)
 INGEST_SECONDS = Metric(
     "care_ingest_request_seconds",
     Kind.HISTOGRAM,
@@ -207,6 +214,13 @@ OUTREACH_LAGGING = Metric(
     Kind.GAUGE,
     "Partitions of which a second ago something may have been published on `contacts` or `problems` that is "
     "still not in the database; their sends wait.",
+)
+OUTREACH_FILE_FAULT = Metric(
+    "care_outreach_watched_file_fault",
+    Kind.GAUGE,
+    "1: this file cannot be used as it is now, and what it said before is in force (of allow_list: nobody is "
+    "written to); 0: it can.",
+    ("file",),
 )
 OUTREACH_PAGES = Metric(
     "care_outreach_page_requests_total",

@@ -173,7 +173,8 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with open_ports() as ports:
-            meter = Meter(lambda: ports.admission.records, ports.gate.counted())
+            files = (*ports.gate.files, *(each.secrets for each in ports.adapters.values()))
+            meter = Meter(lambda: ports.admission.records, ports.gate.counted(), files)
             repeats = Repeats(ports.publisher, ports.memory, ports.admission, monotonic)
             yield {"door": _Door(ports, terms or Terms(), meter, repeats)}
 

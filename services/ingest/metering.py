@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -14,6 +14,7 @@ from services.ingest.adapters.adapter import AdapterName
 from services.ingest.answers import OUTCOMES, Answer
 from services.ingest.documents import STATUS, LookOutcome, ProblemKind, WebhookOutcome
 from services.kit import telemetry
+from services.kit.watched_file import WatchedFile
 
 REASONS = (
     "not_json",
@@ -68,9 +69,15 @@ class Meter:
     Args:
         in_flight: Returns the records that are not yet acknowledged.
         counted: Whom to begin at zero; who is named later begins with the first that is counted.
+        files: Those of keys and secrets; each scrape looks at them, though nobody publishes.
     """
 
-    def __init__(self, in_flight: Callable[[], int], counted: Counted | None = None) -> None:
+    def __init__(
+        self,
+        in_flight: Callable[[], int],
+        counted: Counted | None = None,
+        files: Iterable[WatchedFile[Any]] = (),
+    ) -> None:
         self.registry = CollectorRegistry()
         self._events = telemetry.counter(metric_names.INGEST_EVENTS, self.registry)
         self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
@@ -80,6 +87,9 @@ class Meter:
         self._looks = telemetry.counter(metric_names.INGEST_LOOKS, self.registry)
         gauge = telemetry.gauge(metric_names.INGEST_IN_FLIGHT, self.registry)
         gauge.set_function(in_flight)
+        faults = telemetry.gauge(metric_names.INGEST_FILE_FAULT, self.registry)
+        for file in files:
+            faults.labels(file.called).set_function(file.is_at_fault)
         named = counted or Counted()
         self._begin(sources=[*named.sources, OTHER], clients=[*named.clients, OTHER])
 

@@ -53,7 +53,7 @@ def read_webhook(webhook: Webhook, now: datetime) -> list[Finding] | Answer:
     Nothing of a body is parsed before its signature is found good.
     """
     adapter, headers, raw = webhook.adapter, webhook.headers, webhook.raw
-    seal = adapter.verify(raw, headers, adapter.secrets(), now)
+    seal = adapter.verify(raw, headers, adapter.secrets.current(), now)
     if seal is not Seal.GOOD:
         return _unsigned(adapter, seal)
     try:

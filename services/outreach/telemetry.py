@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
@@ -12,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.contracts.metric_names import (
     OUTREACH_CIRCUITS,
     OUTREACH_CONTACT_INTAKE,
+    OUTREACH_FILE_FAULT,
     OUTREACH_LAGGING,
     OUTREACH_OUTBOX,
     OUTREACH_PAUSES,
@@ -25,6 +27,7 @@ from services.contracts.metric_names import (
 from services.contracts.people import Channel
 from services.contracts.topics import PERSONAL
 from services.kit import telemetry
+from services.kit.watched_file import WatchedFile
 from services.outreach import outbox, pauses, positions, reconciliation
 from services.outreach.channels.breaker import Phase
 from services.outreach.pauses import Scope
@@ -55,6 +58,17 @@ class StartMeter:
     def watch(self, lagging: Callable[[], int]) -> None:
         """Ask at each scrape how many partitions lag."""
         self._lagging.set_function(lagging)
+
+
+class FileFaults:
+    """Tells which files are wrong by now; each scrape looks at them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._gauge = telemetry.gauge(OUTREACH_FILE_FAULT, registry)
+
+    def watch(self, file: WatchedFile[Any]) -> None:
+        """Look at this one too."""
+        self._gauge.labels(file.called).set_function(file.is_at_fault)
 
 
 class DatabaseCollector(Collector):

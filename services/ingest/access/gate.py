@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
 from types import TracebackType
-from typing import Self, overload
+from typing import Any, Self, overload
 
 from services.contracts.events import Fault
 from services.ingest.access import scopes, seals, tokens
@@ -26,6 +26,7 @@ from services.ingest.answers import Answer
 from services.ingest.reading import Readable, Reading, Refused
 from services.kit import api_keys
 from services.kit.api_keys import Denial, Key, Keys
+from services.kit.watched_file import WatchedFile
 
 ANYBODY = Caller(Method.NONE, "anybody", (scopes.EVERYTHING,))
 _KEY_PREFIX = "care_"
@@ -58,6 +59,8 @@ class Gate:
     signers: Callable[[], Signers] | None = None
     counted_sources: tuple[str, ...] = ()
     """Sources to be counted by name beside those that the files name."""
+    files: tuple[WatchedFile[Any], ...] = ()
+    """Where the keys and publishers come from."""
     buckets: Buckets = field(default_factory=Buckets)
     taken: Taken = field(default_factory=Taken)
 

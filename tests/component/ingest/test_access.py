@@ -304,6 +304,22 @@ class TestCounting:
         lines = world.door.client.get("/metrics").text.splitlines()
         return {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
 
+    def test_a_file_that_is_wrong_by_now_is_told_until_it_is_mended(self, world: World) -> None:
+        def faults() -> dict[str, float]:
+            samples = world.door.samples("care_ingest_watched_file_fault")
+            return {told["file"]: value for told, value in samples}
+
+        good = world.keys.read_text()
+        assert faults() == {"api_keys": 0, "webhook_secrets": 0}
+
+        world.keys.write_text("{")
+        # The scrape itself looks: nobody has published since.
+        assert faults() == {"api_keys": 1, "webhook_secrets": 0}
+        assert world.post(factories.placed(), headers=world.with_key()).status_code == 202
+
+        world.keys.write_text(good)
+        assert faults() == {"api_keys": 0, "webhook_secrets": 0}
+
     def test_what_is_rejected_is_counted_for_its_source(self, world: World) -> None:
         again = factories.placed()
         world.post(again, headers=world.with_key())

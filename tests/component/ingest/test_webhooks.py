@@ -210,6 +210,8 @@ class TestSecrets:
 
         # An empty file leaves what was known in force.
         assert statuses == [(200, 200), (401, 200), (401, 200)]
+        for adapter in AdapterName:
+            assert up.metric("care_ingest_watched_file_fault", file=f"{adapter}_secrets") == 1
 
     @EVERY
     def test_without_a_secret_the_path_is_not_there(self, adapter: str) -> None:

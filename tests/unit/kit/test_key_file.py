@@ -128,8 +128,11 @@ def test_a_changed_file_counts_at_once_and_a_broken_one_changes_nothing(
     assert watched.current().find(OTHER_TEXT, NOW) == OTHER
     assert capsys.readouterr().out.count("api_keys_unreadable") == 2
 
+    assert watched.is_at_fault()
+
     key_file.write(path, [KEY, OTHER])
     assert watched.current().find(TEXT, NOW) == KEY
+    assert not watched.is_at_fault()
 
 
 def test_a_file_is_read_again_when_who_may_read_it_has_changed(path: Path) -> None:
