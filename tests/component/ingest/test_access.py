@@ -108,7 +108,10 @@ def opened(folder: Path, found: Provider, **told: Any) -> Iterator[World]:
     }
     path, signers = folder / "keys.json", folder / "publishers.json"
     key_file.write(path, [each for each, _ in keys.values()])
-    publishers = [{"client": name, "secrets": [SECRET], "scopes": [SCOPE]} for name in ("erp", "b")]
+    secrets = {"erp": SECRET, "b": "whsec_" + "YmJi" * 10}
+    publishers = [
+        {"client": name, "secrets": [secret], "scopes": [SCOPE]} for name, secret in secrets.items()
+    ]
     signers.write_text(json.dumps({"publishers": publishers}))
     clock = {"elapsed": 0.0, "skew": 0.0}
 
