@@ -289,7 +289,8 @@ async def _take_webhook(
         now = ports.now()
     except NoTimeYet:
         return _come_back(ProblemKind.NO_TIME_YET, door)
-    found = webhooks.read_webhook(Webhook(adapter, dict(request.headers), raw), now)
+    webhook = Webhook(adapter, dict(request.headers), raw, ports.gate.now())
+    found = webhooks.read_webhook(webhook, now)
     reader.close()
     if isinstance(found, Answer):
         return found

@@ -48,7 +48,8 @@ class Gate:
     """The ways in that this deployment has switched on; None: this one is not."""
 
     now: Callable[[], datetime]
-    """The machine's clock: keys and tokens end in the world's time, whatever the deployment's is."""
+    """The machine's clock: keys and tokens end in the world's time and webhooks are signed in it, whatever
+    the deployment's is."""
     elapsed: Callable[[], float]
     rate: Rate
     """Of clients that have none of their own."""
