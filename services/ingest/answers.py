@@ -22,6 +22,7 @@ from services.ingest.documents import (
 )
 from services.ingest.reading import Readable, Reading, Refused
 from services.ingest.records import Acknowledged, Conflict, Duplicate, Told
+from services.kit.plurals import counted
 
 _CONFLICT = Fault("/id", "conflict", OTHER_BODY)
 
@@ -107,7 +108,7 @@ def for_one(readable: Readable, outcome: Told, retry_after_seconds: int) -> Answ
 def for_refused(refused: Refused) -> Answer:
     """Return 400 for what is not JSON, 403 for what its sender may not publish, else 422; with each fault."""
     kind = _KINDS.get(refused.reason, ProblemKind.INVALID)
-    detail = f"{len(refused.faults)} fault(s); nothing was taken."
+    detail = f"{counted(len(refused.faults), 'fault')}; nothing was taken."
     answer = problem(kind, detail, faults=refused.faults)
     return replace(
         answer,
