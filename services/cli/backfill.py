@@ -20,6 +20,7 @@ from services.contracts.topics import HORIZON, OUTSIDE, TICKS
 from services.demo.door import Door, DoorClosed, batches, check_open
 from services.kit.clock import SystemClock
 from services.kit.exits import EXIT_USAGE, Unavailable, leave
+from services.kit.plurals import counted
 from services.kit.records import read_event
 
 EXIT_REJECTED = 1
@@ -126,8 +127,8 @@ def backfill(
                 send(door, new, summary, tell)
     except DoorClosed as error:
         raise Unavailable(
-            f"{error}; at least {summary.accepted:,} events were accepted: run the same again, they are "
-            "not sent twice"
+            f"{error}; at least {counted(summary.accepted, 'event was', 'events were')} accepted: run the "
+            "same again, nothing is sent twice"
         ) from error
     except KeyboardInterrupt:
         leave(f"stopped after {summary.accepted:,} accepted events", _EXIT_INTERRUPTED)
@@ -198,7 +199,7 @@ def send(door: Door, new: Iterable[bytes], summary: Summary, tell: Tell) -> None
         taken = [item for item in batch if item.line not in refused]
         summary.accepted += len(taken)
         summary.late += sum(item.is_late for item in taken)
-        seldom_told(f"{summary.accepted:,} events accepted")
+        seldom_told(f"{counted(summary.accepted, 'event')} accepted")
     summary.rejections.sort(key=lambda each: each.line)
 
 
@@ -217,7 +218,7 @@ def in_words(summary: Summary, show: int) -> str:
         lines.append(f"… and {len(summary.rejections) - show:,} more")
     if summary.late:
         lines.append(
-            f"{summary.late:,} events are older than {HORIZON.days} days: the predictor will count "
-            "them as late and learn nothing from them"
+            f"{counted(summary.late, 'event is', 'events are')} older than {HORIZON.days} days: the "
+            "predictor will count that as late and learn nothing from it"
         )
     return "\n".join(lines)

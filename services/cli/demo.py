@@ -20,6 +20,7 @@ from services.demo.stage import Stage
 from services.demo.summary import addresses, summarise
 from services.demo.supervisor import ServiceLost
 from services.kit.exits import EXIT_UNAVAILABLE, EXIT_USAGE, Unavailable, leave
+from services.kit.plurals import counted
 from services.recorded.olist_files import UnusableFiles
 from services.shop.parameters import ShopParameters
 
@@ -128,4 +129,10 @@ def _live(console: Console) -> Iterator[Audience]:
 
 
 def _counts(sight: Sight) -> str:
-    return f"{sight.events} events, {sight.problems} problems, {sight.mails} messages"
+    return ", ".join(
+        (
+            counted(sight.events, "event"),
+            counted(sight.problems, "problem"),
+            counted(sight.mails, "message"),
+        )
+    )

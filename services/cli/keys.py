@@ -76,7 +76,8 @@ _SCOPE = _Shaped(
 def keys() -> None:
     """Make, list and revoke the API keys of our services.
 
-    A running service reads the file again as soon as it changes.
+    A running service reads the file again as soon as it changes.  Who changes it meanwhile waits for
+    the other.
 
     \b
     Scopes:
@@ -136,15 +137,20 @@ def create(
         raise click.UsageError("--not-after has passed already: the key would open nothing")
     key, text = api_keys.made(secrets.token_bytes, client, scopes, not_after)
     key = replace(key, **rate)
-    known = key_file.read(path) if path.exists() else ()
-    try:
-        Keys((*known, key), now)
-    except TooManyKeys as error:
-        raise click.UsageError(f"{error} with `care keys revoke`") from None
-    key_file.write(path, (*known, key))
+    _add(path, key, now)
     click.echo(json.dumps({**_as_object(key, now), "key": text}) if as_json else text)
     if not as_json:
         click.echo("keep it now: it is shown only once", err=True)
+
+
+def _add(path: Path, key: Key, now: datetime) -> None:
+    with key_file.changing(path):
+        known = key_file.read(path) if path.exists() else ()
+        try:
+            Keys((*known, key), now)
+        except TooManyKeys as error:
+            raise click.UsageError(f"{error} with `care keys revoke`") from None
+        key_file.write(path, (*known, key))
 
 
 @keys.command(name="list")
@@ -177,12 +183,13 @@ def revoke(path: Path, key_id: str) -> None:
     Example:
       care keys revoke --file keys.json 5f1c22ab90de7711
     """
-    known = key_file.read(path)
-    if all(key.key_id != key_id for key in known):
-        raise click.UsageError(
-            f"there is no key {key_id}: `care keys list --file {path}` shows them"
-        )
-    key_file.write(path, (replace(k, revoked=True) if k.key_id == key_id else k for k in known))
+    with key_file.changing(path):
+        known = key_file.read(path)
+        if all(key.key_id != key_id for key in known):
+            raise click.UsageError(
+                f"there is no key {key_id}: `care keys list --file {path}` shows them"
+            )
+        key_file.write(path, (replace(k, revoked=True) if k.key_id == key_id else k for k in known))
     click.echo(f"{key_id} is revoked; services see it at their next request")
 
 

@@ -18,6 +18,7 @@ from services.contracts.events import Unreadable
 from services.contracts.tolerances import Tolerances
 from services.contracts.topics import MAX_FUTURE_SKEW, Topic
 from services.kit.exits import EXIT_USAGE, leave
+from services.kit.plurals import counted
 from services.kit.records import read_event
 
 ALL = (t.PURCHASES, t.DELIVERIES, t.CONTACTS)
@@ -40,8 +41,8 @@ class Counts:
 
     def __str__(self) -> str:
         return (
-            f"{self.events:,} events read; {self.unreadable:,} unreadable and "
-            f"{self.repeated:,} repeated ones passed over"
+            f"{counted(self.events, 'event')} read; {self.unreadable:,} unreadable and "
+            f"{counted(self.repeated, 'repeated one')} passed over"
         )
 
 

@@ -16,6 +16,7 @@ from services.cli import options
 from services.contracts.outreach import Mode
 from services.contracts.problems import Actor, Clearing, Tier
 from services.kit.exits import EXIT_USAGE, leave
+from services.kit.plurals import counted
 from services.outreach.messages import LANGUAGES, Templates, Text, WrongTemplate, samples
 from services.outreach.pages.settings import wanted as pages_wanted
 from services.outreach.playbook import Catalogue, Playbook, WrongPlaybook, catalogue_of, parse
@@ -83,7 +84,7 @@ def check(ctx: click.Context, folder: Path, templates: Path, as_json: bool) -> N
     else:
         for fault in faults:
             click.echo(_in_words(fault, templates if fault.is_template else folder))
-        click.echo(_counted(len(files), "playbook") + f", {_counted(len(faults), 'fault')}")
+        click.echo(counted(len(files), "playbook") + f", {counted(len(faults), 'fault')}")
         for name in _asking_nobody(files):
             click.echo(
                 f"note: {name} asks a survey, which needs CARE_OUTREACH_PAGES_BASE_URL to be sent"
@@ -267,7 +268,3 @@ def _sorted(row: dict[str, Any]) -> dict[str, Any]:
 def _in_words(fault: Fault, folder: Path) -> str:
     line = "" if fault.line is None else f":{fault.line}"
     return f"{folder / fault.file}{line}: {fault.place}: {fault.what}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

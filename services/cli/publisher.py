@@ -19,6 +19,7 @@ from services.cli.instants import Instant
 from services.contracts.envelope import CustomerId, Source
 from services.kit.clock import SystemClock
 from services.kit.exits import EXIT_USAGE, Unavailable, leave
+from services.kit.plurals import counted
 from services.publisher_kit import certificate as pages
 from services.publisher_kit import plan
 from services.publisher_kit.asking import Door, Unreachable, ask_all
@@ -287,12 +288,13 @@ def _tell_review(review: Review, found: list[Found]) -> None:
         click.echo(": ".join(part for part in (each.place, each.rule, each.detail) if part))
     for name, source in sorted(review.sources.items()):
         click.echo(
-            f"{name}: {source.events:,} events and {source.repeats:,} repeats, "
+            f"{name}: {counted(source.events, 'event')} and {counted(source.repeats, 'repeat')}, "
             f"{source.oldest:%Y-%m-%d %H:%M} to {source.latest:%Y-%m-%d %H:%M} UTC"
         )
         for kind, events in sorted(source.types.items()):
             click.echo(f"    {kind:<30} {events:>9,}")
-    click.echo(f"{len(found):,} things are wrong" if found else "nothing is wrong")
+    wrong = counted(len(found), "thing is wrong", "things are wrong")
+    click.echo(wrong if found else "nothing is wrong")
 
 
 def _reviewed(review: Review, found: list[Found]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from services.contracts.topics import OUTREACH, PROBLEMS
 from services.kit import logs
 from services.kit.clock import SystemClock, monotonic
 from services.kit.exits import Unavailable
+from services.kit.plurals import counted
 from services.kit.settings import ClockSource
 from services.outreach import reconciliation
 from services.outreach.comparison import Comparison, SaidTopic
@@ -190,14 +191,14 @@ def _lines(found: Findings) -> list[str]:
     told = found.as_object()
     span = f", from {told['first']} to {told['last']}" if told["first"] else ""
     lines = [
-        f"{found.read_events:,} events of outreach read, {found.learnt.total():,} not known{span}",
+        f"{counted(found.read_events, 'event')} of outreach read, {found.learnt.total():,} not known{span}",
         *(f"  {count:>9,}  {kind}" for kind, count in told["learnt"].items()),
-        f"{len(found.sends):,} sends stand elsewhere than the database knew:",
+        f"{counted(len(found.sends), 'send stands', 'sends stand')} elsewhere than the database knew:",
         *(f"  {count:>9,}  {state}" for state, count in told["sends"].items()),
     ]
     if found.without_problem or found.without_decision:
         lines.append(
-            f"passed over: {found.without_problem:,} events about problems that no topic tells of, "
+            f"passed over: {counted(found.without_problem, 'event')} about problems that no topic tells of, "
             f"{found.without_decision:,} of sends whose decision is gone; their steps are settled"
         )
     if found.doubtful:

@@ -20,6 +20,7 @@ from services.demo.door import DoorClosed
 from services.demo.elsewhere import Counts, Deployment, Observed, play_into, tell
 from services.kit.clock import monotonic
 from services.kit.exits import EXIT_USAGE, leave
+from services.kit.plurals import counted
 from services.shop.parameters import Outage, ShopParameters
 from services.shop.presets import PRESETS
 from services.shop.shop import Shop, open_shop
@@ -216,9 +217,9 @@ def _watched(shop: Shop, choice: Choice, deployment: Deployment | None) -> Itera
     with showing(Console(stderr=True)) as shown:
 
         def see(at: datetime) -> None:
-            told = f"{counts.events:,} events"
+            told = counted(counts.events, "event")
             if deployment is not None:
-                told += f", {counts.mails:,} messages"
+                told += f", {counted(counts.mails, 'message')}"
             shown.see(Reached(at, shop.start, shop.end, told))
 
         yield Observed(shop, choice.truth, see, counts)

@@ -15,6 +15,7 @@ from services.cli.instants import Instant
 from services.contracts import schemas
 from services.contracts.events import FACTS, FROM_OUTSIDE, TOPIC_OF
 from services.ingest.reading import Refused
+from services.kit.plurals import counted
 from services.publisher_kit.advice import advice
 from services.publisher_kit.pieces import Piece, placed, read_alone
 
@@ -118,7 +119,7 @@ def validate(
         counts = {"events": events, "refused": refused}
         click.echo(json.dumps(counts | {"faults": [asdict(each) for each in found]}, indent=2))
     else:
-        click.echo(f"{events:,} events, {refused:,} would be refused")
+        click.echo(f"{counted(events, 'event')}, {refused:,} would be refused")
     ctx.exit(EXIT_REFUSED if refused else 0)
 
 

@@ -27,13 +27,15 @@ _REACTION_SECONDS = (
 INGEST_EVENTS = Metric(
     "care_ingest_events_total",
     Kind.COUNTER,
-    "Events given to the door, by topic (none: no topic could be told) and outcome.",
+    "Events given to the door, by topic (none: no topic could be told) and outcome (turned_away: it came at "
+    "a bad time, and the same may come again).",
     ("topic", "outcome"),
 )
 INGEST_REJECTED = Metric(
     "care_ingest_rejected_total",
     Kind.COUNTER,
-    "Events refused, by reason and source (other: none that a key, a publisher or a setting names).",
+    "Events refused or turned away, by reason and source (other: none that a key, a publisher or a setting "
+    "names).",
     ("reason", "source"),
 )
 INGEST_REFUSED_REQUESTS = Metric(
@@ -44,6 +46,13 @@ INGEST_REFUSED_REQUESTS = Metric(
 )
 INGEST_IN_FLIGHT = Metric(
     "care_ingest_in_flight_records", Kind.GAUGE, "Records sent and not yet acknowledged."
+)
+INGEST_FILE_FAULT = Metric(
+    "care_ingest_watched_file_fault",
+    Kind.GAUGE,
+    "1: this file of keys or secrets cannot be used as it is now, and what it said before is in force; 0: it "
+    "can.",
+    ("file",),
 )
 INGEST_SECONDS = Metric(
     "care_ingest_request_seconds",
@@ -201,6 +210,13 @@ OUTREACH_LAGGING = Metric(
     Kind.GAUGE,
     "Partitions of which a second ago something may have been published on `contacts` or `problems` that is "
     "still not in the database; their sends wait.",
+)
+OUTREACH_FILE_FAULT = Metric(
+    "care_outreach_watched_file_fault",
+    Kind.GAUGE,
+    "1: this file cannot be used as it is now, and what it said before is in force (of allow_list: nobody is "
+    "written to); 0: it can.",
+    ("file",),
 )
 OUTREACH_PAGES = Metric(
     "care_outreach_page_requests_total",

@@ -10,7 +10,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from services.contracts import topics
 from services.contracts.envelope import BARRIER, Event
 from services.contracts.events import Unreadable
-from services.contracts.metric_names import INGEST_EVENTS, INGEST_REJECTED
+from services.contracts.metric_names import INGEST_EVENTS
 from services.contracts.stream import Account
 from services.contracts.topics import OUTSIDE, PERSONAL
 from services.demo.figures import Recounted
@@ -29,9 +29,6 @@ _FACT_TOPICS = (
     topics.PROBLEMS,
     topics.OUTREACH,
 )
-
-SENT_AGAIN = frozenset({"overloaded", "no_time_yet", "too_slow"})
-"""Reasons of ingest that turn a whole request away for now; the publisher comes back with it."""
 
 _CATCHING_UP_SECONDS = 30.0
 _PAUSE_SECONDS = 0.5
@@ -87,22 +84,14 @@ def door_counts(address: str) -> tuple[dict[str, int], dict[str, int]]:
 def read_door_counts(text: str) -> tuple[dict[str, int], dict[str, int]]:
     """Return taken and refused events by topic, from ingest's metrics in Prometheus' text format.
 
-    What was only turned away for now is no refusal; ingest counts it under the topic `none`.
+    What was only turned away for now is no refusal: the publisher comes back with it.
     """
-    taken: dict[str, int] = {}
-    refused: dict[str, int] = {}
-    turned_away = 0
+    told: dict[str, dict[str, int]] = {"accepted": {}, "rejected": {}}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            value = int(sample.value)
-            if sample.name == INGEST_EVENTS.name and sample.labels["outcome"] == "accepted":
-                taken[sample.labels["topic"]] = value
-            elif sample.name == INGEST_EVENTS.name and sample.labels["outcome"] == "rejected":
-                refused[sample.labels["topic"]] = value
-            elif sample.name == INGEST_REJECTED.name and sample.labels["reason"] in SENT_AGAIN:
-                turned_away += value
-    refused["none"] = refused.get("none", 0) - turned_away
-    return taken, refused
+            if sample.name == INGEST_EVENTS.name and sample.labels["outcome"] in told:
+                told[sample.labels["outcome"]][sample.labels["topic"]] = int(sample.value)
+    return told["accepted"], told["rejected"]
 
 
 def recounted(reader: TopicReader, address: str) -> Recounted:

@@ -22,17 +22,27 @@ from services.ingest.documents import (
 )
 from services.ingest.reading import Readable, Reading, Refused
 from services.ingest.records import Acknowledged, Conflict, Duplicate, Told
+from services.kit.plurals import counted
 
 _CONFLICT = Fault("/id", "conflict", OTHER_BODY)
 
-Tally = Counter[tuple[str, Status]]
-"""Events by topic (`none`: it could not be told) and status."""
+TURNED_AWAY = "turned_away"
+"""Of an event that came at a bad time: nothing was taken, and the same again later may be."""
+
+OUTCOMES = (*(status.value for status in Status), TURNED_AWAY)
+"""What an event is counted as: its status, or that it was turned away for now."""
+
+Tally = Counter[tuple[str, str]]
+"""Events by topic (`none`: it could not be told) and outcome."""
 
 Rejects = Counter[tuple[str, str | None]]
 """Rejected events by reason, and by source as they tell it (None: none, or none that is well formed)."""
 
 _KINDS = {"not_json": ProblemKind.NOT_JSON, "forbidden": ProblemKind.FORBIDDEN}
 """Of a refused event, by reason; all others are `INVALID`."""
+
+_FOR_NOW = frozenset({ProblemKind.OVERLOADED, ProblemKind.NO_TIME_YET, ProblemKind.TOO_SLOW})
+"""It is not the events' fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +94,21 @@ def for_one(readable: Readable, outcome: Told, retry_after_seconds: int) -> Answ
         status = Status.ACCEPTED if is_new else Status.DUPLICATE
         body = {"id": event.id, "source": event.source, "status": status, "topic": topic} | place
         code = HTTPStatus.ACCEPTED if is_new else HTTPStatus.OK
-        tally = Counter({(topic, status): 1})
+        tally: Tally = Counter({(topic, status.value): 1})
         return Answer(code, to_json(body), tally=tally, trace=trace | place)
     if isinstance(outcome, Conflict):
         answer = problem(ProblemKind.CONFLICT, OTHER_BODY, faults=[_CONFLICT])
         rejects: Rejects = Counter({(ProblemKind.CONFLICT.value, event.source): 1})
         return replace(answer, tally=_tally_of([readable]), rejects=rejects, trace=trace)
     answer = problem(ProblemKind.OUTCOME_UNKNOWN, SAME_ID, retry_after_seconds=retry_after_seconds)
-    tally = Counter({(topic, Status.UNKNOWN): 1})
+    tally = Counter({(topic, Status.UNKNOWN.value): 1})
     return replace(answer, tally=tally, trace=trace | {"because": outcome.because})
 
 
 def for_refused(refused: Refused) -> Answer:
     """Return 400 for what is not JSON, 403 for what its sender may not publish, else 422; with each fault."""
     kind = _KINDS.get(refused.reason, ProblemKind.INVALID)
-    detail = f"{len(refused.faults)} fault(s); nothing was taken."
+    detail = f"{counted(len(refused.faults), 'fault')}; nothing was taken."
     answer = problem(kind, detail, faults=refused.faults)
     return replace(
         answer,
@@ -127,8 +137,8 @@ def for_batch(
         answer = problem(
             ProblemKind.OUTCOME_UNKNOWN, SAME_ID, retry_after_seconds=retry_after_seconds, more=body
         )
-    tally = Counter(
-        (_topic_of(reading), result["status"])
+    tally: Tally = Counter(
+        (_topic_of(reading), result["status"].value)
         for reading, result in zip(readings, results, strict=True)
     )
     rejects = Counter(
@@ -143,8 +153,13 @@ def turned_away(
     readings: Sequence[Reading] = (),
     retry_after_seconds: int | None = None,
 ) -> Answer:
-    """Return a problem, each event counted as rejected; one of no topic where none was read."""
-    tally = _tally_of(readings) if readings else Counter({("none", Status.REJECTED): 1})
+    """Return a problem, each event counted under its topic; one of no topic where none was read.
+
+    What came at a bad time is counted as turned away, all else as rejected.
+    """
+    outcome = TURNED_AWAY if kind in _FOR_NOW else Status.REJECTED.value
+    topics = [_topic_of(reading) for reading in readings] or ["none"]
+    tally: Tally = Counter((topic, outcome) for topic in topics)
     reason = kind.value.replace("-", "_")
     sources: list[str | None] = [_source_of(reading) for reading in readings] or [None]
     rejects = Counter((reason, source) for source in sources)
@@ -153,7 +168,7 @@ def turned_away(
 
 
 def _tally_of(readings: Sequence[Reading]) -> Tally:
-    return Counter((_topic_of(reading), Status.REJECTED) for reading in readings)
+    return Counter((_topic_of(reading), Status.REJECTED.value) for reading in readings)
 
 
 def _topic_of(reading: Reading) -> str:

@@ -173,7 +173,8 @@ def create_app(open_ports: OpenPorts, terms: Terms | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with open_ports() as ports:
-            meter = Meter(lambda: ports.admission.records, ports.gate.counted())
+            files = (*ports.gate.files, *(each.secrets for each in ports.adapters.values()))
+            meter = Meter(lambda: ports.admission.records, ports.gate.counted(), files)
             repeats = Repeats(ports.publisher, ports.memory, ports.admission, monotonic)
             async with loop_lag.watched(meter.loop_was_late):
                 yield {"door": _Door(ports, terms or Terms(), meter, repeats)}
@@ -289,7 +290,8 @@ async def _take_webhook(
         now = ports.now()
     except NoTimeYet:
         return _come_back(ProblemKind.NO_TIME_YET, door)
-    found = webhooks.read_webhook(Webhook(adapter, dict(request.headers), raw), now)
+    webhook = Webhook(adapter, dict(request.headers), raw, ports.gate.now())
+    found = webhooks.read_webhook(webhook, now)
     reader.close()
     if isinstance(found, Answer):
         return found
@@ -302,9 +304,9 @@ def _come_back(kind: ProblemKind, door: _Door, readings: Sequence[Reading] = ())
 
 
 def _log_request(answer: Answer, duration_seconds: float) -> None:
-    outcomes = {status.value: 0 for status in Status}
-    for (_, status), events in answer.tally.items():
-        outcomes[status.value] += events
+    outcomes = dict.fromkeys(answers.OUTCOMES, 0)
+    for (_, outcome), events in answer.tally.items():
+        outcomes[outcome] += events
     _log.info(
         "events_received",
         status=int(answer.status),
@@ -329,7 +331,7 @@ def _log_webhook(name: AdapterName, answer: Answer, duration_seconds: float) -> 
         adapter=name.value,
         status=int(answer.status),
         outcome=outcome,
-        events=sum(n for (_, status), n in answer.tally.items() if status is Status.ACCEPTED),
+        events=sum(n for (_, status), n in answer.tally.items() if status == Status.ACCEPTED),
         **answer.trace,
         duration_seconds=round(duration_seconds, 6),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.contracts import metric_names
 from services.contracts.process_metrics import INGEST_LOOP_LAG
@@ -10,10 +10,11 @@ from services.contracts.topics import OUTSIDE
 from services.ingest.access.callers import Reason
 from services.ingest.access.counted import OTHER, Counted
 from services.ingest.adapters.adapter import AdapterName
-from services.ingest.answers import Answer
-from services.ingest.documents import STATUS, LookOutcome, ProblemKind, Status, WebhookOutcome
+from services.ingest.answers import OUTCOMES, Answer
+from services.ingest.documents import STATUS, LookOutcome, ProblemKind, WebhookOutcome
 from services.kit import telemetry
 from services.kit.process_metrics import process_registry
+from services.kit.watched_file import WatchedFile
 
 REASONS = (
     "not_json",
@@ -68,9 +69,15 @@ class Meter:
     Args:
         in_flight: Returns the records that are not yet acknowledged.
         counted: Whom to begin at zero; who is named later begins with the first that is counted.
+        files: Those of keys and secrets; each scrape looks at them, though nobody publishes.
     """
 
-    def __init__(self, in_flight: Callable[[], int], counted: Counted | None = None) -> None:
+    def __init__(
+        self,
+        in_flight: Callable[[], int],
+        counted: Counted | None = None,
+        files: Iterable[WatchedFile[Any]] = (),
+    ) -> None:
         self.registry = process_registry("ingest")
         self._events = telemetry.counter(metric_names.INGEST_EVENTS, self.registry)
         self._rejected = telemetry.counter(metric_names.INGEST_REJECTED, self.registry)
@@ -80,6 +87,9 @@ class Meter:
         self._looks = telemetry.counter(metric_names.INGEST_LOOKS, self.registry)
         gauge = telemetry.gauge(metric_names.INGEST_IN_FLIGHT, self.registry)
         gauge.set_function(in_flight)
+        faults = telemetry.gauge(metric_names.INGEST_FILE_FAULT, self.registry)
+        for file in files:
+            faults.labels(file.called).set_function(file.is_at_fault)
         named = counted or Counted()
         self._begin(sources=[*named.sources, OTHER], clients=[*named.clients, OTHER])
         loop_lag = telemetry.histogram(INGEST_LOOP_LAG, self.registry)
@@ -88,8 +98,8 @@ class Meter:
 
     def count(self, answer: Answer, duration_seconds: float, names: Names = _NAMELESS) -> None:
         """Count one answer and the events it is about."""
-        for (topic, status), events in answer.tally.items():
-            self._events.labels(topic, status.value).inc(events)
+        for (topic, outcome), events in answer.tally.items():
+            self._events.labels(topic, outcome).inc(events)
         for (reason, source), events in answer.rejects.items():
             self._rejected.labels(reason, names.counted_source(source)).inc(events)
         if answer.webhook is not None:
@@ -113,9 +123,8 @@ class Meter:
     def _begin(self, sources: Iterable[str], clients: Iterable[str]) -> None:
         for look in LookOutcome:
             self._looks.labels(look.value)
-        for topic in _TOPICS:
-            for status in Status:
-                self._events.labels(topic, status.value)
+        for topic, outcome in product(_TOPICS, OUTCOMES):
+            self._events.labels(topic, outcome)
         for reason, source in product(REASONS, sources):
             self._rejected.labels(reason, source)
         for denial, client in product(Reason, clients):

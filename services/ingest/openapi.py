@@ -149,7 +149,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "The body is not JSON.",
         (
             ProblemKind.NOT_JSON,
-            "1 fault(s); nothing was taken.",
+            "1 fault; nothing was taken.",
             [{"pointer": "", "code": "not_json", "detail": "expected value at line 1 column 1"}],
         ),
     ),
@@ -161,7 +161,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     403: problem(
         "No scope of this client covers the event's type and source.  In a batch such an event is "
         "`rejected` with the reason `forbidden`.",
-        (ProblemKind.FORBIDDEN, "1 fault(s); nothing was taken.", [_FORBIDDEN]),
+        (ProblemKind.FORBIDDEN, "1 fault; nothing was taken.", [_FORBIDDEN]),
     ),
     408: problem(
         "The request did not arrive in time.",
@@ -186,7 +186,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     ),
     422: problem(
         "The event does not follow its contract; each fault with its JSON pointer.",
-        (ProblemKind.INVALID, "1 fault(s); nothing was taken.", [_MISSING]),
+        (ProblemKind.INVALID, "1 fault; nothing was taken.", [_MISSING]),
     ),
     429: problem(
         "This client has sent more than its rate allows.",

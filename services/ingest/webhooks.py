@@ -19,7 +19,7 @@ from services.ingest import answers
 from services.ingest.adapters.adapter import Adapter
 from services.ingest.adapters.findings import Finding, Headers, Ignored, Reason, Refused, events_in
 from services.ingest.adapters.signatures import Seal
-from services.ingest.answers import Answer
+from services.ingest.answers import Answer, Tally
 from services.ingest.documents import SAME_ID, ProblemKind, Status, WebhookOutcome
 from services.ingest.reading import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from services.ingest.records import Acknowledged, Outcome, Publisher, Record, record_of
@@ -31,7 +31,7 @@ MAX_WEBHOOK_BYTES = MAX_BATCH_BYTES
 _WRONG = (
     "The signature is missing, or made with another secret: compare it with the other system's."
 )
-_STALE = "The signed time is more than 5 minutes from this deployment's: set the clocks."
+_STALE = "The signed time is more than 5 minutes from this machine's clock: set the clocks."
 
 
 class AdapterOff(Exception):
@@ -45,15 +45,21 @@ class Webhook:
     adapter: Adapter
     headers: Headers
     raw: bytes
+    at: datetime
+    """When it came, by the machine's clock: the world signs by its own, whatever the deployment's is."""
 
 
 def read_webhook(webhook: Webhook, now: datetime) -> list[Finding] | Answer:
     """Return what a webhook tells, or the answer where it is not signed or no JSON.
 
     Nothing of a body is parsed before its signature is found good.
+
+    Args:
+        webhook: As it came.
+        now: By the deployment's clock, for the times of what it tells.
     """
     adapter, headers, raw = webhook.adapter, webhook.headers, webhook.raw
-    seal = adapter.verify(raw, headers, adapter.secrets(), now)
+    seal = adapter.verify(raw, headers, adapter.secrets.current(), webhook.at)
     if seal is not Seal.GOOD:
         return _unsigned(adapter, seal)
     try:
@@ -113,7 +119,7 @@ def answer_of(
     """
     statuses = [_status_of(outcome) for outcome in outcomes]
     topics = (TOPIC_OF[type(event.data)].name for event in events_in(list(found)))
-    tally = Counter(zip(topics, statuses, strict=True))
+    tally: Tally = Counter(zip(topics, statuses, strict=True))
     outcome = _outcome(found, statuses)
     if outcome is WebhookOutcome.UNKNOWN:
         kind = ProblemKind.OUTCOME_UNKNOWN

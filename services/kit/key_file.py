@@ -1,10 +1,11 @@
 """The file of API keys, as a platform mounts it: JSON, changed as a whole, no secret in it."""
 
+import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -105,6 +106,53 @@ def watched(path: Path, now: Callable[[], datetime]) -> WatchedFile[Keys]:
     return WatchedFile(path, lambda path: usable(path, now()), "api_keys")
 
 
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Keep others from changing this file between reading it and writing it; they wait for their turn.
+
+    Who only reads it waits for nobody: it is replaced in one step.
+
+    Raises:
+        Unavailable: nobody may write there.
+    """
+    place = path.resolve()
+    # Not the file itself, in whose place another one comes.
+    beside = place.with_name(f".{place.name}.lock")
+    try:
+        lock = _locked(beside)
+    except OSError as error:
+        raise _not_written(path, error) from None
+    try:
+        yield
+    finally:
+        # Gone before it is let go: nobody finds it who has not seen what was written.
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _locked(path: Path) -> int:
+    """Return the descriptor of this file once nobody else has it locked."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_at(path, lock):
+                return lock
+        except BaseException:
+            os.close(lock)
+            raise
+        # Who had it has removed it: the next one locks another file.
+        os.close(lock)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
 def write(path: Path, keys: Iterable[Key]) -> None:
     """Put these keys there in one step: readable by whoever could read it, a new file by its owner alone.
 
@@ -131,8 +179,12 @@ def write(path: Path, keys: Iterable[Key]) -> None:
     try:
         _replace(place, text)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise Unavailable(f"{path} cannot be written ({reason}): name another --file") from None
+        raise _not_written(path, error) from None
+
+
+def _not_written(path: Path, error: OSError) -> Unavailable:
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    return Unavailable(f"{path} cannot be written ({reason}): name another --file")
 
 
 def _replace(place: Path, text: str) -> None:

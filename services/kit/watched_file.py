@@ -55,7 +55,7 @@ def faults_of(error: ValidationError) -> str:
 class WatchedFile(Generic[T]):
     """What a file says, read again once the file changes.  For many threads.
 
-    A file that is wrong by now is told once in the log.
+    A file that is wrong by now is told once in the log, and by `is_at_fault` as long as it is.
 
     Args:
         path: Of the file; a link that comes to name another file is a change.
@@ -72,7 +72,9 @@ class WatchedFile(Generic[T]):
     ) -> None:
         self._path = path
         self._read = read
-        self._called = called
+        self.called = called
+        """What it is, as in the log."""
+        self._is_at_fault = False
         self._instead = instead
         self._lock = threading.Lock()
         # Before it is read: what is written meanwhile is a change.
@@ -88,15 +90,22 @@ class WatchedFile(Generic[T]):
                 self._read_again()
             return self._known
 
+    def is_at_fault(self) -> bool:
+        """Return whether the file is wrong as it lies there now, so that something else is in force."""
+        self.current()
+        return self._is_at_fault
+
     def _read_again(self) -> None:
         try:
             self._known = self._read(self._path)
         except Unavailable as error:
+            self._is_at_fault = True
             if self._instead is not None:
                 self._known = self._instead
-            _log.error(f"{self._called}_unreadable", because=str(error))
+            _log.error(f"{self.called}_unreadable", because=str(error))
         else:
-            _log.info(f"{self._called}_read")
+            self._is_at_fault = False
+            _log.info(f"{self.called}_read")
 
 
 def _stamp(path: Path) -> _Stamp | None:

@@ -23,19 +23,19 @@ class AllowList(Collection[str]):
 
     def __init__(self, path: Path) -> None:
         nobody: frozenset[str] = frozenset()
-        self._file = WatchedFile(path, _read, "allow_list", instead=nobody)
+        self.file = WatchedFile(path, _read, "allow_list", instead=nobody)
 
     def __contains__(self, customer: object) -> bool:
         """Return whether this customer is written to."""
-        return customer in self._file.current()
+        return customer in self.file.current()
 
     def __iter__(self) -> Iterator[str]:
         """Yield who is written to."""
-        return iter(self._file.current())
+        return iter(self.file.current())
 
     def __len__(self) -> int:
         """Return how many are written to."""
-        return len(self._file.current())
+        return len(self.file.current())
 
 
 def _read(path: Path) -> frozenset[str]:

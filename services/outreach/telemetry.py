@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
@@ -13,6 +14,7 @@ from sqlalchemy.pool import QueuePool
 from services.contracts.metric_names import (
     OUTREACH_CIRCUITS,
     OUTREACH_CONTACT_INTAKE,
+    OUTREACH_FILE_FAULT,
     OUTREACH_LAGGING,
     OUTREACH_OUTBOX,
     OUTREACH_PAUSES,
@@ -31,6 +33,7 @@ from services.contracts.process_metrics import (
 )
 from services.contracts.topics import PERSONAL
 from services.kit import telemetry
+from services.kit.watched_file import WatchedFile
 from services.outreach import ledger, outbox, pauses, positions, reconciliation
 from services.outreach.channels.breaker import Phase
 from services.outreach.database import MOST_CONNECTIONS
@@ -78,6 +81,17 @@ class ReplicaMeter:
         assert isinstance(pool, QueuePool)
         self._connections.labels(name, "in_use").set_function(pool.checkedout)
         self._connections.labels(name, "most").set(MOST_CONNECTIONS)
+
+
+class FileFaults:
+    """Tells which files are wrong by now; each scrape looks at them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._gauge = telemetry.gauge(OUTREACH_FILE_FAULT, registry)
+
+    def watch(self, file: WatchedFile[Any]) -> None:
+        """Look at this one too."""
+        self._gauge.labels(file.called).set_function(file.is_at_fault)
 
 
 class DatabaseCollector(Collector):

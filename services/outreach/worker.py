@@ -104,6 +104,7 @@ class Worker:
         self._loop: LiveLoop | TickedLoop | None = None
         self._registry = process_registry("outreach")
         self._meter = telemetry.ReplicaMeter(self._registry)
+        self._files = telemetry.FileFaults(self._registry)
         self._on_not_helped: tuple[StepName, ...] = ()
         self._rules: Rules | None = None
 
@@ -162,7 +163,7 @@ class Worker:
         settings, is_ticked = self._settings, self._settings.clock is ClockSource.TICKS
         outbound = replace(
             outbound_of(settings, self._owner, routes_of(settings)),
-            links=_links_of(self._pages),
+            links=self._links(),
             keys=self._keys(engine),
         )
         for route in outbound.routes.values():
@@ -170,6 +171,8 @@ class Worker:
         if self._pages is None:
             refuse_surveys(outbound.rules)
         self._rules = outbound.rules
+        if isinstance(outbound.rules.listed, AllowList):
+            self._files.watch(outbound.rules.listed.file)
         self._tell_of_unknown_steps(engine, outbound.rules)
         playbooks = outbound.rules.catalogue.values()
         self._on_not_helped = waiting_for(Signal.NOT_HELPED, playbooks)
@@ -210,6 +213,13 @@ class Worker:
         watch = Watch(monotonic(), tuple(range(settings.partitions)), bounds)
         meter = telemetry.StartMeter(self._registry)
         return Hearing(consumer, engine, watch, settings.topic_prefix, meter, self._log)
+
+    def _links(self) -> Callable[[], Links] | None:
+        if self._pages is None:
+            return None
+        base_url, secrets = self._pages.base_url, SecretFile(self._pages.secrets_file)
+        self._files.watch(secrets.file)
+        return lambda: Links(base_url, secrets.current())
 
     def _keys(self, engine: Engine) -> Keys | None:
         """Return the keys of who was erased.
@@ -283,6 +293,7 @@ class Worker:
         engine = self._open_engine("care-api", stack)
         backend = Backend(engine, rules, self._open_clock(stack).now)
         app = create_api(backend, api, registry)
+        self._files.watch(app.keys)
         server = WebServer(app, api.host, api.port, API_PREFIX).start()
         stack.callback(server.close)
         host, port = server.address
@@ -371,10 +382,3 @@ def load_playbooks(folder: Path) -> Catalogue:
     if not files:
         raise WrongPlaybook(f"no playbook (*.yaml) in {folder}")
     return catalogue_of(parse(file.read_text(encoding="utf-8"), file.name) for file in files)
-
-
-def _links_of(pages: PagesSettings | None) -> Callable[[], Links] | None:
-    if pages is None:
-        return None
-    secrets = SecretFile(pages.secrets_file)
-    return lambda: Links(pages.base_url, secrets.current())

@@ -87,7 +87,7 @@ def in_words(certificate: Certificate, *, in_full: bool = False) -> Iterator[str
         p50, p99 = took.p50_seconds * 1000, took.p99_seconds * 1000
         yield f"accepted in {p50:.1f} ms (p50), {p99:.1f} ms (p99), {took.events} single events"
     if certificate.repeated:
-        yield f"{certificate.repeated} requests were sent again under the same ids"
+        yield f"requests sent again under the same ids: {certificate.repeated}"
     yield _left_behind(certificate)
     yield from _hints(findings)
     failed = sum(not finding.passed for finding in findings)

@@ -28,17 +28,19 @@ THINGS_COUNTED = (
     "first_response",
 )
 """Gauges that count things, whose name is the thing."""
-INDICES = ("drift", "silent", "balance")
-"""Gauges whose number has no unit, and is no share either; or says yes by 1."""
+INDICES = ("drift", "balance")
+"""Gauges whose number has no unit, and is no share either."""
+STATES = ("fault", "silent")
+"""Gauges that are 1 while something is so."""
 
 LABELS = {
     *("topic", "type", "outcome", "reason", "status", "service"),
     *("kind", "tier", "clearing", "playbook", "channel", "reached_first", "feed"),
     *("name", "version", "digest", "point", "band", "feature"),
-    *("adapter", "source", "client"),
     *("opened_by", "cause", "hours", "origin", "score"),
     *("held", "publisher", "carrier", "stage", "state", "pool"),
     *("window", "recency", "frequency", "arm", "worth", "feed_silent"),
+    *("adapter", "source", "client", "file"),
 }
 """Every label there may be: each has few values, and none names a customer or an event."""
 
@@ -50,7 +52,7 @@ def faults(metric: Metric) -> list[str]:
         "name": not NAME.fullmatch(metric.name),
         "counters, and they alone, end in _total": is_counter != metric.name.endswith("_total"),
         "no base unit": not is_counter
-        and not metric.name.endswith((*UNITS, *THINGS_COUNTED, *INDICES)),
+        and not metric.name.endswith((*UNITS, *THINGS_COUNTED, *INDICES, *STATES)),
         "suffix that Prometheus adds": metric.name.endswith(("_bucket", "_count", "_sum")),
         "milliseconds": "milli" in metric.name or metric.name.endswith("_ms"),
         "label": not set(metric.labels) <= LABELS,

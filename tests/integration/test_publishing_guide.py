@@ -90,7 +90,7 @@ def test_the_first_event_comes_in_and_its_fate_is_told(
         refused = httpx.post(f"{url}/v1/events", content=wrong, headers=headers)
 
     validated, sent, fate = said[-3:]
-    assert validated == "1 events, 0 would be refused\n"
+    assert validated == "1 event, 0 would be refused\n"
     assert sent.startswith("HTTP/1.1 202 ")
     assert fate.startswith("HTTP/1.1 200 ")
     assert json.loads(fate.splitlines()[-1])["fate"] == "waiting"

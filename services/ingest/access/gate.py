@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
 from types import TracebackType
-from typing import Self, overload
+from typing import Any, Self, overload
 
 from services.contracts.events import Fault
 from services.ingest.access import scopes, seals, tokens
@@ -26,6 +26,7 @@ from services.ingest.answers import Answer
 from services.ingest.reading import Readable, Reading, Refused
 from services.kit import api_keys
 from services.kit.api_keys import Denial, Key, Keys
+from services.kit.watched_file import WatchedFile
 
 ANYBODY = Caller(Method.NONE, "anybody", (scopes.EVERYTHING,))
 _KEY_PREFIX = "care_"
@@ -47,7 +48,8 @@ class Gate:
     """The ways in that this deployment has switched on; None: this one is not."""
 
     now: Callable[[], datetime]
-    """The machine's clock: keys and tokens end in the world's time, whatever the deployment's is."""
+    """The machine's clock: keys and tokens end in the world's time and webhooks are signed in it, whatever
+    the deployment's is."""
     elapsed: Callable[[], float]
     rate: Rate
     """Of clients that have none of their own."""
@@ -58,6 +60,8 @@ class Gate:
     signers: Callable[[], Signers] | None = None
     counted_sources: tuple[str, ...] = ()
     """Sources to be counted by name beside those that the files name."""
+    files: tuple[WatchedFile[Any], ...] = ()
+    """Where the keys and publishers come from."""
     buckets: Buckets = field(default_factory=Buckets)
     taken: Taken = field(default_factory=Taken)
 

@@ -35,10 +35,10 @@ async def open_gate(settings: Settings) -> AsyncIterator[Gate]:
     rate, now = Rate(settings.events_per_second, settings.burst), SystemClock().now
     keys = signers = None
     if Method.API_KEYS in methods:
-        keys = key_file.watched(_file(settings.api_keys_file, "API_KEYS_FILE"), now).current
+        keys = key_file.watched(_file(settings.api_keys_file, "API_KEYS_FILE"), now)
     if Method.WEBHOOKS in methods:
         path = _file(settings.webhook_secrets_file, "WEBHOOK_SECRETS_FILE")
-        signers = publisher_file.watched(path, rate).current
+        signers = publisher_file.watched(path, rate)
     async with contextlib.AsyncExitStack() as stack:
         tokens = None
         if Method.OIDC in methods:
@@ -48,9 +48,10 @@ async def open_gate(settings: Settings) -> AsyncIterator[Gate]:
             elapsed=monotonic,
             rate=rate,
             is_open=Method.NONE in methods,
-            keys=keys,
+            keys=None if keys is None else keys.current,
             tokens=tokens,
-            signers=signers,
+            signers=None if signers is None else signers.current,
+            files=tuple(file for file in (keys, signers) if file is not None),
             counted_sources=tuple(filter(None, settings.counted_sources.split(","))),
         )
 

@@ -42,6 +42,20 @@ class _Document(BaseModel):
             raise ValueError("two publishers have the same client")
         return self
 
+    @model_validator(mode="after")
+    def _secrets_differ(self) -> "_Document":
+        # Who has one could sign as the other: the client is named in the address, which nobody signs.
+        whose: dict[bytes, str] = {}
+        for each in self.publishers:
+            for secret in map(seals.key_of, each.secrets):
+                other = whose.setdefault(secret, each.client)
+                if other != each.client:
+                    raise ValueError(
+                        f"{other} and {each.client} have the same secret, so each could sign as the "
+                        "other: give each its own"
+                    )
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Signer:

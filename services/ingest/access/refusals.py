@@ -20,7 +20,7 @@ _DETAILS: Mapping[Reason, str] = {
     "tell how much may come.",
     Reason.ISSUER_AWAY: "The tokens' issuer does not answer: send it again later, or use an API key.",
     Reason.MISSING_SCOPE: "No scope of this client covers this source.",
-    Reason.STALE: "The signed time is more than 5 minutes from this deployment's: set the clocks.",
+    Reason.STALE: "The signed time is more than 5 minutes from this machine's clock: set the clocks.",
     Reason.REPLAYED: "This webhook was taken before: who sends it again signs the time of that attempt.",
 }
 _UNKNOWN = (

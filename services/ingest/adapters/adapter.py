@@ -1,6 +1,6 @@
 """The adapters there are, and the ones that this deployment has switched on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -33,7 +33,7 @@ class Adapter:
     """One that is switched on."""
 
     name: AdapterName
-    secrets: Callable[[], Sequence[str]]
+    secrets: WatchedFile[tuple[str, ...]]
     verify: Verify
     read: Callable[[object, Headers], list[Finding]]
 
@@ -96,8 +96,7 @@ def _adapter(
 ) -> Adapter | None:
     if path is None:
         return None
-    file = WatchedFile(path, read_secrets, f"{name}_secrets")
-    return Adapter(name, file.current, verify, read)
+    return Adapter(name, WatchedFile(path, read_secrets, f"{name}_secrets"), verify, read)
 
 
 def read_secrets(path: Path) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from services.kit import key_file, logs
 from services.kit.clock import NoTimeYet, SystemClock
+from services.kit.plurals import counted
 from services.outreach.api import faults, openapi, operations
 from services.outreach.api.backend import Backend
 from services.outreach.api.cursors import WrongCursor
@@ -106,7 +107,8 @@ def _wrong_cursor(_: Request, error: Exception) -> Response:
 
 
 def _with_errors(errors: list[faults.Error]) -> Response:
-    return faults.answer(Kind.INVALID, f"{len(errors)} fault(s); nothing was done.", errors)
+    detail = f"{counted(len(errors), 'fault')}; nothing was done."
+    return faults.answer(Kind.INVALID, detail, errors)
 
 
 def _refused(_: Request, error: Exception) -> Response:

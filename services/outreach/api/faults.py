@@ -87,7 +87,7 @@ DETAILS: Mapping[Kind, str] = {
     Kind.NOTHING_WAITS: "See /v1/breaker for those that wait.",
     Kind.TOO_LARGE: "The limit is 16384 bytes.",
     Kind.UNSUPPORTED_MEDIA_TYPE: "Send application/json, not compressed.",
-    Kind.INVALID: "1 fault(s); nothing was done.",
+    Kind.INVALID: "1 fault; nothing was done.",
     Kind.INTERNAL: "What was to be done was not done, or is shown as done.",
     Kind.UNAVAILABLE: "Try again later; what was to be done was not done, or is shown as done.",
 }

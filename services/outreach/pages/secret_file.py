@@ -14,11 +14,11 @@ class SecretFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = WatchedFile(path, _read, "page_secrets")
+        self.file = WatchedFile(path, _read, "page_secrets")
 
     def current(self) -> tuple[str, ...]:
         """Return the secrets; those known before, where the file is wrong by now."""
-        return self._file.current()
+        return self.file.current()
 
 
 def _read(path: Path) -> tuple[str, ...]:

@@ -104,6 +104,8 @@ class Door:
     admission: Admission
     readiness: Verdict = field(default_factory=lambda: Verdict(ok=True))
     now: datetime | None = factories.START
+    """By the deployment's clock."""
+    machine_now: datetime = factories.START
 
     def metric(self, name: str, **labels: str) -> float:
         """Return what /metrics says under these labels, over all values of other labels."""
@@ -122,9 +124,9 @@ class Door:
         ]
 
 
-def open_to_all() -> Gate:
+def open_to_all(machine_now: Callable[[], datetime]) -> Gate:
     """Return a gate that lets everybody publish everything."""
-    return Gate(now=lambda: factories.START, elapsed=lambda: 0.0, rate=Rate(1, 1), is_open=True)
+    return Gate(now=machine_now, elapsed=lambda: 0.0, rate=Rate(1, 1), is_open=True)
 
 
 @contextmanager
@@ -157,7 +159,7 @@ def door(
             lambda: opened[0].readiness,
             admission,
             adapters or {},
-            gate=open_to_all(),
+            gate=open_to_all(lambda: opened[0].machine_now),
         )
         if looks is not None:
             ports = replace(ports, looks=looks)

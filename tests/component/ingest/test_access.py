@@ -108,7 +108,10 @@ def opened(folder: Path, found: Provider, **told: Any) -> Iterator[World]:
     }
     path, signers = folder / "keys.json", folder / "publishers.json"
     key_file.write(path, [each for each, _ in keys.values()])
-    publishers = [{"client": name, "secrets": [SECRET], "scopes": [SCOPE]} for name in ("erp", "b")]
+    secrets = {"erp": SECRET, "b": "whsec_" + "YmJi" * 10}
+    publishers = [
+        {"client": name, "secrets": [secret], "scopes": [SCOPE]} for name, secret in secrets.items()
+    ]
     signers.write_text(json.dumps({"publishers": publishers}))
     clock = {"elapsed": 0.0, "skew": 0.0}
 
@@ -303,6 +306,22 @@ class TestCounting:
     def series(self, world: World) -> set[str]:
         lines = world.door.client.get("/metrics").text.splitlines()
         return {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
+
+    def test_a_file_that_is_wrong_by_now_is_told_until_it_is_mended(self, world: World) -> None:
+        def faults() -> dict[str, float]:
+            samples = world.door.samples("care_ingest_watched_file_fault")
+            return {told["file"]: value for told, value in samples}
+
+        good = world.keys.read_text()
+        assert faults() == {"api_keys": 0, "webhook_secrets": 0}
+
+        world.keys.write_text("{")
+        # The scrape itself looks: nobody has published since.
+        assert faults() == {"api_keys": 1, "webhook_secrets": 0}
+        assert world.post(factories.placed(), headers=world.with_key()).status_code == 202
+
+        world.keys.write_text(good)
+        assert faults() == {"api_keys": 0, "webhook_secrets": 0}
 
     def test_what_is_rejected_is_counted_for_its_source(self, world: World) -> None:
         again = factories.placed()

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from services.contracts.envelope import BATCH, JSON, STRUCTURED
 from services.contracts.events import FROM_OUTSIDE, read
 from services.contracts.topics import DELIVERIES, MAX_EVENT_BYTES, MAX_FUTURE_SKEW, PURCHASES
+from services.demo.gather import read_door_counts
 from services.ingest.documents import PROBLEM, TYPE_PREFIX, ProblemKind
 from services.ingest.reading import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from services.kit.health import Verdict
@@ -271,6 +272,13 @@ class TestLimits:
             assert (response.status_code, response.headers["retry-after"]) == (503, "3")
             assert up.publisher.written(PURCHASES) == []
             assert up.metric("care_ingest_rejected_total", reason="overloaded") == 3
+            by_topic = up.metric(
+                "care_ingest_events_total", topic="purchases", outcome="turned_away"
+            )
+            assert by_topic == 3
+            assert up.metric("care_ingest_events_total", outcome="rejected") == 0
+            taken, refused = read_door_counts(up.client.get("/metrics").text)
+            assert not any([*taken.values(), *refused.values()])
 
     def test_without_room_for_bytes_a_body_is_not_even_read(self) -> None:
         with door(max_bytes=1000) as up:
@@ -278,6 +286,7 @@ class TestLimits:
 
             as_problem(response, ProblemKind.OVERLOADED)
             assert up.admission.bytes == 0
+            assert up.metric("care_ingest_events_total", topic="none", outcome="turned_away") == 1
 
     def test_records_without_outcome_keep_their_room(self, up: Door) -> None:
         up.publisher.silence()

@@ -39,7 +39,7 @@ def secrets(tmp_path: Path) -> Path:
 @pytest.fixture
 def up(secrets: Path) -> Iterator[Door]:
     with door(adapters=open_adapters(settings(secrets))) as opened:
-        opened.now = NOW
+        opened.now = opened.machine_now = NOW
         yield opened
 
 
@@ -182,13 +182,21 @@ class TestForged:
         assert events_on(up) == 0
 
     def test_an_old_webhook_is_stale(self, up: Door) -> None:
-        up.now = NOW + timedelta(minutes=6)
+        up.machine_now = NOW + timedelta(minutes=6)
         response = post(up, "chatwoot", BODIES["chatwoot"])
 
         assert response.status_code == 401
         assert "clocks" in as_problem(response, ProblemKind.NOT_SIGNED)["detail"]
         assert up.metric(COUNTER, adapter="chatwoot", outcome="stale") == 1
         assert events_on(up) == 0
+
+    def test_a_signed_time_is_compared_with_the_machines_also_where_time_is_simulated(
+        self, up: Door
+    ) -> None:
+        up.now = NOW + timedelta(days=30)
+
+        assert post(up, "chatwoot", BODIES["chatwoot"]).status_code == 200
+        assert up.metric(COUNTER, adapter="chatwoot", outcome="stale") == 0
 
     def test_the_unsigned_topic_cannot_make_an_order_cancelled(self, up: Door) -> None:
         raw = json.dumps(BODIES["shopify"]).encode()
@@ -210,6 +218,8 @@ class TestSecrets:
 
         # An empty file leaves what was known in force.
         assert statuses == [(200, 200), (401, 200), (401, 200)]
+        for adapter in AdapterName:
+            assert up.metric("care_ingest_watched_file_fault", file=f"{adapter}_secrets") == 1
 
     @EVERY
     def test_without_a_secret_the_path_is_not_there(self, adapter: str) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from services.contracts import events
 from services.contracts.people import Channel
 from services.kit.process_metrics import process_registry
-from services.metrics.figures.outreach_steps import Steps
+from services.metrics.figures.outreach_steps import OutreachSteps
 from services.outreach import ledger, telemetry
 from services.outreach.api import app as api
 from services.outreach.api import metering as api_metering
@@ -31,7 +31,7 @@ def as_told(desk: Desk) -> dict[str, int]:
     with desk.engine.connect() as connection:
         values = connection.execute(select(OUTBOX.c.value).order_by(OUTBOX.c.seq)).scalars()
         told = [events.read(value) for value in values]
-    steps = Steps()
+    steps = OutreachSteps()
     for event in told:
         steps.fold(0, event)
     return {"waiting": len(steps.waiting), "unfinished": len(steps.unfinished)}

@@ -1,18 +1,23 @@
 """The worker put together over a real database, with Kafka clients that only pretend."""
 
 from contextlib import ExitStack
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError
+from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.kit import logs
+from services.kit.clock import SystemClock
 from services.kit.settings import ClockSource
 from services.outreach import migrate, worker
+from services.outreach.api.settings import ApiSettings
 from services.outreach.database import open_engine
+from services.outreach.pages.settings import PagesSettings
 from services.outreach.settings import Settings
 from services.outreach.worker import Worker
 from tests.component.outreach.test_group import FakeConsumer
@@ -53,6 +58,51 @@ def test_it_leaves_in_peace_while_the_broker_is_away(
         Worker(settings, UUID(int=1), logs.get("test"))._open(engine, stack)
 
     assert producer.closed_within is not None
+    engine.dispose()
+
+
+def test_files_that_are_wrong_by_now_are_told_until_they_are_mended(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    migrate.upgrade(fresh_database)
+    monkeypatch.setattr(worker, "open_producer", lambda _: LonelyProducer())
+    monkeypatch.setattr(worker, "open_consumer", lambda *_, **__: LeavingConsumer())
+    listed, links, keys = (tmp_path / name for name in ("listed", "links", "keys"))
+    good = {listed: "c-1\n", links: "s" * 32, keys: '{"keys": []}'}
+
+    def put(texts: dict[Path, str]) -> None:
+        for path, said in texts.items():
+            path.write_text(said)
+
+    put(good)
+    settings = Settings(
+        database_url=fresh_database,
+        kafka_bootstrap_servers="none",
+        clock=ClockSource.TICKS,
+        limited_to_file=listed,
+    )
+    pages = PagesSettings(base_url="https://shop.example/p", secrets_file=links)
+    api = ApiSettings(port=0, keys_file=keys)
+    engine = open_engine(fresh_database)
+    opened = Worker(settings, UUID(int=1), logs.get("test"), pages, api)
+
+    def told(file: str) -> float | None:
+        name = "care_outreach_watched_file_fault"
+        return opened._registry.get_sample_value(name, {"file": file})
+
+    files = ("allow_list", "page_secrets", "api_keys")
+    with ExitStack() as stack:
+        opened._open(engine, stack)
+        assert opened._rules is not None
+        monkeypatch.setattr(opened, "_open_clock", lambda _: SystemClock())
+        opened._open_api(api, opened._rules, CollectorRegistry(), stack)
+        assert [told(file) for file in files] == [0, 0, 0]
+
+        put(dict.fromkeys(good, "{"))
+        assert [told(file) for file in files] == [1, 1, 1]
+
+        put(good)
+        assert [told(file) for file in files] == [0, 0, 0]
     engine.dispose()
 
 

@@ -135,7 +135,7 @@ def test_events_beyond_the_horizon_are_sent_and_said_to_be_late(deployment: Depl
 
     assert done.exit_code == 0
     assert deployment.requests == [["e-0", "e-9"]]
-    assert "1 events are older than 400 days: the predictor will count them as late" in done.stdout
+    assert "1 event is older than 400 days: the predictor will count that as late" in done.stdout
 
 
 def test_time_that_has_begun_is_refused_before_anything_is_sent(deployment: Deployment) -> None:
@@ -156,7 +156,7 @@ def test_a_door_that_gives_no_use_is_one_line_that_says_what_to_do(deployment: D
     done = load(orders(1))
 
     assert isinstance(done.exception, Unavailable)
-    assert "run the same again, they are not sent twice" in str(done.exception)
+    assert "run the same again, nothing is sent twice" in str(done.exception)
 
 
 def test_an_empty_file_is_wrong_usage(deployment: Deployment) -> None:

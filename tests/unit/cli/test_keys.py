@@ -1,6 +1,9 @@
 """`care keys`: made once, listed without a secret, revoked for good."""
 
 import json
+import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -112,3 +115,65 @@ def test_an_empty_file_has_no_key(path: Path) -> None:
     key_file.write(path, [])
 
     assert run("list", "--file", str(path)).output == "no key\n"
+
+
+STEPPED = """
+import fcntl, sys
+from services.cli.__main__ import care
+from services.kit import key_file
+
+read, lock = key_file.read, fcntl.flock
+
+def read_and_wait(path):
+    known = read(path)
+    print("has read", flush=True)
+    sys.stdin.readline()
+    return known
+
+def lock_and_tell(descriptor, how):
+    try:
+        lock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("waits", flush=True)
+        lock(descriptor, how)
+
+key_file.read, fcntl.flock = read_and_wait, lock_and_tell
+care(["keys", *sys.argv[1:]])
+"""
+"""`care keys` that tells when it has read the file and goes on at a line; or that it waits for another."""
+
+
+@pytest.mark.parametrize("second", ["create", "revoke"])
+def test_of_two_at_once_neither_is_lost(path: Path, second: str) -> None:
+    old = json.loads(create(path, "--json").stdout)["id"]
+    make = ["create", "--file", str(path), "--scope", "outreach:read", "--client"]
+    later = [*make, "later"] if second == "create" else ["revoke", "--file", str(path), old]
+
+    with ExitStack() as stack:
+
+        def start(*words: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-c", STEPPED, *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        one = start(*make, "first")
+        assert one.stdout is not None
+        assert one.stdout.readline() == "has read\n"
+        other = start(*later)
+        assert other.stdout is not None
+        # By now it waits, or has read what is about to change.
+        other.stdout.readline()
+        one.communicate("\n")
+        other.communicate("\n")
+
+    assert (one.returncode, other.returncode) == (0, 0)
+    known = {key.client: key for key in key_file.read(path)}
+    assert known.keys() >= {"desk", "first"}
+    assert "later" in known if second == "create" else known["desk"].revoked
+    assert list(path.parent.iterdir()) == [path]

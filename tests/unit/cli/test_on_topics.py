@@ -55,7 +55,7 @@ def test_every_event_counts_once_and_what_nobody_can_read_not_at_all() -> None:
 
     assert found == [order, other]
     assert (counts.events, counts.unreadable, counts.repeated) == (2, 4, 1)
-    assert str(counts) == "2 events read; 4 unreadable and 1 repeated ones passed over"
+    assert str(counts) == "2 events read; 4 unreadable and 1 repeated one passed over"
 
 
 def test_one_id_of_two_customers_is_two_events() -> None:
@@ -159,7 +159,7 @@ def test_the_latest_tick_is_the_deployments_time(
 
     shown = run("train", "--topics", "lapse", *PLACE, "--out", tmp_path / "model.json")
 
-    assert "1 events read; 1 unreadable" in shown.stderr
+    assert "1 event read; 1 unreadable" in shown.stderr
 
 
 @pytest.mark.parametrize(

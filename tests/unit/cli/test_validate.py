@@ -89,6 +89,6 @@ def test_a_publisher_is_told_what_is_wrong_and_what_each_source_says() -> None:
 
     assert shown.exit_code == 1
     assert "<stdin>:3: new_id: the same fact was told before under another id" in shown.output
-    assert "/shop/orders: 2 events and 1 repeats" in shown.output
+    assert "/shop/orders: 2 events and 1 repeat," in shown.output
     assert told["found"] == []
     assert told["sources"]["/shop/orders"]["types"] == {"care.order.placed.v1": 1}

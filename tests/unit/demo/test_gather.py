@@ -4,44 +4,45 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from services.contracts import metric_names
-from services.demo.gather import SENT_AGAIN, read_door_counts
+from services.demo.gather import read_door_counts
 from services.demo.glance import opened
-from services.ingest.metering import REASONS
+from services.ingest.answers import turned_away
+from services.ingest.documents import ProblemKind
+from services.ingest.metering import Meter
 from services.kit import telemetry
 
 
-def door(events: dict[tuple[str, str], int], reasons: dict[str, int]) -> str:
+def door(events: dict[tuple[str, str], int]) -> str:
     registry = CollectorRegistry()
     counted = telemetry.counter(metric_names.INGEST_EVENTS, registry)
-    refused = telemetry.counter(metric_names.INGEST_REJECTED, registry)
     for labels, count in events.items():
         counted.labels(*labels).inc(count)
-    for reason, count in reasons.items():
-        refused.labels(reason, "other").inc(count)
     return generate_latest(registry).decode()
 
 
 def test_taken_and_refused_are_told_by_topic() -> None:
     text = door(
-        {("purchases", "accepted"): 5, ("consents", "accepted"): 2, ("purchases", "rejected"): 1},
-        {"invalid": 1},
+        {("purchases", "accepted"): 5, ("consents", "accepted"): 2, ("purchases", "rejected"): 1}
     )
     taken, refused = read_door_counts(text)
     assert taken == {"purchases": 5, "consents": 2}
-    assert refused == {"purchases": 1, "none": 0}
+    assert refused == {"purchases": 1}
 
 
 def test_an_unknown_outcome_is_neither() -> None:
-    assert read_door_counts(door({("purchases", "unknown"): 3}, {})) == ({}, {"none": 0})
+    assert read_door_counts(door({("purchases", "unknown"): 3})) == ({}, {})
 
 
 def test_what_was_turned_away_for_now_is_no_refusal() -> None:
-    text = door({("none", "rejected"): 5}, {"no_time_yet": 2, "overloaded": 1, "unknown_type": 2})
-    assert read_door_counts(text)[1] == {"none": 2}
+    meter = Meter(lambda: 0)
+    for kind in (ProblemKind.NO_TIME_YET, ProblemKind.OVERLOADED, ProblemKind.TOO_SLOW):
+        meter.count(turned_away(kind, "detail"), 0.1)
+    for kind in (ProblemKind.TOO_LARGE, ProblemKind.UNSUPPORTED_MEDIA_TYPE):
+        meter.count(turned_away(kind, "detail"), 0.1)
 
+    _, refused = read_door_counts(generate_latest(meter.registry).decode())
 
-def test_every_reason_to_come_back_is_one_of_ingests() -> None:
-    assert set(REASONS) >= SENT_AGAIN
+    assert {topic: count for topic, count in refused.items() if count} == {"none": 2}
 
 
 @pytest.mark.parametrize(("counts", "total"), [({}, 0), ({"a": 2, "b": 3}, 5)])

@@ -1,5 +1,6 @@
 """The file of keys: what it takes, how it is changed, and what a change does to who reads it."""
 
+import fcntl
 import json
 import os
 from datetime import UTC, datetime
@@ -128,8 +129,11 @@ def test_a_changed_file_counts_at_once_and_a_broken_one_changes_nothing(
     assert watched.current().find(OTHER_TEXT, NOW) == OTHER
     assert capsys.readouterr().out.count("api_keys_unreadable") == 2
 
+    assert watched.is_at_fault()
+
     key_file.write(path, [KEY, OTHER])
     assert watched.current().find(TEXT, NOW) == KEY
+    assert not watched.is_at_fault()
 
 
 def test_a_file_is_read_again_when_who_may_read_it_has_changed(path: Path) -> None:
@@ -144,6 +148,29 @@ def test_a_file_is_read_again_when_who_may_read_it_has_changed(path: Path) -> No
     assert reads == ["one", "one"]
 
 
+def test_who_waited_for_a_lock_that_is_removed_takes_the_one_that_is_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever comes next would lock another file, and both would change the keys."""
+    beside = path.with_name(".keys.json.lock")
+    lock, locked = fcntl.flock, list[int]()
+
+    def removed_at_first(descriptor: int, how: int) -> None:
+        if not locked:
+            beside.unlink()
+        locked.append(descriptor)
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed_at_first)
+
+    with key_file.changing(path):
+        assert len(locked) == 2
+        assert beside.exists()
+    assert not beside.exists()
+
+
 def test_nobody_writes_where_nobody_may(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="name another --file"):
         key_file.write(tmp_path / "absent" / "keys.json", [KEY])
+    with pytest.raises(Unavailable, match="name another --file"):
+        key_file.changing(tmp_path / "absent" / "keys.json").__enter__()
