@@ -13,6 +13,7 @@ from services.churn_predictor.feed_rhythm import Rhythm
 from services.contracts.problems import Band, DecisionPoint, FeedEvidence, ProblemKind, Tier
 from services.contracts.stream import Account, Tick
 from services.contracts.topics import HORIZON
+from services.contracts.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ class CustomerState:
     identity: Identity | None = None
     numbered: int = 0
     """The greatest number of a problem that was forgotten with an erasure: none is given twice."""
+    fresh: dict[str, TraceContext] = field(default_factory=dict)
+    """Digest of each event applied since the last look → its trace; what is said then may be in it."""
 
 
 @dataclass(slots=True)

@@ -163,7 +163,7 @@ class Company:
 
     def _say(self, number: int, said: Iterable[Output]) -> None:
         for output in said:
-            headers = (("content-type", (output.content_type or STRUCTURED).encode()),)
+            headers = output.headers
             place = number if output.partition is None else output.partition
             value = output.record_value
             record = self._append(output.topic, place, output.key, value, headers)
