@@ -18,7 +18,9 @@ def cause_of(said: Event[Any], customer: CustomerState) -> TraceContext:
     """Return the trace of the latest event since the last look on which `said` rests, else its own."""
     fact = said.data
     if isinstance(fact, RiskAssessed):
-        return _latest(customer, _at_the_point(fact, customer)) or derived("event", said.source, said.id)
+        return _latest(customer, _at_the_point(fact, customer)) or derived(
+            "event", said.source, said.id
+        )
     rests_on = (digest(ref.source, ref.id) for ref in fact.evidence)
     return _latest(customer, rests_on) or of_problem(fact.problem_id)
 

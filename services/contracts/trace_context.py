@@ -68,7 +68,12 @@ def parse(traceparent: str | None, tracestate: str | None = None) -> TraceContex
     if found is None:
         return None
     version, trace_id, span_id, flags, more = found.groups()
-    if version == "ff" or (version == "00" and more) or trace_id == _NO_TRACE or span_id == _NO_SPAN:
+    if (
+        version == "ff"
+        or (version == "00" and more)
+        or trace_id == _NO_TRACE
+        or span_id == _NO_SPAN
+    ):
         return None
     is_kept = tracestate and len(tracestate) <= _LONGEST_STATE and _ONE_LINE.fullmatch(tracestate)
     return TraceContext(f"00-{trace_id}-{span_id}-{flags}", tracestate if is_kept else None)
@@ -79,13 +84,20 @@ def derived(*parts: str) -> TraceContext:
 
     Not a UUID: its fixed bits would lie where samplers look for chance.
     """
-    name = blake2b(_SEPARATOR.join(parts).encode(), digest_size=24, person=b"care-trace").hexdigest()
+    name = blake2b(
+        _SEPARATOR.join(parts).encode(), digest_size=24, person=b"care-trace"
+    ).hexdigest()
     return TraceContext(f"00-{name[:32]}-{name[32:]}-01")
 
 
 def of_event(event: Event[Any]) -> TraceContext:
     """Return the place of an event: the one it names, else the one derived from its source and id."""
-    return parse(event.traceparent, event.tracestate) or derived("event", event.source, event.id)
+    return parse_event(event) or derived("event", event.source, event.id)
+
+
+def parse_event(event: Event[Any]) -> TraceContext | None:
+    """Return the place that an event itself names, or None."""
+    return parse(event.traceparent, event.tracestate)
 
 
 def of_record(event: Event[Any], headers: KafkaHeaders) -> TraceContext:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from services.contracts.events import Fault
+from services.contracts.trace_context import TraceContext
 from services.ingest.documents import (
     OTHER_BODY,
     PROBLEM,
@@ -24,6 +25,9 @@ from services.ingest.reading import Readable, Reading, Refused
 from services.ingest.records import Acknowledged, Conflict, Duplicate, Told
 
 _CONFLICT = Fault("/id", "conflict", OTHER_BODY)
+
+MOST_NAMED = 20
+"""Events of a batch whose ids and traces are logged: a line for 500 would be longer than the batch."""
 
 Tally = Counter[tuple[str, Status]]
 """Events by topic (`none`: it could not be told) and status."""
@@ -43,8 +47,10 @@ class Answer:
     tally: Tally = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     """Rejected events by reason."""
-    trace: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, Any] = field(default_factory=dict)
     """For the log line; ids and positions only."""
+    traces: tuple[TraceContext, ...] = ()
+    """Those of its events, each once; `MOST_NAMED` at most."""
     webhook: tuple[str, WebhookOutcome] | None = None
     """The adapter it came through, and what became of it."""
     refused: str | None = None
@@ -75,7 +81,8 @@ def problem(
 def for_one(readable: Readable, outcome: Told, retry_after_seconds: int) -> Answer:
     """Return 202 for an acknowledged event, 200 for a repeat, 409 for another body, 503 for unknown."""
     event, topic = readable.event, readable.topic.name
-    trace = {"event_id": event.id, "event_source": event.source, "topic": topic}
+    names = {"event_id": event.id, "event_source": event.source, "topic": topic}
+    traces = (readable.trace,)
     if isinstance(outcome, Acknowledged | Duplicate):
         place = {"partition": outcome.partition, "offset": outcome.offset}
         is_new = isinstance(outcome, Acknowledged)
@@ -83,14 +90,15 @@ def for_one(readable: Readable, outcome: Told, retry_after_seconds: int) -> Answ
         body = {"id": event.id, "source": event.source, "status": status, "topic": topic} | place
         code = HTTPStatus.ACCEPTED if is_new else HTTPStatus.OK
         tally = Counter({(topic, status): 1})
-        return Answer(code, to_json(body), tally=tally, trace=trace | place)
+        return Answer(code, to_json(body), tally=tally, names=names | place, traces=traces)
     if isinstance(outcome, Conflict):
         answer = problem(ProblemKind.CONFLICT, OTHER_BODY, faults=[_CONFLICT])
         tally, reasons = _tally_of([readable]), Counter({ProblemKind.CONFLICT.value: 1})
-        return replace(answer, tally=tally, reasons=reasons, trace=trace)
+        return replace(answer, tally=tally, reasons=reasons, names=names, traces=traces)
     answer = problem(ProblemKind.OUTCOME_UNKNOWN, SAME_ID, retry_after_seconds=retry_after_seconds)
     tally = Counter({(topic, Status.UNKNOWN): 1})
-    return replace(answer, tally=tally, trace=trace | {"because": outcome.because})
+    names["because"] = outcome.because
+    return replace(answer, tally=tally, names=names, traces=traces)
 
 
 def for_refused(refused: Refused) -> Answer:
@@ -130,7 +138,14 @@ def for_batch(
         for reading, result in zip(readings, results, strict=True)
     )
     reasons = Counter(result["reason"] for result in results if "reason" in result)
-    return replace(answer, tally=tally, reasons=reasons)
+    named = [reading for reading in readings if isinstance(reading, Readable)][:MOST_NAMED]
+    return replace(
+        answer,
+        tally=tally,
+        reasons=reasons,
+        names={"event_ids": [reading.event.id for reading in named]},
+        traces=tuple(dict.fromkeys(reading.trace for reading in named)),
+    )
 
 
 def turned_away(

@@ -166,11 +166,11 @@ class Visit:
         if not self._is_charged and answer.refused != Reason.RATE_LIMITED:
             # A body that was not even an event costs as much as one.
             self._charge(1)
-        trace = {**answer.trace, "client": caller.client, "key_id": caller.key_id}
+        names = {**answer.names, "client": caller.client, "key_id": caller.key_id}
         if caller.rate is None:
-            return replace(answer, trace=trace)
+            return replace(answer, names=names)
         told = gate.buckets.headers(caller.account, caller.rate, gate.elapsed())
-        return replace(answer, trace=trace, headers={**answer.headers, **told})
+        return replace(answer, names=names, headers={**answer.headers, **told})
 
     async def _presented(self) -> Caller:
         text = api_keys.presented(self._headers)
