@@ -6,7 +6,6 @@ Those of messaging are still in development there, so that they may change: nowh
 HTTP_METHOD = "http.request.method"
 HTTP_ROUTE = "http.route"
 HTTP_STATUS = "http.response.status_code"
-URL_SCHEME = "url.scheme"
 ERROR_TYPE = "error.type"
 
 SYSTEM = "messaging.system"
