@@ -11,7 +11,7 @@ from typing import Any
 from services.churn_predictor.state import CustomerState, digest
 from services.contracts.envelope import Event
 from services.contracts.problems import RiskAssessed
-from services.contracts.trace_context import TraceContext, derived, of_problem
+from services.contracts.trace_context import TraceContext, derived, from_one_line, of_problem
 
 
 def cause_of(said: Event[Any], customer: CustomerState) -> TraceContext:
@@ -37,4 +37,4 @@ def _latest(customer: CustomerState, names: Iterable[str]) -> TraceContext | Non
         for name in names
         if name in customer.fresh and name in customer.seen
     ]
-    return customer.fresh[max(known)[1]] if known else None
+    return from_one_line(customer.fresh[max(known)[1]]) if known else None

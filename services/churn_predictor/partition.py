@@ -269,7 +269,7 @@ class Partition:
             return False
         customer = self.customers.change(event.customer_id)
         customer.seen[name] = event.time
-        customer.fresh[name] = of_record(event, record.headers)
+        customer.fresh[name] = of_record(event, record.headers).in_one_line
         learn(customer.facts, event)
         note(customer, event)
         customer.touched = True

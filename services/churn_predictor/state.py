@@ -13,7 +13,6 @@ from services.churn_predictor.feed_rhythm import Rhythm
 from services.contracts.problems import Band, DecisionPoint, FeedEvidence, ProblemKind, Tier
 from services.contracts.stream import Account, Tick
 from services.contracts.topics import HORIZON
-from services.contracts.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +103,9 @@ class CustomerState:
     identity: Identity | None = None
     numbered: int = 0
     """The greatest number of a problem that was forgotten with an erasure: none is given twice."""
-    fresh: dict[str, TraceContext] = field(default_factory=dict)
-    """Digest of each event applied since the last look → its trace; what is said then may be in it."""
+    fresh: dict[str, str] = field(default_factory=dict)
+    """Digest of each event applied since the last look → its trace, in one line, for there may be many; what
+    is said at that look may be in one of them."""
 
 
 @dataclass(slots=True)

@@ -50,6 +50,11 @@ class TraceContext:
         return bool(int(self.traceparent[53:55], 16) & 1)
 
     @property
+    def in_one_line(self) -> str:
+        """Both, for `from_one_line`."""
+        return f"{self.traceparent} {self.tracestate}" if self.tracestate else self.traceparent
+
+    @property
     def headers(self) -> tuple[tuple[str, bytes], ...]:
         """The headers of a record in this place."""
         parent = (TRACEPARENT, self.traceparent.encode())
@@ -77,6 +82,12 @@ def parse(traceparent: str | None, tracestate: str | None = None) -> TraceContex
         return None
     is_kept = tracestate and len(tracestate) <= _LONGEST_STATE and _ONE_LINE.fullmatch(tracestate)
     return TraceContext(f"00-{trace_id}-{span_id}-{flags}", tracestate if is_kept else None)
+
+
+def from_one_line(line: str) -> TraceContext:
+    """Return the place that `TraceContext.in_one_line` gave."""
+    traceparent, _, tracestate = line.partition(" ")
+    return TraceContext(traceparent, tracestate or None)
 
 
 def derived(*parts: str) -> TraceContext:

@@ -139,7 +139,7 @@ def test_what_was_looked_at_is_news_no_longer() -> None:
     known = stream.partition.customers
     before = known.get(CUSTOMER)
     assert before is not None
-    assert list(before.fresh.values()) == [of_event(failures()[0])]
+    assert list(before.fresh.values()) == [of_event(failures()[0]).in_one_line]
 
     stream.tick(NOW)
 
@@ -162,8 +162,8 @@ def test_where_a_rule_failed_it_is_still_news(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_who_becomes_another_brings_the_news_along() -> None:
-    stays = CustomerState(fresh={"a": of_event(failures()[0])})
-    goes = CustomerState(fresh={"b": of_event(failures()[1])})
+    stays = CustomerState(fresh={"a": of_event(failures()[0]).in_one_line})
+    goes = CustomerState(fresh={"b": of_event(failures()[1]).in_one_line})
 
     merge_into(stays, goes)
 

@@ -19,7 +19,8 @@ def test_a_place_is_read_and_written() -> None:
 
     assert at == TraceContext(GOOD, "vendor=1")
     assert (at.trace_id, at.span_id, at.is_sampled) == ("a" * 32, "b" * 16, True)
-    assert tc.of_headers(at.headers) == at
+    assert tc.of_headers(at.headers) == tc.from_one_line(at.in_one_line) == at
+    assert tc.from_one_line(TraceContext(OTHER).in_one_line) == TraceContext(OTHER)
     assert TraceContext(OTHER).headers == (("traceparent", OTHER.encode()),)
     assert not TraceContext(OTHER).is_sampled
 
