@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def test_one_id_joins_an_event_the_problem_it_brings_and_the_contact_about_it(
     (opened,) = scene.records(t.PROBLEMS, "problem.opened")
     assert of_headers(opened.headers) == TraceContext(*PUBLISHER.values())
     for kind in ("decided", "started", "sent"):
-        told = wait_for(lambda k=kind: scene.records(t.OUTREACH, f"outreach.{k}"), kind)
+        told = wait_for(partial(scene.records, t.OUTREACH, f"outreach.{kind}"), kind)
         assert [of_headers(r.headers) for r in told] == [TraceContext(*PUBLISHER.values())]
     (heard,) = scene.hook.requests
     assert heard.headers["traceparent"] == PUBLISHER["traceparent"]
