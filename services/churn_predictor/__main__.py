@@ -1,7 +1,9 @@
 """`python -m services.churn_predictor`: one worker of the predictor, in the foreground."""
 
+import os
+
 from services.churn_predictor.settings import Settings
-from services.kit import exits, logs
+from services.kit import exits, logs, tracing
 from services.kit.settings import load
 
 
@@ -15,7 +17,7 @@ def main() -> None:
     logs.set_up("churn_predictor", settings.log_format, settings.log_level)
     from services.churn_predictor.app import run
 
-    exits.run(lambda: run(settings))
+    exits.run(lambda: run(settings, tracing.set_up("churn_predictor", os.environ)))
 
 
 if __name__ == "__main__":

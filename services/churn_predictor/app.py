@@ -35,6 +35,7 @@ from services.kit.settings import ClockSource
 from services.kit.stores import open_store
 from services.kit.suppression_keys import read_keys
 from services.kit.suspects import Suspects
+from services.kit.tracing import Spans
 from services.kit.watchdog import Watchdog, broker_answers
 
 _log = get(__name__)
@@ -172,19 +173,20 @@ def own_folder(settings: Settings) -> Path:
     return settings.folder / f"{settings.topic_prefix}{GROUP}"
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, spans: Spans) -> None:
     """Work until told to stop."""
     rules = load_rules(settings)
     find_topics(settings)
     clock = SystemClock() if settings.clock is ClockSource.SYSTEM else None
     with ExitStack() as stack:
+        stack.callback(spans.close)
         telemetry = Telemetry(is_ticking=clock is not None)
         _show_models(rules, telemetry)
         _warn_without_key(settings)
         stack.enter_context(_health(settings, telemetry))
         vault = open_vault(settings, rules)
         suspects = Suspects(own_folder(settings) / "notes")
-        worker = Worker(vault.deployment, vault, telemetry, clock, suspects)
+        worker = Worker(vault.deployment, vault, telemetry, clock, suspects, spans)
         if clock is not None:
             stack.enter_context(_ticking(settings, worker, clock, telemetry))
         app = create_app(

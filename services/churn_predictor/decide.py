@@ -46,6 +46,14 @@ SOURCE = "/care/churn-predictor"
 Said = list[Event[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rule that failed for one customer, who is looked at again a while later."""
+
+    customer_id: str
+    error: Exception
+
+
 def decide(customer_id: str, state: CustomerState, moment: Moment, rules: Rules) -> Said:
     """Return what to say about this customer now; its episodes and assessments are moved along.
 

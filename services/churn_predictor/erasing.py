@@ -42,6 +42,7 @@ def erase(state: CustomerState, until: datetime) -> list[Episode]:
     state.episodes = {}
     cut(state.facts, until)
     state.seen = {name: at for name, at in state.seen.items() if at > until}
+    state.fresh = {name: trace for name, trace in state.fresh.items() if name in state.seen}
     state.assessed = {name: each for name, each in state.assessed.items() if each.as_of > until}
     facts = state.facts
     subjects = facts.orders.keys() | facts.shipments.keys() | facts.surveys.keys()

@@ -56,6 +56,7 @@ def merge_into(state: CustomerState, moved: CustomerState) -> list[Episode]:
     state.assessed = _each(state.assessed, moved.assessed, _assessed)
     state.told = _each(state.told, moved.told, lambda a, b: sorted({*a, *b}))
     state.numbered = max(state.numbered, moved.numbered)
+    state.fresh = {**state.fresh, **moved.fresh}
     state.touched = True
     both = [(state.episodes[k], moved.episodes[k]) for k in state.episodes if k in moved.episodes]
     state.episodes = _each(state.episodes, moved.episodes, _episodes)

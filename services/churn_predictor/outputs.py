@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.churn_predictor.assess import is_latest
+from services.churn_predictor.causes import cause_of
 from services.churn_predictor.state import CustomerState, SourceState
 from services.contracts import topics as t
-from services.contracts.envelope import Event
+from services.contracts.envelope import STRUCTURED, Event
 from services.contracts.events import TOPIC_OF
 from services.contracts.problems import RiskAssessed, RiskKind
 from services.contracts.stream import Tick
 from services.contracts.topics import Topic
+from services.contracts.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,16 @@ class Output:
     content_type: str | None = None
     partition: int | None = None
     """None: the one that says it."""
-    assessment: RiskAssessed | None = None
-    """What it says, where it is an assessment: a customer's latest, kept elsewhere, is none anew."""
+    said: Event[Any] | None = None
+    """The event that it is; None: it is none, or a customer's latest, which is none anew."""
+    trace: TraceContext | None = None
+    """Of what brought it about; None: it is no event."""
+
+    @property
+    def headers(self) -> tuple[tuple[str, bytes], ...]:
+        """The record's headers."""
+        kind = ("content-type", (self.content_type or STRUCTURED).encode())
+        return (kind,) if self.trace is None else (kind, *self.trace.headers)
 
     @property
     def record_value(self) -> bytes | None:
@@ -39,14 +49,16 @@ def published(
 ) -> Iterator[Output]:
     """Yield what was said of one customer, and what of it is now the customer's latest risk."""
     key = customer_id.encode()
-    latest: dict[bytes, Event[Any]] = {}
+    latest: dict[bytes, Output] = {}
     for event in said:
-        assessment = event.data if isinstance(event.data, RiskAssessed) else None
-        yield Output(TOPIC_OF[type(event.data)], key, event.encode(), assessment=assessment)
-        if assessment is not None and is_latest(customer, assessment):
-            latest[_risk_key(customer_id, assessment.kind)] = event
-    for name, event in latest.items():
-        yield Output(t.CUSTOMER_RISKS, name, event.encode())
+        topic, trace = TOPIC_OF[type(event.data)], cause_of(event, customer)
+        output = Output(topic, key, event.encode(), said=event, trace=trace)
+        yield output
+        fact = event.data
+        if isinstance(fact, RiskAssessed) and is_latest(customer, fact):
+            latest[_risk_key(customer_id, fact.kind)] = output
+    for name, output in latest.items():
+        yield Output(t.CUSTOMER_RISKS, name, output.value, trace=output.trace)
 
 
 def forgotten(customer_id: str) -> Iterator[Output]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from services.churn_predictor import state as st
 from services.churn_predictor.asking import collect
 from services.churn_predictor.customers import PLAN, Customers, Plan
-from services.churn_predictor.decide import Said, decide, expire
+from services.churn_predictor.decide import Failure, Said, decide, expire
 from services.churn_predictor.due import DueIndex, WaitIndex, earliest
 from services.churn_predictor.exchange import Exchange, Owners
 from services.churn_predictor.feeds import Forgotten, forget, hear, marks
@@ -32,6 +32,7 @@ from services.contracts.envelope import BARRIER, JSON, Event
 from services.contracts.events import Fault, Unreadable
 from services.contracts.stream import Answered, Barrier, Tick
 from services.contracts.topics import HORIZON, MAX_FUTURE_SKEW, Topic
+from services.contracts.trace_context import of_record
 
 LOOK_AGAIN = timedelta(hours=1)
 """How long a customer for whom a rule failed is left alone.  A restart looks at once."""
@@ -46,14 +47,6 @@ class Refused:
     record: Record
     reason: str
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A rule that failed for one customer, who is looked at again after `LOOK_AGAIN`."""
-
-    customer_id: str
-    error: Exception
 
 
 class Moved(Exception):
@@ -267,19 +260,20 @@ class Partition:
         is_too_old = now is not None and event.time < now - HORIZON
         if is_too_old or self.identities.is_forgotten(event):
             source.late += 1
-        elif self._learn(event):
+        elif self._learn(event, record):
             source.applied += 1
             self.undecided.add(record.timestamp)
         else:
             source.duplicate += 1
 
-    def _learn(self, event: Event[Any]) -> bool:
+    def _learn(self, event: Event[Any], record: Record) -> bool:
         name = st.digest(event.source, event.id)
         known = self.customers.get(event.customer_id)
         if known is not None and name in known.seen:
             return False
         customer = self.customers.change(event.customer_id)
         customer.seen[name] = event.time
+        customer.fresh[name] = of_record(event, record.headers).in_one_line
         learn(customer.facts, event)
         note(customer, event)
         customer.touched = True
@@ -326,6 +320,8 @@ class Partition:
                 said += self._decide(customer_id, customer, moment)
             is_kept = self._plan(customer_id, customer)
             yield from published(customer_id, customer, said)
+            if not customer.touched:
+                customer.fresh = {}
             if not is_kept:
                 yield from forgotten(customer_id)
         self._touched.clear()

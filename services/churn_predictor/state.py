@@ -103,6 +103,9 @@ class CustomerState:
     identity: Identity | None = None
     numbered: int = 0
     """The greatest number of a problem that was forgotten with an erasure: none is given twice."""
+    fresh: dict[str, str] = field(default_factory=dict)
+    """Digest of each event applied since the last look → its trace, in one line, for there may be many; what
+    is said at that look may be in one of them."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from services.churn_predictor.heard_feeds import HeardFeeds
@@ -10,9 +10,9 @@ from services.churn_predictor.latency import waited
 from services.churn_predictor.outputs import Output
 from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.telemetry import Telemetry
+from services.churn_predictor.told import SliceNotes, log_said
 from services.churn_predictor.vault import Deployment, Owned, Vault
 from services.contracts import topics as t
-from services.contracts.envelope import STRUCTURED
 from services.contracts.problems import RiskAssessed
 from services.contracts.stream import Tick
 from services.contracts.topics import Topic
@@ -22,6 +22,7 @@ from services.kit.clock import Clock, monotonic
 from services.kit.logs import get
 from services.kit.slices import HoleInStream, Slice
 from services.kit.suspects import Suspects
+from services.kit.tracing import NO_SPANS, Spans
 
 GROUP = "churn-predictor"
 SOURCES = (*t.TICKED, t.TICKS)
@@ -43,8 +44,11 @@ class Worker:
         telemetry: Telemetry,
         clock: Clock | None,
         suspects: Suspects,
+        spans: Spans = NO_SPANS,
     ) -> None:
         """Take no partition yet.  `clock` is None in simulated time: ticks alone tell the time."""
+        self._spans = spans
+        self._group = f"{deployment.prefix}{GROUP}"
         self._deployment = deployment
         self._vault = vault
         self._telemetry = telemetry
@@ -116,6 +120,7 @@ class Worker:
         if known is not None and piece.begins_at > known:
             raise HoleInStream(f"{piece.topic}-{piece.partition}: {known} to {piece.begins_at}")
         owned.has_news = True
+        notes = SliceNotes.begin(owned.partition, topic, piece, self._group, self._spans)
         for letter in self._apply(owned.partition, topic, piece):
             self._dead_letter(owned, letter)
             if letter.reason == _DEADLY:
@@ -123,7 +128,9 @@ class Worker:
                 owned.commit()
                 owned.has_news = True
         self._telemetry.applied(owned.partition)
+        notes.applied(owned.partition)
         self._tick(owned)
+        notes.end()
         self._telemetry.worked(monotonic() - begun)
 
     def idle(self) -> None:
@@ -156,15 +163,15 @@ class Worker:
         return partition.state.at if self._clock is None else self._clock.now()
 
     def _tick(self, owned: Owned) -> None:
-        has_ticked, assessed = False, list[RiskAssessed]()
+        has_ticked, said = False, list[Output]()
         while (tick := owned.partition.ready()) is not None and self._has_heard(tick):
             before = tick.number - 1
             heard, known_at = self._heard.as_of(before), self._heard.known_at(before)
             relays = self._heard.relays(before, heard)
             for output in owned.partition.advance(tick, heard, known_at, relays=relays):
                 self._write(owned, output)
-                if output.assessment is not None:
-                    assessed.append(output.assessment)
+                if output.said is not None:
+                    said.append(output)
             self._tell_failures(owned.partition)
             self._telemetry.counted(owned.partition)
             self._telemetry.ticked(tick.at, owned.partition)
@@ -173,8 +180,9 @@ class Worker:
             # What a tick brought should be seen at once; everything else can wait for the commit timer.
             owned.commit()
             # Only now: what is not committed was not said, and will be said again.
-            self._telemetry.assessed(assessed)
+            self._telemetry.assessed(_assessments(said))
             self._tell_latency(owned.partition)
+            log_said(said, owned.partition.number)
 
     def _tell_latency(self, partition: Partition) -> None:
         accepted = partition.undecided.take()
@@ -207,10 +215,9 @@ class Worker:
         return True
 
     def _write(self, owned: Owned, output: Output) -> None:
-        headers = [("content-type", (output.content_type or STRUCTURED).encode())]
         name = output.topic.physical(self._deployment.prefix)
         number = owned.partition.number if output.partition is None else output.partition
-        owned.writer.write(name, number, output.key, output.record_value, headers)
+        owned.writer.write(name, number, output.key, output.record_value, output.headers)
 
     def _dead_letter(self, owned: Owned, letter: Refused) -> None:
         record, number = letter.record, owned.partition.number
@@ -233,3 +240,8 @@ class Worker:
             offset=record.offset,
             reason=letter.reason,
         )
+
+
+def _assessments(said: Iterable[Output]) -> Iterator[RiskAssessed]:
+    events = (output.said for output in said)
+    return (e.data for e in events if e is not None and isinstance(e.data, RiskAssessed))

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from services.contracts.events import Fault
+from services.contracts.trace_context import TraceContext
 from services.ingest.documents import (
     OTHER_BODY,
     PROBLEM,
@@ -25,6 +26,9 @@ from services.ingest.records import Acknowledged, Conflict, Duplicate, Told
 from services.kit.plurals import counted
 
 _CONFLICT = Fault("/id", "conflict", OTHER_BODY)
+
+MOST_NAMED = 20
+"""Events of a batch whose ids and traces are logged: a line for 500 would be longer than the batch."""
 
 TURNED_AWAY = "turned_away"
 """Of an event that came at a bad time: nothing was taken, and the same again later may be."""
@@ -55,8 +59,10 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Counter)
     rejects: Rejects = field(default_factory=Counter)
-    trace: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, Any] = field(default_factory=dict)
     """For the log line; ids and positions only."""
+    traces: tuple[TraceContext, ...] = ()
+    """Those of its events, each once; `MOST_NAMED` at most."""
     webhook: tuple[str, WebhookOutcome] | None = None
     """The adapter it came through, and what became of it."""
     refused: str | None = None
@@ -87,7 +93,8 @@ def problem(
 def for_one(readable: Readable, outcome: Told, retry_after_seconds: int) -> Answer:
     """Return 202 for an acknowledged event, 200 for a repeat, 409 for another body, 503 for unknown."""
     event, topic = readable.event, readable.topic.name
-    trace = {"event_id": event.id, "event_source": event.source, "topic": topic}
+    names = {"event_id": event.id, "event_source": event.source, "topic": topic}
+    traces = (readable.trace,)
     if isinstance(outcome, Acknowledged | Duplicate):
         place = {"partition": outcome.partition, "offset": outcome.offset}
         is_new = isinstance(outcome, Acknowledged)
@@ -95,14 +102,16 @@ def for_one(readable: Readable, outcome: Told, retry_after_seconds: int) -> Answ
         body = {"id": event.id, "source": event.source, "status": status, "topic": topic} | place
         code = HTTPStatus.ACCEPTED if is_new else HTTPStatus.OK
         tally: Tally = Counter({(topic, status.value): 1})
-        return Answer(code, to_json(body), tally=tally, trace=trace | place)
+        return Answer(code, to_json(body), tally=tally, names=names | place, traces=traces)
     if isinstance(outcome, Conflict):
         answer = problem(ProblemKind.CONFLICT, OTHER_BODY, faults=[_CONFLICT])
         rejects: Rejects = Counter({(ProblemKind.CONFLICT.value, event.source): 1})
-        return replace(answer, tally=_tally_of([readable]), rejects=rejects, trace=trace)
+        tally = _tally_of([readable])
+        return replace(answer, tally=tally, rejects=rejects, names=names, traces=traces)
     answer = problem(ProblemKind.OUTCOME_UNKNOWN, SAME_ID, retry_after_seconds=retry_after_seconds)
     tally = Counter({(topic, Status.UNKNOWN.value): 1})
-    return replace(answer, tally=tally, trace=trace | {"because": outcome.because})
+    names["because"] = outcome.because
+    return replace(answer, tally=tally, names=names, traces=traces)
 
 
 def for_refused(refused: Refused) -> Answer:
@@ -144,7 +153,14 @@ def for_batch(
     rejects = Counter(
         (result["reason"], result.get("source")) for result in results if "reason" in result
     )
-    return replace(answer, tally=tally, rejects=rejects)
+    named = [reading for reading in readings if isinstance(reading, Readable)][:MOST_NAMED]
+    return replace(
+        answer,
+        tally=tally,
+        rejects=rejects,
+        names={"event_ids": [reading.event.id for reading in named]},
+        traces=tuple(dict.fromkeys(reading.trace for reading in named)),
+    )
 
 
 def turned_away(

@@ -1,6 +1,5 @@
 """The HTTP shell: read under limits, ask `reading`, publish, answer, count and log it once."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,8 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from services.contracts.topics import DEFAULT_PARTITIONS
-from services.ingest import answers, fates, loop_lag, openapi, webhooks
+from services.contracts.trace_context import TraceContext
+from services.ingest import answers, fates, loop_lag, openapi, telling, webhooks
 from services.ingest.access import refusals
 from services.ingest.access.callers import Denied
 from services.ingest.access.gate import Gate, Visit
@@ -25,7 +25,7 @@ from services.ingest.adapters.adapter import AdapterName, Adapters
 from services.ingest.admission import Admission, Overloaded
 from services.ingest.answers import Answer
 from services.ingest.body import BodyReader, TooLarge, TooSlow
-from services.ingest.documents import SAME_ID, ProblemKind, Status, WebhookOutcome
+from services.ingest.documents import SAME_ID, ProblemKind, WebhookOutcome
 from services.ingest.fates import LookTerms
 from services.ingest.headers import HeadLimit
 from services.ingest.looks import NoLooks
@@ -49,6 +49,7 @@ from services.ingest.webhooks import AdapterOff, Webhook
 from services.kit import logs
 from services.kit.clock import NoTimeYet, SystemClock, monotonic
 from services.kit.health import Verdict
+from services.kit.tracing import NO_SPANS, Spans
 
 _log = logs.get(__name__)
 _FRAMES = 5
@@ -75,6 +76,7 @@ class Ports:
     """How events are looked for on the topics."""
     gate: Gate = field(kw_only=True)
     """Who may publish what."""
+    spans: Spans = NO_SPANS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,15 @@ router = APIRouter()
 async def receive(request: Request) -> Response:
     """Take one event or a batch; 202 is a promise: the broker has acknowledged it."""
     door: _Door = request.state.door
+    ports, around = door.ports, telling.around(request.headers)
+    begun = ports.spans.begin()
     client = request.query_params.get("client") if request.scope["query_string"] else None
-    with door.ports.gate.visit(request.headers, client) as visit:
-        answer, duration = await _answered(request, door, partial(_take, visit))
+    with ports.gate.visit(request.headers, client) as visit:
+        answer, duration = await _answered(request, door, partial(_take, visit, around))
         answer = visit.leave(answer)
         door.meter.count(answer, duration, visit)
-    _log_request(answer, duration)
+    telling.log_request(answer, duration)
+    ports.spans.end(begun, lambda: telling.span_of("/v1/events", answer, around))
     return _response(answer)
 
 
@@ -128,11 +133,13 @@ async def fate(request: Request) -> Response:
 async def receive_webhook(request: Request, name: AdapterName) -> Response:
     """Take what another system tells in its own words; 200 is the same promise."""
     door: _Door = request.state.door
+    begun = door.ports.spans.begin()
     answer, duration = await _answered(request, door, partial(_take_webhook, name))
     if answer.webhook is None:
         answer = replace(answer, webhook=(name, WebhookOutcome.TURNED_AWAY))
     door.meter.count(answer, duration)
-    _log_webhook(name, answer, duration)
+    telling.log_webhook(name, answer, duration)
+    door.ports.spans.end(begun, lambda: telling.span_of(f"/v1/webhooks/{name}", answer, None))
     return _response(answer)
 
 
@@ -234,7 +241,13 @@ async def _answer(request: Request, reader: BodyReader, door: _Door, take: _Take
     return replace(answer, headers={**answer.headers, "connection": "close"})
 
 
-async def _take(visit: Visit, request: Request, reader: BodyReader, door: _Door) -> Answer:
+async def _take(
+    visit: Visit,
+    around: TraceContext | None,
+    request: Request,
+    reader: BodyReader,
+    door: _Door,
+) -> Answer:
     await visit.enter()
     headers = request.headers
     attributes = attributes_in(request.scope["headers"])
@@ -247,22 +260,26 @@ async def _take(visit: Visit, request: Request, reader: BodyReader, door: _Door)
         now = door.ports.now()
     except NoTimeYet:
         return _come_back(ProblemKind.NO_TIME_YET, door)
-    found = visit.admit(_read(mode, attributes, raw, now))
+    found = visit.admit(_read(mode, attributes, raw, now, around))
     # From here on the records are counted by the publisher, and the body is not needed.
     reader.close()
     return await _publish(found, door)
 
 
 def _read(
-    mode: Mode, attributes: Sequence[tuple[str, str]], raw: bytes, now: datetime
+    mode: Mode,
+    attributes: Sequence[tuple[str, str]],
+    raw: bytes,
+    now: datetime,
+    around: TraceContext | None,
 ) -> Reading | list[Reading]:
     match mode:
         case Mode.BATCH:
-            return read_batch(raw, now)
+            return read_batch(raw, now, around)
         case Mode.BINARY:
-            return read_binary(attributes, raw, now)
+            return read_binary(attributes, raw, now, around)
         case Mode.STRUCTURED:
-            return read_one(raw, now)
+            return read_one(raw, now, around)
 
 
 async def _publish(found: Reading | list[Reading], door: _Door) -> Answer:
@@ -301,40 +318,6 @@ async def _take_webhook(
 
 def _come_back(kind: ProblemKind, door: _Door, readings: Sequence[Reading] = ()) -> Answer:
     return answers.turned_away(kind, SAME_ID, readings, door.terms.retry_after_seconds)
-
-
-def _log_request(answer: Answer, duration_seconds: float) -> None:
-    outcomes = dict.fromkeys(answers.OUTCOMES, 0)
-    for (_, outcome), events in answer.tally.items():
-        outcomes[outcome] += events
-    _log.info(
-        "events_received",
-        status=int(answer.status),
-        **outcomes,
-        **({"reasons": _by_reason(answer)} if answer.rejects else {}),
-        **answer.trace,
-        duration_seconds=round(duration_seconds, 6),
-    )
-
-
-def _by_reason(answer: Answer) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for (reason, _), events in answer.rejects.items():
-        counts[reason] += events
-    return dict(counts)
-
-
-def _log_webhook(name: AdapterName, answer: Answer, duration_seconds: float) -> None:
-    outcome = answer.webhook[1].value if answer.webhook else None
-    _log.info(
-        "webhook_received",
-        adapter=name.value,
-        status=int(answer.status),
-        outcome=outcome,
-        events=sum(n for (_, status), n in answer.tally.items() if status == Status.ACCEPTED),
-        **answer.trace,
-        duration_seconds=round(duration_seconds, 6),
-    )
 
 
 def _response(answer: Answer) -> Response:

@@ -156,6 +156,6 @@ def log_line(answer: Answer, outcome: LookOutcome, duration_seconds: float) -> M
         "status": int(answer.status),
         "outcome": outcome.value,
         "bytes": len(answer.body),
-        **answer.trace,
+        **answer.names,
         "duration_seconds": round(duration_seconds, 6),
     }

@@ -23,6 +23,7 @@ from services.contracts.events import (
     read_strictly,
 )
 from services.contracts.topics import MAX_EVENT_BYTES, MAX_FUTURE_SKEW, Topic
+from services.contracts.trace_context import TraceContext, of_event, parse_event
 from services.ingest.strict_json import Document, parse
 
 MAX_BATCH_EVENTS = 500
@@ -43,6 +44,8 @@ class Readable:
 
     event: Event[Any]
     topic: Topic
+    trace: TraceContext
+    """Where it belongs: the place it names, else its request's, else one derived from its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +68,28 @@ class BatchTooLong(Exception):
     """More events in one batch than the door takes."""
 
 
-def read_one(raw: bytes, now: datetime) -> Reading:
-    """Return what a body with one structured event says."""
+def read_one(raw: bytes, now: datetime, around: TraceContext | None = None) -> Reading:
+    """Return what a body with one structured event says; `around` is the trace of the request."""
     try:
         document = parse(raw)
     except Unreadable as error:
         return Refused(error.reason, error.faults)
-    return _read(document.value, document.faults(), now)
+    return _read(document.value, document.faults(), now, around)
 
 
-def read_binary(headers: Sequence[tuple[str, str]], raw: bytes, now: datetime) -> Reading:
+def read_binary(
+    headers: Sequence[tuple[str, str]],
+    raw: bytes,
+    now: datetime,
+    around: TraceContext | None = None,
+) -> Reading:
     """Return what a body in binary mode says.
 
     Args:
         headers: Name without `ce-`, and value, of each CloudEvents header as it came.
         raw: The event's data, JSON.
+        now: The deployment's time.
+        around: The trace of the request.
     """
     try:
         attributes = _attributes(headers)
@@ -88,11 +98,18 @@ def read_binary(headers: Sequence[tuple[str, str]], raw: bytes, now: datetime) -
         return Refused(error.reason, error.faults)
     event = {**attributes, "data": data.value}
     is_suspect = data.is_suspect or any("\x00" in value for value in attributes.values())
-    return _read(event, Document(event, is_suspect).faults(), now)
+    return _read(event, Document(event, is_suspect).faults(), now, around)
 
 
-def read_batch(raw: bytes, now: datetime) -> list[Reading] | Refused:
+def read_batch(
+    raw: bytes, now: datetime, around: TraceContext | None = None
+) -> list[Reading] | Refused:
     """Return what each item says, in order; one `Refused` where the body is no batch at all.
+
+    Args:
+        raw: The body.
+        now: The deployment's time.
+        around: The trace of the request; an item's own goes before it.
 
     Raises:
         BatchTooLong: more than `MAX_BATCH_EVENTS` items.
@@ -106,19 +123,19 @@ def read_batch(raw: bytes, now: datetime) -> list[Reading] | Refused:
         return Refused("not_an_event", (fault,))
     if len(document.value) > MAX_BATCH_EVENTS:
         raise BatchTooLong
-    may_be_too_large = len(raw) > MAX_EVENT_BYTES
-    return [
-        _read_item(document, index, now, may_be_too_large) for index in range(len(document.value))
-    ]
+    weigh, items = len(raw) > MAX_EVENT_BYTES, range(len(document.value))
+    return [_read_item(document, index, now, weigh, around) for index in items]
 
 
-def _read_item(document: Document, index: int, now: datetime, weigh: bool) -> Reading:
+def _read_item(
+    document: Document, index: int, now: datetime, weigh: bool, around: TraceContext | None
+) -> Reading:
     item = document.value[index]  # type: ignore[index]
     faults = document.faults((index,))
     if weigh and len(to_json(item, inf_nan_mode="null")) > MAX_EVENT_BYTES:
         detail = f"an event may have {MAX_EVENT_BYTES} bytes"
         return _refused(item, "too_large", (Fault("", "too_large", detail),))
-    return _read(item, faults, now)
+    return _read(item, faults, now, around)
 
 
 def _attributes(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -138,7 +155,9 @@ def _bad_header(name: str, code: str, detail: str) -> Unreadable:
     return Unreadable("invalid", (Fault(pointer((name,)), code, detail),))
 
 
-def _read(event: object, ambiguities: tuple[Fault, ...], now: datetime) -> Reading:
+def _read(
+    event: object, ambiguities: tuple[Fault, ...], now: datetime, around: TraceContext | None
+) -> Reading:
     if ambiguities:
         return _refused(event, "invalid", ambiguities)
     name = event.get("type") if isinstance(event, dict) else None
@@ -151,7 +170,8 @@ def _read(event: object, ambiguities: tuple[Fault, ...], now: datetime) -> Readi
     if read.time > now + MAX_FUTURE_SKEW:
         detail = f"lies more than {_SKEW_HOURS} hours ahead of this deployment's clock"
         return _refused(event, "too_far_ahead", (Fault("/time", "too_far_ahead", detail),))
-    return Readable(read, TOPIC_OF[type(read.data)])
+    trace = of_event(read) if around is None else parse_event(read) or around
+    return Readable(read, TOPIC_OF[type(read.data)], trace)
 
 
 def _not_from_outside(name: str) -> Fault:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from services.contracts.envelope import STRUCTURED, Event
 from services.contracts.topics import Topic
+from services.contracts.trace_context import TraceContext, of_event
 
 Headers = tuple[tuple[str, bytes], ...]
 _STRUCTURED: Headers = (("content-type", STRUCTURED.encode()),)
@@ -75,9 +76,10 @@ class Publisher(Protocol):
         ...
 
 
-def record_of(event: Event[Any], topic: Topic) -> Record:
-    """Return the record of an event: structured JSON, keyed by customer."""
-    headers = _STRUCTURED
-    if event.traceparent is not None:
-        headers = (*headers, ("traceparent", event.traceparent.encode()))
+def record_of(event: Event[Any], topic: Topic, trace: TraceContext | None = None) -> Record:
+    """Return the record of an event: structured JSON, keyed by customer; in this trace, None: its own.
+
+    The trace is a header alone, so that the event is told as it came.
+    """
+    headers = (*_STRUCTURED, *(trace or of_event(event)).headers)
     return Record(topic, event.partitionkey.encode(), event.encode(), headers)

@@ -97,7 +97,9 @@ class Repeats:
         """
         if not self._memory.is_on:
             return list(
-                await self._publisher.publish([record_of(e.event, e.topic) for e in events])
+                await self._publisher.publish(
+                    [record_of(e.event, e.topic, e.trace) for e in events]
+                )
             )
         # Until here nothing waits: of two requests one has planned before the other begins.
         plans = [self._plan(event) for event in events]
@@ -115,7 +117,7 @@ class Repeats:
 
     def _plan(self, readable: Readable) -> _Plan:
         event = readable.event
-        record = record_of(event, readable.topic)
+        record = record_of(event, readable.topic, readable.trace)
         name, digest = name_of(event.source, event.id), digest_of(event, record.value)
         known = self._memory.find(name, self._now())
         if known is not None and known.place is not None:

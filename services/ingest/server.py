@@ -19,6 +19,7 @@ from services.ingest.wiring import open_ports
 from services.kit import address_file, logs
 from services.kit.exits import Unavailable
 from services.kit.health import Verdict
+from services.kit.tracing import Spans
 
 _ANSWER_SECONDS = 3.0
 _COLLECTION = (50_000, 20, 100)
@@ -37,7 +38,7 @@ class Drain:
         return Verdict(not self.has_begun, "draining" if self.has_begun else "ok")
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, spans: Spans) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way.
 
     Raises:
@@ -47,7 +48,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     _spare_the_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, spans))
 
 
 def _spare_the_collector() -> None:
@@ -60,14 +61,14 @@ def _spare_the_collector() -> None:
     gc.set_threshold(*_COLLECTION)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, spans: Spans) -> None:
     drain = Drain()
     failures: list[Unavailable] = []
 
     @contextlib.asynccontextmanager
     async def ports_or_failure() -> AsyncIterator[Ports]:
         try:
-            async with open_ports(settings, drain.verdict) as ports:
+            async with open_ports(settings, drain.verdict, spans) as ports:
                 yield ports
         except Unavailable as error:
             failures.append(error)

@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from services.contracts.envelope import Event
 from services.contracts.events import FROM_OUTSIDE, TOPIC_OF, Unreadable
 from services.contracts.topics import MAX_FUTURE_SKEW
+from services.contracts.trace_context import of_event
 from services.ingest import answers
 from services.ingest.adapters.adapter import Adapter
 from services.ingest.adapters.findings import Finding, Headers, Ignored, Reason, Refused, events_in
@@ -126,8 +127,14 @@ def answer_of(
         answer = answers.problem(kind, SAME_ID, retry_after_seconds=retry_after_seconds)
     else:
         answer = Answer(HTTPStatus.OK, to_json(_body(found)))
-    trace = {"reasons": dict(Counter(f.reason.value for f in found if not isinstance(f, Event)))}
-    return replace(answer, tally=tally, trace=trace, webhook=(adapter.name, outcome))
+    events = list(events_in(list(found)))[: answers.MOST_NAMED]
+    names = {
+        "reasons": dict(Counter(f.reason.value for f in found if not isinstance(f, Event))),
+        "event_ids": [event.id for event in events],
+    }
+    traces = tuple(dict.fromkeys(of_event(event) for event in events))
+    webhook = (adapter.name, outcome)
+    return replace(answer, tally=tally, names=names, traces=traces, webhook=webhook)
 
 
 def _status_of(outcome: Outcome) -> Status:

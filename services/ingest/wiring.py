@@ -28,6 +28,7 @@ from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import close_producer, open_producer, reaching
 from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
+from services.kit.tracing import NO_SPANS, Spans
 
 WARM_UP_SECONDS = 10.0
 _BLOCK_MS = 200
@@ -42,7 +43,9 @@ _RECONNECT_MS = 1_000
 
 
 @contextlib.asynccontextmanager
-async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Ports]:
+async def open_ports(
+    settings: Settings, readiness: Check, spans: Spans = NO_SPANS
+) -> AsyncIterator[Ports]:
     """Open the producer, warm, and the clock; close both in the end.
 
     Raises:
@@ -52,6 +55,7 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
     adapters = open_adapters(settings)
     admission = Admission(settings.max_in_flight_records, settings.max_in_flight_bytes)
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, spans.close)
         gate = await stack.enter_async_context(open_gate(settings))
         await asyncio.to_thread(_check_topics, settings)
         producers = Producers(
@@ -69,7 +73,9 @@ async def open_ports(settings: Settings, readiness: Check) -> AsyncIterator[Port
         memory = Memory(settings.remembered_events, settings.remembered_seconds)
         ready = with_clock(readiness, clock)
         looks = _looks(settings)
-        yield Ports(publisher, clock.now, ready, admission, adapters, memory, looks, gate=gate)
+        yield Ports(
+            publisher, clock.now, ready, admission, adapters, memory, looks, gate=gate, spans=spans
+        )
 
 
 def _looks(settings: Settings) -> LookTerms:

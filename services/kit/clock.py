@@ -33,3 +33,8 @@ def monotonic() -> float:
 def epoch_seconds() -> float:
     """Return the machine's time as seconds since 1970."""
     return time.time()
+
+
+def epoch_nanoseconds() -> int:
+    """Return the machine's time as nanoseconds since 1970, as spans are dated."""
+    return time.time_ns()

@@ -4,7 +4,7 @@ import os
 import signal
 from uuid import uuid4  # noqa: TID251 - two runs must not be taken for each other
 
-from services.kit import exits, logs
+from services.kit import exits, logs, tracing
 from services.kit.settings import load
 from services.outreach.api import settings as api_settings
 from services.outreach.pages.settings import PagesSettings, wanted
@@ -18,7 +18,8 @@ def main() -> None:
     logs.set_up("outreach", settings.log_format, settings.log_level)
     pages = load(PagesSettings) if wanted(os.environ) else None
     api = load(api_settings.ApiSettings) if api_settings.wanted(os.environ) else None
-    worker = Worker(settings, uuid4(), logs.get("outreach"), pages, api)
+    spans = tracing.set_up("outreach", os.environ)
+    worker = Worker(settings, uuid4(), logs.get("outreach"), pages, api, spans)
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     worker.run()

@@ -147,7 +147,9 @@ def _record(connection: Connection, decisions: Sequence[Decision]) -> None:
     outbox.put(
         connection,
         (
-            outbox.event_record(announce.decided(decision), decision.due.partition)
+            outbox.event_record(
+                announce.decided(decision), decision.due.partition, decision.due.trace
+            )
             for decision in decisions
         ),
     )

@@ -23,6 +23,7 @@ from services.contracts.outreach import (
     Withdrawal,
 )
 from services.contracts.people import Channel
+from services.contracts.trace_context import TraceContext
 from services.outreach.decide import Decision
 
 
@@ -43,6 +44,8 @@ class Send:
     triggered_at: datetime
     use_by: datetime
     problem_opened_at: datetime
+    trace: TraceContext
+    """That of the step it carries out."""
 
     @property
     def named(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from services.contracts.topics import (
     Topic,
     dead_letter,
 )
+from services.contracts.trace_context import of_headers
 from services.kit import dead_letters
 from services.kit.kafka_clients import partition_of
 from services.kit.records import read_event
@@ -194,6 +195,8 @@ class Batch:
             self.consents.append((source, event))
         elif topic is IDENTITIES:
             self.changes.append((source, event))
+        elif topic is PROBLEMS:
+            self.heard.append((source, in_its_trace(event, record)))
         else:
             self.heard.append((source, event))
 
@@ -299,6 +302,15 @@ class Batch:
             return list(profiles)
         since = erasure.suppressed_since(connection, profiles, self.keys)
         return [replace(p, suppressed_since=since.get(p.customer_id)) for p in profiles]
+
+
+def in_its_trace(event: Event[Any], record: KafkaRecord) -> Event[Any]:
+    """Return the event in the trace that its record names, if it names one."""
+    trace = of_headers(record.headers)
+    if trace is None:
+        return event
+    named = {"traceparent": trace.traceparent, "tracestate": trace.tracestate}
+    return event.model_copy(update=named)
 
 
 def is_barrier(record: KafkaRecord) -> bool:

@@ -24,7 +24,7 @@ from services.kit.kafka_admin import check_topics
 from services.kit.records import read_event
 from services.kit.topic_reader import Progress, TopicReader
 from services.outreach import reconciliation, said
-from services.outreach.batch import is_barrier
+from services.outreach.batch import in_its_trace, is_barrier
 from services.outreach.said import Position
 from services.outreach.standing import Standing, State, after
 from services.outreach.tables import DECISIONS, SENDS
@@ -80,7 +80,7 @@ def _event_in(record: Any) -> Event[Any] | None:
     if is_barrier(record):
         return None
     try:
-        return read_event(OUTREACH, record.key, record.value, record.headers)
+        return in_its_trace(read_event(OUTREACH, record.key, record.value, record.headers), record)
     except Unreadable:
         return None
 

@@ -10,6 +10,7 @@ from services.contracts import ids
 from services.contracts.outreach import GateVerdict, Mode, Outcome, Suppression
 from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import Tier
+from services.contracts.trace_context import TraceContext, of_problem
 from services.outreach.facts import (
     Problem,
 )
@@ -65,9 +66,17 @@ class Decision:
 
 
 def steps_due(
-    problem_id: UUID, customer_id: str, partition: int, reached: Reached, catalogue: Catalogue
+    problem_id: UUID,
+    customer_id: str,
+    partition: int,
+    reached: Reached,
+    catalogue: Catalogue,
+    trace: TraceContext | None = None,
 ) -> tuple[DueStep, ...]:
-    """Return the steps that become due because a problem has reached a tier."""
+    """Return the steps that become due because a problem has reached a tier.
+
+    `trace` is that of the event that said so; None: it was in none.
+    """
     return tuple(
         DueStep(
             step_id=ids.step_id(problem_id, playbook.name, step.name),
@@ -78,6 +87,7 @@ def steps_due(
             step=step.name,
             triggered_at=reached.at,
             due_at=reached.at,
+            trace=trace or of_problem(problem_id),
         )
         for playbook in triggered_by(reached, catalogue)
         for step in playbook.steps[:1]

@@ -20,6 +20,7 @@ from services.outreach.batch import KafkaRecord
 from services.outreach.heard import HEARD, Clearance, Ends, Watch
 from services.outreach.positions import Source
 from services.outreach.telemetry import StartMeter
+from services.outreach.telling import names_of
 
 LOOK_EVERY_SECONDS = 0.5
 _ANSWER_MS = 2_000
@@ -133,7 +134,7 @@ class Hearing:
         if clearance.is_overdue:
             self._meter.started_unheard()
             self._log.warning(
-                "outreach_started_unheard", step_id=str(send.step_id), partition=send.partition
+                "outreach_started_unheard", **names_of(send), partition=send.partition
             )
 
     def _ask(self) -> Ends | None:

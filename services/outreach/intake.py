@@ -16,6 +16,7 @@ from services.contracts.contacts import (
 from services.contracts.envelope import Event
 from services.contracts.people import ConsentChanged, CustomerUpdated
 from services.contracts.problems import ProblemChanged, ProblemCleared, ProblemOpened
+from services.contracts.trace_context import parse_event
 from services.outreach.decide import steps_due
 from services.outreach.facts import (
     ConsentStatement,
@@ -71,7 +72,8 @@ class Additions:
         reached = Reached(
             event.time, fact.kind, fact.tier, fact.complaint_risk, fact.actor, clearing
         )
-        for due in steps_due(fact.problem_id, event.customer_id, partition, reached, catalogue):
+        named, trace = (fact.problem_id, event.customer_id, partition), parse_event(event)
+        for due in steps_due(*named, reached, catalogue, trace):
             known = self.due.get(due.step_id)
             self.due[due.step_id] = min(known, due, key=lambda d: d.due_at) if known else due
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, MessageClass
+from services.contracts.trace_context import TraceContext
 from services.outreach.facts import (
     ConsentStatement,
     InboundContact,
@@ -35,6 +36,8 @@ class DueStep:
     step: str
     triggered_at: datetime
     due_at: datetime
+    trace: TraceContext
+    """Of what was told of the problem and brought the step about."""
 
     @property
     def order(self) -> tuple[datetime, str, str, str, str]:

@@ -354,4 +354,4 @@ def _change(
 
 
 def _say(connection: Connection, send: Send, event: Event[Any]) -> None:
-    outbox.put(connection, [outbox.event_record(event, send.partition)])
+    outbox.put(connection, [outbox.event_record(event, send.partition, send.trace)])

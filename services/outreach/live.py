@@ -23,6 +23,7 @@ from services.outreach.positions import Superseded
 from services.outreach.presence import Presence
 from services.outreach.said import Gap
 from services.outreach.sender import Outbound, Sender
+from services.outreach.telling import log_decisions, span_of_decisions
 
 _POLL_MS = 200
 _LOOK_EVERY_SECONDS = 1.0
@@ -185,14 +186,15 @@ class LiveLoop:
 
     def _decide(self) -> int:
         scope = Scope(self._membership.partitions, self._out.rules.known_steps)
-        now = self._clock.now()
+        now, begun = self._clock.now(), self._out.spans.begin()
         with self._engine.begin() as connection:
             decisions = agenda.decide_due(
                 connection, scope, self._out.rules, now, limit=agenda.AT_ONCE
             )
         self.decided_until = now
         if decisions:
-            self._log.info("outreach_decided", decisions=len(decisions))
+            self._out.spans.end(begun, lambda: span_of_decisions(decisions))
+            log_decisions(self._log, decisions)
             self._publishing.wake()
         return len(decisions)
 

@@ -17,6 +17,7 @@ from services.contracts.envelope import BARRIER, STRUCTURED, Event
 from services.contracts.events import TOPIC_OF
 from services.contracts.stream import Barrier
 from services.contracts.topics import OUTREACH
+from services.contracts.trace_context import TraceContext, of_event
 from services.kit.exits import Unavailable
 from services.outreach import reconciliation, said
 from services.outreach.said import Gap
@@ -49,8 +50,10 @@ class Record:
     headers: tuple[tuple[str, bytes], ...]
 
 
-def event_record(event: Event[Any], partition: int) -> Record:
+def event_record(event: Event[Any], partition: int, trace: TraceContext | None = None) -> Record:
     """Return the record of one of our events on its type's topic, under its customer's key and partition.
+
+    It is in this trace; None: in its own.
 
     Raises:
         ValueError: the event's topic is not one that outreach writes.
@@ -58,7 +61,7 @@ def event_record(event: Event[Any], partition: int) -> Record:
     topic = TOPIC_OF[type(event.data)]
     if _WRITER not in topic.written_by:
         raise ValueError(f"{event.type} lives on {topic.name}, which outreach does not write")
-    headers = ((_CONTENT_TYPE, STRUCTURED.encode()),)
+    headers = ((_CONTENT_TYPE, STRUCTURED.encode()), *(trace or of_event(event)).headers)
     return Record(topic.name, partition, event.customer_id.encode(), event.encode(), headers)
 
 

@@ -18,10 +18,11 @@ from services.contracts.envelope import Event
 from services.contracts.events import Unreadable
 from services.contracts.outreach import Outcome, OutreachDecided
 from services.contracts.topics import PROBLEMS
+from services.contracts.trace_context import TraceContext, of_problem, parse_event
 from services.kit.records import read_event
 from services.kit.topic_reader import Progress
-from services.outreach import identities, ledger, memory, reconciliation, said
-from services.outreach.batch import is_barrier
+from services.outreach import identities, ledger, memory, reconciliation, rows, said
+from services.outreach.batch import in_its_trace, is_barrier
 from services.outreach.comparison import (
     SaidTopic,
     batches,
@@ -148,6 +149,7 @@ class Replaying:
                     continue
                 try:
                     event = read_event(PROBLEMS, record.key, record.value, record.headers)
+                    event = in_its_trace(event, record)
                 except Unreadable:
                     continue
                 yield int(record.partition), event
@@ -253,7 +255,12 @@ def _stub(partition: int, event: Event[Any]) -> DueStep:
         step=fact.step,
         triggered_at=event.time,
         due_at=event.time,
+        trace=_trace_of(event),
     )
+
+
+def _trace_of(event: Event[Any]) -> TraceContext:
+    return parse_event(event) or of_problem(event.data.problem_id)
 
 
 def _put_on_the_agenda(
@@ -345,6 +352,7 @@ def _send_row(
         "state": State.PENDING.value,
         "attempt": 0,
         "next_attempt_at": event.time,
+        **rows.trace_columns(_trace_of(event)),
     }
 
 

@@ -64,7 +64,7 @@ def take(connection: Connection, returned: Returned, now: datetime) -> Fate:
     if not _keep(connection, send, returned, found.started_at, now):
         return Fate.REPEATED
     event = announce.bounced(send, BounceKind(returned.kind.value), returned.status or "", now)
-    outbox.put(connection, [outbox.event_record(event, send.partition)])
+    outbox.put(connection, [outbox.event_record(event, send.partition, send.trace)])
     return Fate(returned.kind.value)
 
 

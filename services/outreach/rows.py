@@ -8,6 +8,7 @@ from sqlalchemy import Row
 from services.contracts.contacts import SurveyKind
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, Tier
+from services.contracts.trace_context import TraceContext, of_problem, parse
 from services.outreach.announce import Send
 from services.outreach.decide import Decision
 from services.outreach.facts import (
@@ -199,6 +200,7 @@ def due_row(due: DueStep) -> Values:
         "step": due.step,
         "triggered_at": due.triggered_at,
         "due_at": due.due_at,
+        **trace_columns(due.trace),
     }
 
 
@@ -213,6 +215,7 @@ def due_of(row: Row[Any]) -> DueStep:
         step=row.step,
         triggered_at=row.triggered_at,
         due_at=row.due_at,
+        trace=trace_of(row),
     )
 
 
@@ -259,6 +262,7 @@ def send_row(decision: Decision) -> Values:
         "problem_opened_at": decision.problem.opened_at,
         "next_attempt_at": decision.decided_at,
         "decided_at": decision.decided_at,
+        **trace_columns(due.trace),
     }
 
 
@@ -278,4 +282,15 @@ def send_of(row: Row[Any]) -> Send:
         triggered_at=row.triggered_at,
         use_by=row.use_by,
         problem_opened_at=row.problem_opened_at,
+        trace=trace_of(row),
     )
+
+
+def trace_of(row: Row[Any]) -> TraceContext:
+    """Return the trace of a row of `agenda` or `sends`; of one that was kept without, its problem's."""
+    return parse(row.traceparent, row.tracestate) or of_problem(row.problem_id)
+
+
+def trace_columns(trace: TraceContext) -> Values:
+    """Return the columns of `agenda` and `sends` that hold a trace."""
+    return {"traceparent": trace.traceparent, "tracestate": trace.tracestate}

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from services.contracts.outreach import Withdrawal
 from services.contracts.people import Channel
+from services.kit.tracing import NO_SPANS, Spans
 from services.outreach import identities, ledger, reconciliation
 from services.outreach.announce import Send
 from services.outreach.backoff import Backoff
@@ -30,6 +31,7 @@ from services.outreach.pauses import pauses_in_force
 from services.outreach.routes import Attempt, Route
 from services.outreach.situation import Ruling
 from services.outreach.suppression import Keys, is_opaque
+from services.outreach.telling import names_of, span_of_send
 from services.outreach.withdrawal import WITHDRAWN_BECAUSE, due_of
 from services.outreach.writing import outgoing, survey_asked
 
@@ -64,6 +66,7 @@ class Outbound:
     """Know whether what customers said is read, so far that a send may start."""
     keys: Keys | None = None
     """Of the hashes of who was erased; None: nobody may be."""
+    spans: Spans = NO_SPANS
 
 
 class Sender:
@@ -169,7 +172,7 @@ class Sender:
                 self._without_way.add(send.step_id)
                 return False
             ledger.reroute(connection, send, by, now(), NO_TIME_TO_WAIT)
-        self._log.info("outreach_rerouted", step_id=str(send.step_id), channel=by.value)
+        self._log.info("outreach_rerouted", **names_of(send), channel=by.value)
         return True
 
     def _take(self, connection: Connection, waiting: ledger.Waiting) -> Send | None:
@@ -219,7 +222,7 @@ class Sender:
         except NotPublished as error:
             with self._engine.begin() as connection:
                 ledger.retry(connection, send, now(), "its start could not be published")
-            self._log.error("outreach_not_started", step_id=str(send.step_id), because=str(error))
+            self._log.error("outreach_not_started", **names_of(send), because=str(error))
             raise
 
     def _begin(
@@ -275,7 +278,7 @@ class Sender:
         self, connection: Connection, send: Send, reason: str, now: datetime, **more: str
     ) -> None:
         ledger.fail(connection, send, reason, now)
-        self._log.error("outreach_failed", step_id=str(send.step_id), reason=reason, **more)
+        self._log.error("outreach_failed", **names_of(send), reason=reason, **more)
 
     def _give_way(self, connection: Connection, send: Send, no: Ruling, now: datetime) -> None:
         if no.deferred_until is not None:
@@ -284,12 +287,14 @@ class Sender:
             ledger.withdraw(connection, send, WITHDRAWN_BECAUSE[no.suppression], now)
         else:
             ledger.fail(connection, send, no.verdict.gate, now)
-        self._log.info("outreach_not_started", step_id=str(send.step_id), gate=no.verdict.gate)
+        self._log.info("outreach_not_started", **names_of(send), gate=no.verdict.gate)
 
     def _carry(self, send: Send, attempt: Attempt, now: Now) -> None:
         if self._provider is not None:
             self._provider = self._provider.begun(now())
+        begun = self._out.spans.begin()
         delivery = attempt()
+        self._out.spans.end(begun, lambda: span_of_send(send, delivery))
         self._tell_provider(send, delivery, now())
         with self._engine.begin() as connection:
             # Meanwhile its customer may have become another, or nobody.
@@ -297,7 +302,7 @@ class Sender:
             self._record(connection, ledger.as_it_is(connection, send), delivery, now())
         self._log.info(
             "outreach_attempted",
-            step_id=str(send.step_id),
+            **names_of(send),
             playbook=send.playbook,
             channel=send.channel.value,
             attempt=send.attempt,
@@ -323,9 +328,7 @@ class Sender:
             case Ending.REFUSED:
                 if delivery.gone:
                     by = send.channel.value
-                    self._log.warning(
-                        "outreach_address_gone", step_id=str(send.step_id), channel=by
-                    )
+                    self._log.warning("outreach_address_gone", **names_of(send), channel=by)
                 self._go_on(connection, send, delivery.reason, now)
             case Ending.UNKNOWN:
                 ledger.doubt(connection, send, delivery.reason, now)
@@ -339,7 +342,7 @@ class Sender:
             return
         asks = step_of(due_of(send), rules.catalogue).survey is not None
         if ledger.succeed(connection, send, now) and asks and not is_opaque(send.customer_id):
-            note_sent(connection, survey_asked(send), send.partition, now)
+            note_sent(connection, survey_asked(send), send.partition, now, send.trace)
 
     def _defer(self, connection: Connection, send: Send, delivery: Delivery, now: datetime) -> None:
         again = self._out.backoff.next_attempt(now, send.attempt, send.use_by, send.step_id)
@@ -358,7 +361,7 @@ class Sender:
             ledger.fail(connection, send, reason, now)
         else:
             ledger.reroute(connection, send, by, now, reason)
-            self._log.info("outreach_rerouted", step_id=str(send.step_id), channel=by.value)
+            self._log.info("outreach_rerouted", **names_of(send), channel=by.value)
 
     def _next_channel(self, connection: Connection, send: Send, now: datetime) -> Channel | None:
         rules, due = self._out.rules, due_of(send)

@@ -30,6 +30,11 @@ def _count(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default=text("0"))
 
 
+def _trace() -> tuple[Column[str], Column[str]]:
+    """W3C Trace Context of what brought a row about."""
+    return Column("traceparent", Text), Column("tracestate", Text)
+
+
 SOURCE_POSITIONS = Table(
     "source_positions",
     METADATA,
@@ -134,6 +139,7 @@ AGENDA = Table(
     Column("step", Text, nullable=False),
     Column("triggered_at", _Moment, nullable=False),
     Column("due_at", _Moment, comment="When it is decided next; null: settled for good"),
+    *_trace(),
     Index("agenda_due", "partition", "due_at", postgresql_where=text("due_at is not null")),
     comment="Steps that became due; a settled one stays, so that it never becomes due again",
 )
@@ -194,6 +200,7 @@ SENDS = Table(
     Column("finished_at", _Moment),
     Column("reason", Text),
     Column("message_id", Text),
+    *_trace(),
     Index("sends_pending", "next_attempt_at", postgresql_where=text("state = 'pending'")),
     Index("sends_started", "partition", postgresql_where=text("state = 'started'")),
     Index(

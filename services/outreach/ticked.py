@@ -6,7 +6,7 @@ goes on: decided steps are settled, sent ones are in the ledger.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,11 +22,13 @@ from services.outreach import agenda, identities, ledger, outbox, positions, rec
 from services.outreach.agenda import Scope
 from services.outreach.batch import SOURCES, Batch, KafkaRecord, is_barrier
 from services.outreach.channels.breaker import Phase
+from services.outreach.decide import Decision
 from services.outreach.group import Membership
 from services.outreach.outbox import NotPublished, Publisher
 from services.outreach.positions import Superseded
 from services.outreach.said import Gap
 from services.outreach.sender import Outbound, Sender
+from services.outreach.telling import log_decisions, span_of_decisions
 
 _POLL_MS = 100
 
@@ -62,6 +64,8 @@ class _Desk:
     is_fresh: bool = True
     """Just taken over: a former owner may have left sends behind."""
     next_due: Instant | None = None
+    decided: Sequence[Decision] = ()
+    """At this barrier, until that is committed and told."""
     is_waiting: bool = False
     """Sends were left pending: paused ones go out at the first barrier after they are resumed."""
 
@@ -175,7 +179,8 @@ class TickedLoop:
 
         Without sends the echo goes into the same transaction: one commit for most barriers.
         """
-        desk = self._desks[partition]
+        desk, begun = self._desks[partition], self._out.spans.begin()
+        desk.decided = ()
         with self._engine.begin() as connection:
             forgotten = self._publisher.forget(connection)
             due = batch.write(connection)
@@ -193,6 +198,9 @@ class TickedLoop:
         self._publisher.forgotten(forgotten)
         self._membership.moved(batch.moves.values())
         desk.is_fresh = False
+        if decided := desk.decided:
+            self._out.spans.end(begun, lambda: span_of_decisions(decided))
+            log_decisions(self._log, decided)
         return is_to_send
 
     def _decide_due(
@@ -210,7 +218,7 @@ class TickedLoop:
             decisions = agenda.decide_due(connection, scope, self._out.rules, now)
             is_to_send |= any(decision.is_to_be_sent for decision in decisions)
             desk.next_due = agenda.next_due(connection, scope)
-            self._log.info("outreach_decided", partition=partition, decisions=len(decisions))
+            desk.decided = decisions
         return is_to_send
 
     def _own_due(self, connection: Connection, desk: _Desk, batch: Batch) -> datetime | None:

@@ -6,12 +6,16 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from services.contracts.outreach import Suppression, Withdrawal
+from services.kit import logs
 from services.outreach import ledger, reconciliation
 from services.outreach.announce import Send
 from services.outreach.decide import reconsider
 from services.outreach.gates import not_already_known, problem_open
 from services.outreach.knowledge import DueStep, Rules
 from services.outreach.memory import knowledge_of
+from services.outreach.telling import names_of
+
+_log = logs.get(__name__)
 
 WITHDRAWN_BECAUSE = {
     Suppression.SOLVED: Withdrawal.PROBLEM_CLEARED,
@@ -46,7 +50,9 @@ def withdraw_overtaken(
         gates = (problem_open, not_already_known)
         no = reconsider(due_of(send), knowledge[send.customer_id], rules, now, gates)
         if no is not None and no.suppression is not None:
-            ledger.withdraw(connection, send, WITHDRAWN_BECAUSE[no.suppression], now)
+            why = WITHDRAWN_BECAUSE[no.suppression]
+            ledger.withdraw(connection, send, why, now)
+            _log.info("outreach_withdrawn", **names_of(send), reason=why.value)
             withdrawn += 1
     return withdrawn
 
@@ -62,4 +68,5 @@ def due_of(send: Send) -> DueStep:
         step=send.step,
         triggered_at=send.triggered_at,
         due_at=send.triggered_at,
+        trace=send.trace,
     )

@@ -27,6 +27,7 @@ from services.kit.kafka_clients import CLOSE_SECONDS, close_producer, open_consu
 from services.kit.process_metrics import process_registry
 from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
+from services.kit.tracing import NO_SPANS, Spans
 from services.outreach import agenda, erasure, ledger, migrate, positions, telemetry
 from services.outreach.allow_list import AllowList
 from services.outreach.api.app import create_api
@@ -92,7 +93,9 @@ class Worker:
         log: structlog.typing.FilteringBoundLogger,
         pages: PagesSettings | None = None,
         api: ApiSettings | None = None,
+        spans: Spans = NO_SPANS,
     ) -> None:
+        self._spans = spans
         self._settings = settings
         self._pages = pages
         self._api = api
@@ -160,11 +163,13 @@ class Worker:
 
     def _open(self, engine: Engine, stack: ExitStack) -> Loop:
         """Open what the loop works with, so that leaving `stack` closes it in the right order."""
+        stack.callback(self._spans.close)
         settings, is_ticked = self._settings, self._settings.clock is ClockSource.TICKS
         outbound = replace(
             outbound_of(settings, self._owner, routes_of(settings)),
             links=self._links(),
             keys=self._keys(engine),
+            spans=self._spans,
         )
         for route in outbound.routes.values():
             stack.callback(route.close)

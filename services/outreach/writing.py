@@ -68,6 +68,7 @@ def outgoing(
         use_by=send.use_by,
         html=text.html or None,
         headers=headers,
+        traceparent=send.trace.traceparent,
     )
 
 

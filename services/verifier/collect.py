@@ -26,6 +26,7 @@ from services.contracts.stream import (
     Tick,
 )
 from services.contracts.topics import Topic
+from services.contracts.trace_context import TRACEPARENT, TRACESTATE
 from services.verifier.evidence import (
     Assessment,
     Attempted,
@@ -131,6 +132,12 @@ def collect(records: Iterable[Record], partitions: int) -> Evidence:
 def digest(value: bytes) -> str:
     """Return a short name of these bytes."""
     return blake2b(value, digest_size=16).hexdigest()
+
+
+def _digest_of(record: Record) -> str:
+    """Return a short name of what a record says and of the trace it is in: neither may depend on the run."""
+    trace = [value or b"" for name, value in record.headers if name in {TRACEPARENT, TRACESTATE}]
+    return digest(b"\x00".join((record.value or b"", *trace)))
 
 
 def _extent(kept: PartitionEvidence, topic: str) -> Extent:
@@ -240,7 +247,7 @@ def _take_problem(kept: PartitionEvidence, record: Record) -> None:
 
 
 def _named(record: Record, event: Event[Any]) -> Named:
-    return Named(record.topic, event.partitionkey, event.id, digest(record.value or b""))
+    return Named(record.topic, event.partitionkey, event.id, _digest_of(record))
 
 
 def _take_assessment(kept: PartitionEvidence, record: Record) -> None:
@@ -302,7 +309,7 @@ def _take_risk(kept: PartitionEvidence, record: Record) -> None:
     if record.value is None:
         kept.risks.pop(name, None)
     else:
-        kept.risks[name] = digest(record.value)
+        kept.risks[name] = _digest_of(record)
 
 
 def _take_mark(kept: PartitionEvidence, record: Record) -> None:

@@ -27,6 +27,7 @@ from tests.integration.test_outreach_live import body
 from tests.integration.test_outreach_webhook import hooked
 from tests.support import receiver
 from tests.support.canary import NUMBER, WORD, everything_logged, known, of_records, sung_in
+from tests.support.collector import Collector, collecting
 from tests.support.door import open_door
 from tests.support.mail import Manner, Sink
 from tests.support.outreach import Company, consent, here, live, now_ish, opened, query, states
@@ -61,6 +62,7 @@ class Scene:
     folder: Path
     outreach: str
     ingest: str
+    collector: Collector | None = None
 
     @property
     def deployment(self) -> Deployment:
@@ -82,6 +84,7 @@ class Scene:
             is_planted = topic is t.CONSENTS
             ours = (r for r in found if not (is_planted and r.key == PLANTED_KEY))
             yield topic.name, of_records(ours)
+        yield "spans", [] if self.collector is None else self.collector.bodies
         yield "reasons", [str(query(self.database, "SELECT reason FROM sends"))]
         yield "gates", [str(query(self.database, "SELECT gates FROM decisions"))]
 
@@ -91,17 +94,27 @@ def scene(company: Company, sink: Sink, database: str, tmp_path: Path) -> Iterat
     sink.manner_of = lambda to: (
         Manner.REFUSES_RECIPIENT if to.startswith("refused") else Manner.TAKES
     )
-    with receiver.receiving() as hook, receiver.receiving(tls=True) as sms:
+    with (
+        receiver.receiving() as hook,
+        receiver.receiving(tls=True) as sms,
+        collecting() as collector,
+    ):
         settings = live(
-            company.deployment, database, sink.port, **told(tmp_path, hook.port, sms.port)
+            company.deployment,
+            database,
+            sink.port,
+            **told(tmp_path, hook.port, sms.port),
+            **collector.environment,
         )
+        common = company.deployment.environment(CARE_CLOCK="system", **collector.environment)
         with (
             running("outreach", settings, tmp_path / "outreach.log"),
-            open_door(company.deployment.environment(CARE_CLOCK="system"), tmp_path) as (_, door),
+            open_door(common, tmp_path) as (_, door),
         ):
             address = tmp_path / "outreach-address"
             wait_for(address.exists, "outreach to listen")
-            yield Scene(company, database, tmp_path, address.read_text().strip(), door)
+            found = address.read_text().strip()
+            yield Scene(company, database, tmp_path, found, door, collector)
 
 
 def told(folder: Path, hook_port: int, sms_port: int) -> dict[str, str]:
@@ -175,11 +188,25 @@ def test_nothing_personal_is_heard_anywhere(scene: Scene, sink: Sink) -> None:
     assert set(json.loads(asked.stdout)["names"]) == {"c-hook", "c-sms"}
     assert_forgotten(scene, "c-sms", "c-hook")
     assert [where for where, texts in scene.heard() if sung_in(texts)] == []
+    assert names_in_logs(scene) == []
+    assert scene.collector is not None
+    assert {span.service for span in scene.collector.spans()} == {"ingest", "outreach"}
     # The search would have heard them: they are where they belong.
     assert sung_in(str(mail) for mail in sink.mails) != []
     everywhere = of_records(scene.company.everything_on([t.CUSTOMERS]))
     assert sung_in(everywhere) == [WORD, NUMBER]
     assert UNWRITABLE in {reason for (reason,) in query(scene.database, "SELECT reason FROM sends")}
+
+
+def names_in_logs(scene: Scene) -> list[str]:
+    """Return the lines with a customer's id: erasing somebody reaches no log."""
+    ids = ("c-door", "c-refused", "c-sms", "c-hook", "c-bad", CUSTOMER)
+    return [
+        line
+        for file in scene.folder.glob("*.log")
+        for line in file.read_text().splitlines()
+        if any(f'"{name}"' in line for name in ids)
+    ]
 
 
 def letters(scene: Scene) -> list[Any]:

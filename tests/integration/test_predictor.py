@@ -1,5 +1,6 @@
 """The predictor on real Kafka: killed, paused, poisoned, and started without what it needs."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from services.contracts import topics as t
 from services.contracts.envelope import Event
 from services.contracts.stream import Account
+from services.contracts.trace_context import of_headers
 from services.kit.clock import SystemClock
 from services.kit.dead_letters import REASON, read_header
 from services.kit.kafka_admin import apply_topics, delete_topics
@@ -18,7 +20,7 @@ from services.kit.transactions import TransactionalWriter
 from services.metrics.figures.pipeline import unaccounted
 from tests.factories import DAY, HOUR, START, delivered, handed_over, placed, promised, scanned
 from tests.support.service import Service, run_to_end, running
-from tests.support.topics import Deployment, by_customer, wait_for
+from tests.support.topics import Deployment, by_customer, is_barrier, wait_for
 
 pytestmark = pytest.mark.connected
 
@@ -68,6 +70,12 @@ def tell(deployment: Deployment, service: Service, kills: frozenset[int]) -> dic
     return {
         "problems": by_customer(deployment.values(t.PROBLEMS)),
         "assessments": by_customer(deployment.values(t.ASSESSMENTS)),
+        "traces": sorted(
+            (json.loads(record.value)["id"], of_headers(record.headers))
+            for topic in (t.PROBLEMS, t.ASSESSMENTS)
+            for record in deployment.records(topic)
+            if not is_barrier(record)
+        ),
         "accounts": accounts,
     }
 
@@ -90,6 +98,7 @@ def test_kills_change_nothing_of_what_is_said(
     calm, killed = told
 
     assert len(calm["problems"]) > 10
+    assert None not in {trace for _, trace in calm["traces"]}
     assert killed == calm
     events = [a for a in calm["accounts"].values() if a["topic"] in ("purchases", "deliveries")]
     assert sum(a["applied"] for a in events) == sum(len(story(step)) for step in range(1, 20))

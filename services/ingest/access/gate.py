@@ -187,11 +187,11 @@ class Visit:
         if not self._is_charged and answer.refused != Reason.RATE_LIMITED:
             # A body that was not even an event costs as much as one.
             self._charge(1)
-        trace = {**answer.trace, "client": caller.client, "key_id": caller.key_id}
+        names = {**answer.names, "client": caller.client, "key_id": caller.key_id}
         if caller.rate is None:
-            return replace(answer, trace=trace)
+            return replace(answer, names=names)
         told = gate.buckets.headers(caller.account, caller.rate, gate.elapsed())
-        return replace(answer, trace=trace, headers={**answer.headers, **told})
+        return replace(answer, names=names, headers={**answer.headers, **told})
 
     def counted_source(self, source: str | None) -> str:
         """Return the name to count something under that came from this source; None: it is not known."""
@@ -270,7 +270,7 @@ class Visit:
 
 
 def _of_key(answer: Answer, key: Key) -> Answer:
-    return replace(answer, trace={**answer.trace, "client": key.client, "key_id": key.key_id})
+    return replace(answer, names={**answer.names, "client": key.client, "key_id": key.key_id})
 
 
 def _comes_again(answer: Answer) -> bool:

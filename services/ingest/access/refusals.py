@@ -43,7 +43,7 @@ def answer_of(denied: Denied) -> Answer:
         answer,
         headers={**answer.headers, **challenge},
         refused=reason.value,
-        trace={"denied": reason.value},
+        names={"denied": reason.value},
     )
 
 

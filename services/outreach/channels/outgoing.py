@@ -29,3 +29,5 @@ class Outgoing:
     html: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of a mail: how its reader's program stops such messages by one click."""
+    traceparent: str | None = None
+    """The trace it is in, for receivers that keep one; None: none is told."""

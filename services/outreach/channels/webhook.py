@@ -85,7 +85,9 @@ class WebhookChannel:
 
     def _headers(self, outgoing: Outgoing, body: str) -> dict[str, str]:
         step_id, at = str(outgoing.step_id), outgoing.at.astimezone(UTC)
+        trace = {} if outgoing.traceparent is None else {"traceparent": outgoing.traceparent}
         return {
+            **trace,
             "content-type": "application/json",
             "accept-encoding": "identity",
             "user-agent": "proactive-care",

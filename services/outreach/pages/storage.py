@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts import outreach as contract
 from services.contracts.envelope import Event
+from services.contracts.trace_context import TraceContext
 from services.kit.kafka_clients import partition_of
 from services.outreach import announce, identities, ledger, memory, outbox
 from services.outreach.announce import Send
@@ -98,7 +99,7 @@ class Storage:
             send = ledger.send_of_customer(connection, step_id, known_as)
             if is_new and send is not None and verdict is Verdict.DID_NOT_HELP:
                 told = announce.judged(send, contract.Verdict.NOT_HELPED, now)
-                _tell(connection, [told], send.partition)
+                _tell(connection, [told], send.partition, send.trace)
                 bring_forward(connection, send.problem_id, self._on_not_helped, now)
         return is_new
 
@@ -118,17 +119,23 @@ class Storage:
             yield connection, identities.locked_customer(connection, name)
 
 
-def note_sent(connection: Connection, link: SurveyLink, partition: int, now: datetime) -> bool:
+def note_sent(
+    connection: Connection,
+    link: SurveyLink,
+    partition: int,
+    now: datetime,
+    trace: TraceContext | None = None,
+) -> bool:
     """Note in the caller's transaction that a survey leaves, and tell it; False where it had left before.
 
-    The caller has locked the customer.
+    The caller has locked the customer.  `trace` is that of the message it is in; None: it has its own.
     """
     before = _survey(connection, link, partition)
     after = before.sent(now)
     if after == before:
         return False
     _keep(connection, after)
-    _tell(connection, [say.survey_sent(after, now)], partition)
+    _tell(connection, [say.survey_sent(after, now)], partition, trace)
     return True
 
 
@@ -184,8 +191,13 @@ def _tell_answer(connection: Connection, survey: Survey) -> None:
     _tell(connection, [say.survey_answered(answer, survey)], survey.partition)
 
 
-def _tell(connection: Connection, events: Iterable[Event[Any]], partition: int) -> None:
-    outbox.put(connection, [outbox.event_record(event, partition) for event in events])
+def _tell(
+    connection: Connection,
+    events: Iterable[Event[Any]],
+    partition: int,
+    trace: TraceContext | None = None,
+) -> None:
+    outbox.put(connection, [outbox.event_record(event, partition, trace) for event in events])
 
 
 def _consents(connection: Connection, customer_id: str) -> Statements:

@@ -8,11 +8,14 @@ from typing import Any
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
+from structlog.testing import capture_logs
 
 from services.contracts.envelope import BATCH, JSON, STRUCTURED
 from services.contracts.events import FROM_OUTSIDE, read
 from services.contracts.topics import DELIVERIES, MAX_EVENT_BYTES, MAX_FUTURE_SKEW, PURCHASES
+from services.contracts.trace_context import TraceContext, of_event
 from services.demo.gather import read_door_counts
+from services.ingest.answers import MOST_NAMED
 from services.ingest.documents import PROBLEM, TYPE_PREFIX, ProblemKind
 from services.ingest.reading import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from services.kit.health import Verdict
@@ -70,7 +73,10 @@ class TestOneEvent:
         }
         assert read(written.value) == event
         assert written.key == b"c-7"
-        assert written.headers == (("content-type", STRUCTURED.encode()),)
+        assert written.headers == (
+            ("content-type", STRUCTURED.encode()),
+            *of_event(event).headers,
+        )
 
     def test_plain_json_is_read_as_a_structured_event(self, up: Door) -> None:
         assert post(up, factories.placed().encode(), JSON).status_code == 202
@@ -94,6 +100,41 @@ class TestOneEvent:
 
         (written,) = up.publisher.written(PURCHASES)
         assert ("traceparent", trace.encode()) in written.headers
+
+    def test_of_a_request_in_a_trace_every_event_without_its_own_is_in_it(self, up: Door) -> None:
+        around, own = f"00-{'c' * 32}-{'d' * 16}-01", f"00-{'a' * 32}-{'b' * 16}-00"
+        plain = factories.placed()
+        traced = factories.placed().model_copy(update={"traceparent": own})
+        body = json.dumps([json.loads(event.encode()) for event in (plain, traced)]).encode()
+
+        with capture_logs() as lines:
+            post(up, body, BATCH, traceparent=around, tracestate="a=1")
+
+        first, second = up.publisher.written(PURCHASES)
+        assert first.headers[1:] == TraceContext(around, "a=1").headers
+        assert second.headers[1:] == TraceContext(own).headers
+        # The event itself is told as it came.
+        assert first.value == plain.encode()
+        (line,) = lines
+        assert line["trace_ids"] == ["c" * 32, "a" * 32]
+        assert line["event_ids"] == [plain.id, traced.id]
+
+    def test_a_trace_that_cannot_be_read_is_none(self, up: Door) -> None:
+        event = factories.placed()
+
+        assert post(up, event.encode(), traceparent="00-xyz-01").status_code == 202
+
+        (written,) = up.publisher.written(PURCHASES)
+        assert written.headers[1:] == of_event(event).headers
+
+    def test_of_a_long_batch_only_so_many_events_are_named_in_the_log(self, up: Door) -> None:
+        told = [json.loads(factories.placed().encode()) for _ in range(MOST_NAMED + 5)]
+
+        with capture_logs() as lines:
+            post(up, json.dumps(told).encode(), BATCH)
+
+        assert lines[0]["event_ids"] == [event["id"] for event in told[:MOST_NAMED]]
+        assert len(lines[0]["trace_ids"]) == MOST_NAMED
 
     def test_without_acknowledgement_there_is_no_202(self, up: Door) -> None:
         up.publisher.silence()

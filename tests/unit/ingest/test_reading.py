@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.contracts.events import FACTS, FROM_OUTSIDE, TOPIC_OF
 from services.contracts.topics import MAX_EVENT_BYTES, MAX_FUTURE_SKEW
+from services.contracts.trace_context import of_event
 from services.ingest.reading import (
     MAX_BATCH_EVENTS,
     MAX_FAULTS,
@@ -57,7 +58,7 @@ def test_a_valid_event_is_read_with_its_topic() -> None:
 
     reading = read_one(event.encode(), NOW)
 
-    assert reading == Readable(event, TOPIC_OF[type(event.data)])
+    assert reading == Readable(event, TOPIC_OF[type(event.data)], of_event(event))
 
 
 def test_every_fault_has_its_pointer() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.contracts.envelope import Event
 from services.contracts.topics import PURCHASES
+from services.contracts.trace_context import of_event
 from services.ingest.admission import Admission, Overloaded
 from services.ingest.memory import Memory
 from services.ingest.reading import Readable
@@ -32,7 +33,7 @@ MAX_AGE = 10.0
 def event(name: str, body: str) -> Readable:
     """Return an event of this id that says this."""
     made: Event[Any] = factories.placed(event_id=name, order=body, customer="c-1")
-    return Readable(made, PURCHASES)
+    return Readable(made, PURCHASES, of_event(made))
 
 
 @dataclass

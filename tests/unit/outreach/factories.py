@@ -10,6 +10,7 @@ from services.contracts import ids
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel, ConsentStatus, MessageClass
 from services.contracts.problems import Actor, ProblemKind, Tier
+from services.contracts.trace_context import of_problem
 from services.outreach.channels.outgoing import Outgoing
 from services.outreach.facts import ConsentStatement, InboundContact, Problem, Profile, Stage
 from services.outreach.knowledge import DueStep, Knowledge, Rules
@@ -104,6 +105,7 @@ def due(of: Problem, playbook: str = "delivery_late", **changes: Any) -> DueStep
         step="notice",
         triggered_at=NOON,
         due_at=NOON,
+        trace=of_problem(of.problem_id),
     )
     return replace(made, **changes)
 

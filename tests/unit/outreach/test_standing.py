@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.contracts.envelope import Event
 from services.contracts.outreach import Withdrawal
 from services.contracts.people import Channel
+from services.contracts.trace_context import of_problem
 from services.outreach import announce
 from services.outreach.announce import Send
 from services.outreach.said import Gap, Span, joined
@@ -36,6 +37,7 @@ def send(attempt: int) -> Send:
         triggered_at=START,
         use_by=START + 24 * HOUR,
         problem_opened_at=START,
+        trace=of_problem(UUID(int=2)),
     )
 
 

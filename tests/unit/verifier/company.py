@@ -15,7 +15,7 @@ from services.churn_predictor.outputs import Output
 from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.silence import Listener
 from services.contracts import topics as t
-from services.contracts.envelope import BARRIER, STRUCTURED, Event
+from services.contracts.envelope import BARRIER, Event
 from services.contracts.events import TOPIC_OF, Unreadable
 from services.contracts.ids import derive, step_id
 from services.contracts.outreach import (
@@ -166,7 +166,7 @@ class Company:
 
     def _say(self, number: int, said: Iterable[Output]) -> None:
         for output in said:
-            headers = (("content-type", (output.content_type or STRUCTURED).encode()),)
+            headers = output.headers
             place = number if output.partition is None else output.partition
             value = output.record_value
             record = self._append(output.topic, place, output.key, value, headers)

@@ -599,7 +599,8 @@ def with_a_lapse(records: Records) -> Records:
     said = next(r for r in spoiled if b'"kind": "lapse"' in (r.value or b""))
     risk = latest(records, t.CUSTOMER_RISKS, "a-3")
     place = [r.offset for r in records if (r.topic, r.partition) == (risk.topic, risk.partition)]
-    spoiled.append(replace(risk, key=b"a-3|lapse", value=said.value, offset=max(place) + 1))
+    at, told = max(place) + 1, said.headers
+    spoiled.append(replace(risk, key=b"a-3|lapse", value=said.value, headers=told, offset=at))
     episode = {"problem_id": str(UUID(int=7)), "tier": "at_risk", "is_open": True}
     state = state_of(spoiled, "a-3")
     spoiled = instead(spoiled, state, **{"episodes__lapse_risk|customer": episode})

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from services.contracts.topics import PURCHASES
+from services.contracts.trace_context import of_event
 from services.ingest.access.callers import Denied
 from services.ingest.access.gate import Gate, Visit
 from services.ingest.access.rates import Rate
@@ -23,6 +24,11 @@ GATE = Gate(
     keys=lambda: Keys([replace(KEY, scopes=("publish:care.order.*@/shop/*",))], NOW),
     signers=dict,
 )
+
+
+def readable() -> Readable:
+    event = factories.placed()
+    return Readable(event, PURCHASES, of_event(event))
 
 
 def entered(headers: dict[str, str]) -> Visit:
@@ -53,7 +59,7 @@ def test_a_signature_says_nothing_of_who_only_asks() -> None:
 def test_nothing_is_admitted_of_nobody() -> None:
     visit = GATE.visit({}, None)
 
-    refused = visit.admit(Readable(factories.placed(), PURCHASES))
+    refused = visit.admit(readable())
 
     assert isinstance(refused, Refused)
     assert refused.reason == "forbidden"
@@ -64,7 +70,7 @@ def test_requests_side_by_side_are_counted_as_they_are_admitted() -> None:
     first, second = (gate.visit({"x-api-key": TEXT}, None) for _ in range(2))
     for visit in (first, second):
         asyncio.run(visit.enter())
-    batch: list[Reading] = [Readable(factories.placed(), PURCHASES)] * 2
+    batch: list[Reading] = [readable()] * 2
 
     assert first.admit(batch) == batch
     with pytest.raises(Denied, match="rate_limited"):

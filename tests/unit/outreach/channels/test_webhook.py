@@ -105,6 +105,13 @@ def test_the_document_says_what_there_is_to_do_and_no_more() -> None:
     }
 
 
+def test_its_trace_goes_along_where_it_has_one() -> None:
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+
+    assert heard_of(outgoing(traceparent=trace)).headers["traceparent"] == trace
+    assert "traceparent" not in heard_of(outgoing()).headers
+
+
 def test_the_id_is_the_same_at_every_attempt_and_the_time_is_the_attempts() -> None:
     first = heard_of(outgoing(attempt=1)).headers
     second = heard_of(outgoing(attempt=2, at=NOW + DAY)).headers
