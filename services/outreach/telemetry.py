@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.contracts.metric_names import (
     OUTREACH_CIRCUITS,
     OUTREACH_CONTACT_INTAKE,
+    OUTREACH_HELD,
     OUTREACH_LAGGING,
     OUTREACH_OUTBOX,
     OUTREACH_PAUSES,
@@ -20,12 +21,13 @@ from services.contracts.metric_names import (
     OUTREACH_START_WINDOW,
     OUTREACH_STARTED_UNHEARD,
     OUTREACH_TICK,
+    OUTREACH_UNKNOWN,
     Metric,
 )
 from services.contracts.people import Channel
 from services.contracts.topics import PERSONAL
 from services.kit import telemetry
-from services.outreach import outbox, pauses, positions, reconciliation
+from services.outreach import breaker, ledger, outbox, pauses, positions, reconciliation
 from services.outreach.channels.breaker import Phase
 from services.outreach.pauses import Scope
 
@@ -79,16 +81,16 @@ class DatabaseCollector(Collector):
                 waiting = outbox.waiting(connection)
                 paused = pauses.count_by_scope(pauses.open_pauses(connection))
                 is_behind = reconciliation.is_needed(connection)
+                in_doubt = ledger.in_doubt(connection)
+                held = len(breaker.trips(connection))
                 accounts = positions.profile_accounts(connection, [t.name for t in PERSONAL])
         except SQLAlchemyError:
             return
-        gauge = _family(OUTREACH_OUTBOX)
-        gauge.add_metric([], waiting)
-        yield gauge
+        yield _plain(OUTREACH_OUTBOX, waiting)
+        yield _plain(OUTREACH_RECONCILIATIONS, is_behind)
+        yield _plain(OUTREACH_UNKNOWN, in_doubt)
+        yield _plain(OUTREACH_HELD, held)
         yield _paused(paused)
-        behind = _family(OUTREACH_RECONCILIATIONS)
-        behind.add_metric([], is_behind)
-        yield behind
         records = _family(OUTREACH_PROFILE_RECORDS)
         for labels, count in sorted(accounts.items()):
             records.add_metric(list(labels), count)
@@ -127,6 +129,12 @@ def _paused(counts: Mapping[Scope, int]) -> GaugeMetricFamily:
     gauge = _family(OUTREACH_PAUSES)
     for scope, count in counts.items():
         gauge.add_metric([scope.value], count)
+    return gauge
+
+
+def _plain(metric: Metric, value: float) -> GaugeMetricFamily:
+    gauge = _family(metric)
+    gauge.add_metric([], value)
     return gauge
 
 

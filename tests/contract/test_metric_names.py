@@ -11,7 +11,7 @@ from services.contracts.metric_names import METRICS, Kind, Metric
 
 NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
-THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions")
+THINGS_COUNTED = ("open", "customers", "feeds", "keys", "partitions", "sends", "playbooks")
 """Gauges that count things, whose name is the thing."""
 INDICES = ("drift",)
 """Gauges whose number has no unit, and is no share either."""
