@@ -142,9 +142,7 @@ def in_doubt(connection: Connection) -> int:
     # In the words of the partial index: with parameters PostgreSQL could not use it.
     is_unknown = text("state = 'unknown'")
     return int(
-        connection.execute(
-            select(func.count()).select_from(SENDS).where(is_unknown)
-        ).scalar_one()
+        connection.execute(select(func.count()).select_from(SENDS).where(is_unknown)).scalar_one()
     )
 
 
