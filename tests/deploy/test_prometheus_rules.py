@@ -30,6 +30,7 @@ RULES = rules()
 ALERTS = [rule for rule in RULES if rule.is_alert]
 RECORDED = [rule for rule in RULES if not rule.is_alert]
 HOUSE = HouseRules(RULES)
+LINK = re.compile(r"\]\(([^)#\s]+)\)")
 BURN = re.compile(r"\{slo=\"(\w+)\"\} > on \(slo\) ([\d.]+) \* \(1 - slo:objective:ratio\)")
 ROUTING = read(DEPLOY / "alertmanager" / "alertmanager.yml")
 
@@ -39,6 +40,11 @@ needs_amtool = pytest.mark.skipif(tools.AMTOOL is None, reason=tools.HOW_TO_INST
 
 def rule_of(name: str) -> Rule:
     return next(rule for rule in RULES if rule.name == name)
+
+
+def recorded(name: str) -> dict[str, float]:
+    """Return objective → the number that is written down for it."""
+    return {rule.labels["slo"]: float(rule.expr) for rule in RECORDED if rule.name == name}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -117,6 +123,30 @@ def test_there_is_no_runbook_for_what_is_no_alert() -> None:
     assert pages == {alert.name for alert in ALERTS}
 
 
+def test_every_link_of_a_runbook_leads_somewhere() -> None:
+    links = {
+        page.parent / target
+        for page in RUNBOOKS.glob("*.md")
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        # The dashboards are made by a program of their own, which knows these names.
+        if "/dashboards/" not in target
+    }
+
+    assert [link for link in links if not link.exists()] == []
+
+
+def test_the_page_on_alerts_lists_each_and_tells_the_objectives() -> None:
+    text = (RUNBOOKS.parent / "alerts.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+) \|", text, re.MULTILINE)
+    told = re.findall(r"^\| `(\w+)` \|.*\| (\d+) % \| (\d+) \w+ \|$", text, re.MULTILINE)
+
+    assert dict(listed) == {alert.name: alert.labels["severity"] for alert in ALERTS}
+    assert told == [
+        (slo, f"{100 * objective:g}", str(int(recorded("slo:minimum_events:count")[slo])))
+        for slo, objective in recorded("slo:objective:ratio").items()
+    ]
+
+
 def test_names_are_given_once() -> None:
     names = [alert.name for alert in ALERTS]
     series = [(rule.name, *sorted(rule.labels.items())) for rule in RECORDED]
@@ -162,11 +192,7 @@ def test_every_figure_has_a_value_worked_out_by_hand_or_an_alert_rests_on_it() -
 
 
 def test_every_budget_can_burn_as_fast_as_its_alerts_say() -> None:
-    objectives = {
-        rule.labels["slo"]: float(rule.expr)
-        for rule in RECORDED
-        if rule.name == "slo:objective:ratio"
-    }
+    objectives = recorded("slo:objective:ratio")
     burning = [found for alert in ALERTS for found in BURN.findall(alert.expr)]
 
     assert {slo for slo, _ in burning} == set(objectives)
