@@ -45,8 +45,6 @@ AWAITED: tuple[Metric, ...] = (
     _counter("care_customers_lapsed_withdrawn_total", "window"),
     _counter("care_customers_returned_total", "window"),
     _counter("care_customers_returned_withdrawn_total", "window"),
-    _counter("care_save_attempts_total", "arm", "outcome"),
-    _counter("care_save_attempts_withdrawn_total", "arm", "outcome"),
     _counter("care_proactive_contacts_total", "worth"),
     _counter("care_proactive_contacts_withdrawn_total", "worth"),
     _counter("care_problems_retracted_total", "kind", "feed_silent"),

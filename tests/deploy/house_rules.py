@@ -28,7 +28,7 @@ JOBS = ("ingest", "churn_predictor", "outreach", "metrics")
 RUNBOOKS = DEPLOY.parent / "docs" / "runbooks"
 
 WHOLE = "care"
-"""The level of what has no labels: the whole deployment."""
+"""The level that promises no labels: the whole deployment, or what its page says."""
 
 _UP = "up"
 _OF_A_TARGET = frozenset({"job", "instance"})
@@ -141,7 +141,7 @@ class HouseRules:
         labels = self._labels[rule.name]
         if named is None:
             yield "no name of the form level:metric:operation"
-        elif named["level"] != ("_".join(sorted(labels)) or WHOLE):
+        elif named["level"] not in {"_".join(sorted(labels)), WHOLE}:
             yield f"level {named['level']}, and labels {sorted(labels)}"
 
     def _has_a_page(self, rule: Rule) -> Iterator[str]:
