@@ -164,6 +164,16 @@ def test_every_alert_is_shown_to_fire_to_stay_silent_and_to_clear() -> None:
     }
 
 
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.stem)
+def test_every_suite_says_in_which_order_its_groups_are_evaluated(suite: Path) -> None:
+    """Without it promtool draws one, and an alert may see what a rule recorded a moment ago."""
+    asked = read(suite)
+    files = [read((suite.parent / name).resolve()) for name in asked["rule_files"]]
+    groups = [group["name"] for found in files for group in found["groups"]]
+
+    assert len(groups) == 1 or asked["group_eval_order"] == groups
+
+
 def question(at: str, fires: bool) -> dict[str, object]:
     return {"eval_time": at, "alertname": "A", "exp_alerts": [{}] if fires else []}
 
