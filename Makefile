@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench
 
-.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,8 +56,11 @@ ingest-check: $(STAMP) ## Take ingest's broker away, let strangers at its door, 
 contract-check: $(STAMP) ## The official validators on the committed documents, and every snippet for publishers; needs node, a JDK, curl.
 	@PYTHON="$(BIN)/python" sh deploy/contract-check/run.sh
 
+alerts-check: $(STAMP) ## Rules, alerts and routes by Prometheus' own tools; a table of what is shown of each alert.
+	@$(BIN)/python -m tests.deploy.alerts_check
+
 check: lint ## The quick half of it: format, lint, types, imports, unit and contract tests.
-	@$(BIN)/python -m pytest tests/unit tests/contract tests/upstream -m "not connected"
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/deploy tests/upstream -m "not connected"
 
 lint: $(STAMP) ## Format, lint, types, imports and schemas only.
 	@$(BIN)/ruff format --check $(CODE)

@@ -172,6 +172,16 @@ OUTREACH_PAUSES = Metric(
     "Pauses of sending in force, by kind (all, playbook, channel).",
     ("kind",),
 )
+OUTREACH_UNKNOWN = Metric(
+    "care_outreach_unknown_sends",
+    Kind.GAUGE,
+    "Sends of which nobody can tell whether they were made; each waits for a person to say so.",
+)
+OUTREACH_HELD = Metric(
+    "care_outreach_held_playbooks",
+    Kind.GAUGE,
+    "Playbooks that the volume breaker holds until a person has looked.",
+)
 OUTREACH_PROFILE_RECORDS = Metric(
     "care_outreach_profile_records",
     Kind.GAUGE,

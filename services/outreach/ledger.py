@@ -137,6 +137,15 @@ def unknown(connection: Connection, steps: Collection[StepName]) -> int:
     )
 
 
+def in_doubt(connection: Connection) -> int:
+    """Return how many sends are unknown and wait for a person to say what became of them."""
+    # In the words of the partial index: with parameters PostgreSQL could not use it.
+    is_unknown = text("state = 'unknown'")
+    return int(
+        connection.execute(select(func.count()).select_from(SENDS).where(is_unknown)).scalar_one()
+    )
+
+
 def pending_of(connection: Connection, customers: Iterable[str]) -> list[Send]:
     """Return what is pending for these customers, whom the caller has locked."""
     found = connection.execute(

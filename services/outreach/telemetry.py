@@ -15,6 +15,7 @@ from services.contracts.metric_names import (
     OUTREACH_CIRCUITS,
     OUTREACH_CONTACT_INTAKE,
     OUTREACH_FILE_FAULT,
+    OUTREACH_HELD,
     OUTREACH_LAGGING,
     OUTREACH_OUTBOX,
     OUTREACH_PAUSES,
@@ -23,6 +24,7 @@ from services.contracts.metric_names import (
     OUTREACH_START_WINDOW,
     OUTREACH_STARTED_UNHEARD,
     OUTREACH_TICK,
+    OUTREACH_UNKNOWN,
     Metric,
 )
 from services.contracts.people import Channel
@@ -34,7 +36,7 @@ from services.contracts.process_metrics import (
 from services.contracts.topics import PERSONAL
 from services.kit import telemetry
 from services.kit.watched_file import WatchedFile
-from services.outreach import ledger, outbox, pauses, positions, reconciliation
+from services.outreach import breaker, ledger, outbox, pauses, positions, reconciliation
 from services.outreach.channels.breaker import Phase
 from services.outreach.database import MOST_CONNECTIONS
 
@@ -117,16 +119,16 @@ class DatabaseCollector(Collector):
                 paused = pauses.count_by_scope(pauses.open_pauses(connection))
                 is_behind = reconciliation.is_needed(connection)
                 open_steps = ledger.open_steps(connection)
+                in_doubt = ledger.in_doubt(connection)
+                held = len(breaker.trips(connection))
                 accounts = positions.profile_accounts(connection, [t.name for t in PERSONAL])
         except SQLAlchemyError:
             return
-        gauge = _family(OUTREACH_OUTBOX)
-        gauge.add_metric([], waiting)
-        yield gauge
+        yield _plain(OUTREACH_OUTBOX, waiting)
+        yield _plain(OUTREACH_RECONCILIATIONS, is_behind)
+        yield _plain(OUTREACH_UNKNOWN, in_doubt)
+        yield _plain(OUTREACH_HELD, held)
         yield _by_label(OUTREACH_PAUSES, {scope.value: n for scope, n in paused.items()})
-        behind = _family(OUTREACH_RECONCILIATIONS)
-        behind.add_metric([], is_behind)
-        yield behind
         yield _by_label(OUTREACH_LEDGER, open_steps)
         records = _family(OUTREACH_PROFILE_RECORDS)
         for labels, count in sorted(accounts.items()):
@@ -166,6 +168,12 @@ def _by_label(metric: Metric, counts: Mapping[str, int]) -> GaugeMetricFamily:
     gauge = _family(metric)
     for label, count in counts.items():
         gauge.add_metric([label], count)
+    return gauge
+
+
+def _plain(metric: Metric, value: float) -> GaugeMetricFamily:
+    gauge = _family(metric)
+    gauge.add_metric([], value)
     return gauge
 
 

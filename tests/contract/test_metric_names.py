@@ -26,6 +26,8 @@ THINGS_COUNTED = (
     "active",
     "by_rhythm",
     "first_response",
+    "sends",
+    "playbooks",
 )
 """Gauges that count things, whose name is the thing."""
 INDICES = ("drift", "balance")
