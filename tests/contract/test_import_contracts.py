@@ -47,6 +47,7 @@ OFFENCES = {
     "verifier-core-is-pure": ("services/verifier/promises.py", "import kafka"),
     "why-core-is-pure": ("services/why/story.py", "import kafka"),
     "publisher-kit-core-is-pure": ("services/publisher_kit/plan.py", "import httpx"),
+    "services-know-no-deployment": ("services/demo/run.py", "import deploy.grafana"),
     "services-know-no-tools": ("services/ingest/api.py", "import services.cli"),
 }
 """One import that each contract forbids."""
