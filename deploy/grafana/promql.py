@@ -25,9 +25,12 @@ def rate(metric: str, *, where: str = "", by: str = "") -> str:
 
 
 def net(metric: str, over: str = RANGE, *, where: str = "", by: str = "") -> str:
-    """Return how much was counted over a stretch of time less what was withdrawn in it."""
+    """Return how much was counted over a stretch of time less what was withdrawn in it.
+
+    Never below 0: a stretch in which more was withdrawn than counted took back what came before it.
+    """
     counted = grown(metric, over, where=where, by=by)
-    return f"({counted} - {grown(withdrawn(metric), over, where=where, by=by)})"
+    return f"clamp_min({counted} - {grown(withdrawn(metric), over, where=where, by=by)}, 0)"
 
 
 def share(part: str, whole: str) -> str:

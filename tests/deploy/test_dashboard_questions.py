@@ -16,7 +16,7 @@ from deploy.grafana.live.asking import (
     replaced,
 )
 from deploy.grafana.live.inspection import declared
-from deploy.grafana.live.verdicts import Result, Verdict, judge
+from deploy.grafana.live.verdicts import Result, Verdict, families, judge, rules_asked
 from deploy.grafana.spec import EmptyIsGood, RealTimeOnly, Silence
 
 OVER = Stretch(start=1_000, end=1_600, scrape_seconds=1)
@@ -115,6 +115,35 @@ def test_an_answer_is_judged(
     expr: str, answer: Answer, silence: Silence | None, exported: set[str], verdict: Verdict
 ) -> None:
     assert judge(question(expr), answer, silence, exported).verdict is verdict
+
+
+RULES = {
+    "care:events:rate5m": ["sum(rate(care_events_total[5m]))"],
+    "care:later:rate5m": [f"sum(rate({LATER}[5m]))"],
+    "care:both:ratio": ["care:events:rate5m / care:later:rate5m"],
+}
+
+
+def test_what_a_rule_rests_on_is_asked_for_too() -> None:
+    assert families("care:both:ratio", RULES) == {THERE, known_metrics.family(LATER)}
+    assert rules_asked("2 * care:both:ratio", RULES) == RULES.keys()
+    assert rules_asked("care:both:ratio", {"care:both:ratio": ["care:both:ratio"]}) == {
+        "care:both:ratio"
+    }
+
+
+@pytest.mark.parametrize(
+    ("expr", "exported", "verdict"),
+    [
+        ("care:both:ratio", {THERE}, Verdict.NOT_THERE_YET),
+        ("care:events:rate5m", {THERE}, Verdict.EMPTY),
+        ("care:events:rate5m", {"other"}, Verdict.UNKNOWN_METRIC),
+    ],
+)
+def test_a_rule_that_rests_on_others_is_judged_by_them(
+    expr: str, exported: set[str], verdict: Verdict
+) -> None:
+    assert judge(question(expr), NOTHING, None, exported, RULES).verdict is verdict
 
 
 def test_only_what_somebody_must_mend_is_a_fault() -> None:

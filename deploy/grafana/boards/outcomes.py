@@ -78,7 +78,7 @@ _BEFORE_THE_COMPLAINT = figures(
         "Who never complains is in neither number.",
         look=Look.STAT,
         unit="percentunit",
-        limits=Limits(worrying=0.5, bad=0.3),
+        limits=Limits(worrying=0.7, bad=0.5),
         queries=(
             Query(
                 share(

@@ -67,7 +67,7 @@ _FIGURES = figures(
         unit="short",
         decimals=0,
         limits=Limits(worrying=1, bad=10),
-        queries=(Query(_sent(RANGE, "unknown"), "unknown"),),
+        queries=(Query("max(care_outreach_unknown_sends)", "unknown"),),
         alerts=("SendsUnknown",),
         desk="/v1/problems",
     ),
@@ -94,12 +94,13 @@ _FIGURES = figures(
             Query(
                 # A channel without a provider of its own has no circuit, and none may be open.
                 "sum(max by (kind) (care_outreach_pauses_open))"
+                " + max(care_outreach_held_playbooks)"
                 " + max(care_outreach_reconciliations_open)"
                 " + (sum(max by (channel) (care_outreach_provider_circuit_open)) or vector(0))",
                 "stopped",
             ),
         ),
-        alerts=("SendingPaused", "ReconciliationOpen", "ProviderAway"),
+        alerts=("SendingPaused", "PlaybookHeld", "ReconciliationOpen", "ProviderAway"),
         desk="/v1/pauses",
     ),
     Panel(
@@ -213,15 +214,17 @@ _SENDING = charts(
 _STOPPED = charts(
     "What holds it up",
     Panel(
-        title="Pauses and reconciliation",
-        description="Pauses in force by kind, and 1 while the database is older than what was said.",
+        title="Pauses, breaker, reconciliation",
+        description="Pauses in force by kind, playbooks that the volume breaker holds until a person has "
+        "looked, and 1 while the database is older than what was said.",
         unit="short",
         limits=Limits(worrying=1, bad=1),
         queries=(
             Query("max by (kind) (care_outreach_pauses_open)", "paused: {{kind}}"),
+            Query("max(care_outreach_held_playbooks)", "held by the breaker"),
             Query("max(care_outreach_reconciliations_open)", "to reconcile"),
         ),
-        alerts=("SendingPaused", "ReconciliationOpen"),
+        alerts=("SendingPaused", "PlaybookHeld", "ReconciliationOpen"),
         desk="/v1/pauses",
     ),
     Panel(

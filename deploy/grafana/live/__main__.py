@@ -35,8 +35,9 @@ _PATIENCE_SECONDS = 60.0
 class Inspector:
     """Starts a Prometheus when the demo's services are up, and asks it before they go."""
 
-    def __init__(self, program: Path, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, program: Path, folder: Path, rules: Path, stack: ExitStack) -> None:
         self._program = program
+        self._rules = sorted(rules.glob("*.yml"))
         self._folder = folder
         self._stack = stack
         self._server: Prometheus | None = None
@@ -46,9 +47,8 @@ class Inspector:
     def begin(self, stage: Stage) -> Moments:
         """Scrape the services from now on; the demo goes on undisturbed."""
         targets = {name: stage.services.address(name) for name in SERVICES}
-        rules = sorted(RULES.glob("*.yml"))
         self._server = self._stack.enter_context(
-            prometheus.running(self._program, self._folder, targets, rules)
+            prometheus.running(self._program, self._folder, targets, self._rules)
         )
         self._began = SystemClock().now()
         return Moments()
@@ -90,8 +90,12 @@ class Inspector:
     "--folder", type=click.Path(path_type=Path), default=Path("build/dashboards"), show_default=True,
     help="Where mails, logs, Prometheus' files and report.json go.",
 )  # fmt: skip
+@click.option(
+    "--rules", type=click.Path(path_type=Path, file_okay=False), default=RULES,
+    help="Folder with recording rules; without it the repository's own.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
-def main(customers: int, days: int, seed: int, folder: Path, as_json: bool) -> None:
+def main(*, customers: int, days: int, seed: int, folder: Path, rules: Path, as_json: bool) -> None:
     """Play the demo, scrape it with a real Prometheus, and run every panel's query and recording rule.
 
     Exit code 1 where a query shows nothing and nothing allows it to; 75 where there is no Prometheus.
@@ -100,7 +104,7 @@ def main(customers: int, days: int, seed: int, folder: Path, as_json: bool) -> N
         seed=seed, parameters=ShopParameters(customers=customers, days=days), folder=folder / "demo"
     )
     try:
-        results = _inspected(options, folder, quiet=as_json)
+        results = _inspected(options, folder, rules, quiet=as_json)
     except Unavailable as error:
         leave(str(error), EXIT_UNAVAILABLE)
     except (ServiceLost, DoorClosed, NoEcho) as error:
@@ -112,10 +116,10 @@ def main(customers: int, days: int, seed: int, folder: Path, as_json: bool) -> N
     raise SystemExit(0 if told["ok"] else 1)
 
 
-def _inspected(options: Options, folder: Path, *, quiet: bool) -> list[Result]:
+def _inspected(options: Options, folder: Path, rules: Path, *, quiet: bool) -> list[Result]:
     program = prometheus.found(os.environ)
     with ExitStack() as stack:
-        inspector = Inspector(program, folder / "prometheus", stack)
+        inspector = Inspector(program, folder / "prometheus", rules, stack)
         audience = Audience(
             say=(lambda text: None) if quiet else click.echo,
             disturb=inspector.begin,

@@ -1,7 +1,7 @@
 """Asks a Prometheus everything that dashboards and recording rules ask, and judges the answers."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from deploy.grafana.live.asking import (
 )
 from deploy.grafana.live.prometheus import Prometheus
 from deploy.grafana.live.quiet_rules import QUIET_RULES
-from deploy.grafana.live.verdicts import Result, judge
+from deploy.grafana.live.verdicts import Result, judge, rules_asked
 from deploy.grafana.spec import Silence
 
 _RULES = "recording rules"
@@ -60,10 +60,14 @@ def _asked(server: Prometheus, board: Mapping[str, Any], over: Stretch) -> Itera
 
 
 def _rules(server: Prometheus, over: Stretch, exported: frozenset[str]) -> Iterator[Result]:
-    for rule in server.recording_rules():
+    rules = server.recording_rules()
+    recorded: dict[str, list[str]] = {}
+    for rule in rules:
+        recorded.setdefault(rule["name"], []).append(rule["query"])
+    for rule in rules:
         question = Question(
             where=_RULES,
-            title=rule["name"],
+            title=rule["name"] + _labels(rule),
             letter="rule",
             expr=rule["query"],
             asking=Asking.RANGE,
@@ -71,14 +75,22 @@ def _rules(server: Prometheus, over: Stretch, exported: frozenset[str]) -> Itera
             end=over.end,
             step=over.step,
         )
-        yield judge(
-            question, _recorded(server, rule, question), QUIET_RULES.get(rule["name"]), exported
-        )
+        silence = _silence({rule["name"], *rules_asked(rule["query"], recorded)})
+        yield judge(question, _recorded(server, rule, question), silence, exported, recorded)
+
+
+def _silence(names: Collection[str]) -> Silence | None:
+    """Return what allows one of these rules to be empty: what rests on it is then empty too."""
+    return next((QUIET_RULES[name] for name in sorted(names) if name in QUIET_RULES), None)
 
 
 def _recorded(server: Prometheus, rule: Mapping[str, Any], question: Question) -> Answer:
     """Return what a rule has recorded under its name; a rule that fails is refused."""
     if rule.get("lastError"):
         return Answer(refusal=rule["lastError"])
-    labels = ", ".join(f'{name}="{value}"' for name, value in rule.get("labels", {}).items())
-    return server.ask(replace(question, expr=f"{rule['name']}{{{labels}}}"))
+    return server.ask(replace(question, expr=rule["name"] + _labels(rule)))
+
+
+def _labels(rule: Mapping[str, Any]) -> str:
+    told = ", ".join(f'{name}="{value}"' for name, value in sorted(rule.get("labels", {}).items()))
+    return f"{{{told}}}" if told else ""
