@@ -81,11 +81,11 @@ SPOILED: dict[str, tuple[Callable[[Json], object], str]] = {
     ),
     "panel with a data source": (
         lambda b: stat(b).update(datasource={"type": "prometheus", "uid": "prom-1"}),
-        "names a data source",
+        "' names a data source",
     ),
     "query with a data source": (
         lambda b: stat(b)["targets"][0].update(datasource={"type": "prometheus", "uid": "prom-1"}),
-        "names a data source",
+        "' names a data source",
     ),
     "annotation with a data source": (
         lambda b: b.update(annotations={"list": [{"datasource": "prom-1"}]}),
