@@ -56,6 +56,7 @@ NOT_THERE_YET: Mapping[str, frozenset[str]] = {
         "care_save_attempts_total": "arm outcome",
         "care_save_attempts_withdrawn_total": "arm outcome",
         "care_survey_answers_total": "kind score origin",
+        "care_survey_answers_withdrawn_total": "kind score origin",
         "care_surveys_sent_total": "kind origin",
         "care_trial_customers_total": "playbook arm outcome",
         "care_trial_customers_withdrawn_total": "playbook arm outcome",
@@ -95,8 +96,10 @@ def labels_of(name: str) -> frozenset[str] | None:
 
 def is_there(name: str, labels: frozenset[str]) -> bool:
     """Return whether a metric is exported with these labels, or only agreed on."""
-    missing = labels & LABELS_NOT_THERE_YET.get(name, frozenset())
-    return name not in NOT_THERE_YET and not missing
+    contract = _in_contract().get(name)
+    if contract is None:
+        return name not in NOT_THERE_YET
+    return not labels & (LABELS_NOT_THERE_YET.get(name, frozenset()) - contract)
 
 
 def _in_contract() -> dict[str, frozenset[str]]:

@@ -27,7 +27,7 @@ def _per_hundred_orders(counted: str, over: str) -> str:
 
 
 def _survey(over: str, where: str, by: str = "") -> str:
-    return grown("care_survey_answers_total", over, where=where, by=by)
+    return net("care_survey_answers_total", over, where=where, by=by)
 
 
 def _content(over: str, by: str = "") -> str:
