@@ -1,6 +1,9 @@
 """What is asked of Prometheus in place of Grafana, and what its answers mean."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from deploy.grafana import known_metrics
 from deploy.grafana.boards import BOARDS
@@ -15,7 +18,8 @@ from deploy.grafana.live.asking import (
     read_answer,
     replaced,
 )
-from deploy.grafana.live.inspection import declared
+from deploy.grafana.live.inspection import allowed, declared
+from deploy.grafana.live.quiet_rules import QUIET_RULES
 from deploy.grafana.live.verdicts import Result, Verdict, families, judge, rules_asked
 from deploy.grafana.spec import EmptyIsGood, RealTimeOnly, Silence
 
@@ -146,6 +150,23 @@ def test_a_rule_that_rests_on_others_is_judged_by_them(
     assert judge(question(expr), NOTHING, None, exported, RULES).verdict is verdict
 
 
+def test_what_rests_on_a_quiet_rule_may_be_quiet_for_its_reason() -> None:
+    quiet, real_time = "care:prevented_contact:ratio", "care:event_to_decision_seconds:p99_rate5m"
+    rules = {
+        quiet: ["care_events_total"],
+        real_time: ["care_events_total"],
+        "care:above:ratio": [f"2 * {quiet}"],
+        "care:higher:ratio": ["care:above:ratio + 1"],
+        "care:slow:ratio": [f"2 * {real_time}"],
+        "care:loud:ratio": ["care_events_total"],
+    }
+
+    assert allowed(quiet, rules) is QUIET_RULES[quiet]
+    assert allowed("care:higher:ratio", rules) == EmptyIsGood(QUIET_RULES[quiet].reason)
+    assert allowed("care:slow:ratio", rules) == EmptyIsGood(QUIET_RULES[real_time].reason)
+    assert allowed("care:loud:ratio", rules) is None
+
+
 def test_only_what_somebody_must_mend_is_a_fault() -> None:
     assert {verdict for verdict in Verdict if verdict.is_fault} == {
         Verdict.EMPTY,
@@ -166,6 +187,18 @@ def test_the_report_names_panel_query_and_samples() -> None:
     assert report.as_json([good])["ok"] is True
     assert report.as_json([good, bad])["ok"] is False
     assert report.as_json([bad])["queries"][0]["expr"] == THERE
+
+
+def test_every_quiet_rule_is_there() -> None:
+    files = sorted((Path(__file__).parents[2] / "deploy" / "prometheus" / "rules").glob("*.yml"))
+    there = {
+        rule["record"]
+        for path in files
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+    }
+
+    assert not files or QUIET_RULES.keys() - there == set()
 
 
 def test_declarations_are_given_to_panels_that_exist() -> None:

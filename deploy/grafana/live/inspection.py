@@ -1,7 +1,7 @@
 """Asks a Prometheus everything that dashboards and recording rules ask, and judges the answers."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from deploy.grafana.live.asking import (
 )
 from deploy.grafana.live.prometheus import Prometheus
 from deploy.grafana.live.quiet_rules import QUIET_RULES
-from deploy.grafana.live.verdicts import Result, judge, rules_asked
-from deploy.grafana.spec import Silence
+from deploy.grafana.live.verdicts import Recorded, Result, judge, rules_asked
+from deploy.grafana.spec import EmptyIsGood, Silence
 
 _RULES = "recording rules"
 
@@ -75,13 +75,19 @@ def _rules(server: Prometheus, over: Stretch, exported: frozenset[str]) -> Itera
             end=over.end,
             step=over.step,
         )
-        silence = _silence({rule["name"], *rules_asked(rule["query"], recorded)})
+        silence = allowed(rule["name"], recorded)
         yield judge(question, _recorded(server, rule, question), silence, exported, recorded)
 
 
-def _silence(names: Collection[str]) -> Silence | None:
-    """Return what allows one of these rules to be empty: what rests on it is then empty too."""
-    return next((QUIET_RULES[name] for name in sorted(names) if name in QUIET_RULES), None)
+def allowed(name: str, recorded: Recorded) -> Silence | None:
+    """Return what allows a recording rule to be empty: itself, or that it rests on one that may be."""
+    own = QUIET_RULES.get(name)
+    if own is not None:
+        return own
+    beneath = {one for expr in recorded[name] for one in rules_asked(expr, recorded)}
+    inherited = [QUIET_RULES[one] for one in sorted(beneath) if one in QUIET_RULES]
+    # It may rest on others besides, so that it shows something is no surprise.
+    return EmptyIsGood(inherited[0].reason) if inherited else None
 
 
 def _recorded(server: Prometheus, rule: Mapping[str, Any], question: Question) -> Answer:
