@@ -12,9 +12,9 @@ UV ?= uv
 STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut -d' ' -f1)
 
 # Where the types and rules are checked; tests too.
-CODE := services tests bench
+CODE := services tests bench deploy
 
-.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +68,7 @@ lint: $(STAMP) ## Format, lint, types, imports and schemas only.
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m services.contracts check
+	@$(BIN)/python -m deploy.grafana check
 
 format: $(STAMP) ## Rewrite the code in the house's format.
 	@$(BIN)/ruff format $(CODE)
@@ -78,6 +79,12 @@ schemas: $(STAMP) ## Make the committed schemas, documents and references from t
 	@mkdir -p build && $(BIN)/python -m services.ingest.openapi_file > build/ingest.json && mv build/ingest.json services/ingest/openapi.json
 	@mkdir -p build && $(BIN)/care playbook schema > build/playbook.json && mv build/playbook.json services/outreach/playbooks/schema.json
 	@$(BIN)/python -m services.outreach.api > build/openapi.json && mv build/openapi.json services/outreach/api/openapi.json
+
+dashboards: $(STAMP) ## Make the committed Grafana dashboards from deploy/grafana.
+	@$(BIN)/python -m deploy.grafana write
+
+dashboards-check: $(STAMP) ## Play the demo under a real Prometheus and run every panel's query and recording rule.  PROMETHEUS=<path>, JSON=1.
+	@PROMETHEUS="$(PROMETHEUS)" $(BIN)/python -m deploy.grafana.live $(if $(filter-out 0,$(JSON)),--json)
 
 lock: $(STAMP) ## Make the locks under requirements/ and of the jars anew; needs uv.  UV=<path> names it.
 	@UV="$(UV)" sh deploy/setup/lock.sh

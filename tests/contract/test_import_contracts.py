@@ -51,6 +51,7 @@ OFFENCES = {
     ),
     "why-core-is-pure": ("services/why/story.py", "import kafka"),
     "publisher-kit-core-is-pure": ("services/publisher_kit/plan.py", "import httpx"),
+    "services-know-no-deployment": ("services/demo/run.py", "import deploy.grafana"),
     "services-know-no-tools": ("services/ingest/api.py", "import services.cli"),
 }
 """One import that each contract forbids."""

@@ -1,0 +1,38 @@
+"""Alerts that panels lead to and that have no runbook in this tree yet."""
+
+RUNBOOKS = frozenset(
+    {
+        "ContactBudgetBurnsFast",
+        "ContactBudgetBurnsSlowly",
+        "ContactsFailing",
+        "CustomerToldTwice",
+        "DeadLetters",
+        "DeadLettersFlood",
+        "DecisionBudgetBurnsFast",
+        "DecisionBudgetBurnsSlowly",
+        "FeedSilent",
+        "FiguresNotSettled",
+        "IngestRefusing",
+        "LagTooOld",
+        "MetricsMissedRecords",
+        "OutboxStuck",
+        "OutcomesUnexplained",
+        "OutreachTimeStopped",
+        "PlaybookHeld",
+        "PredictorMissedRecords",
+        "PredictorTimeStopped",
+        "ProviderAway",
+        "PublisherSilent",
+        "ReachedFirstBudgetBurns",
+        "ReconciliationOpen",
+        "RecordsUnaccounted",
+        "RejectsRising",
+        "ReplicaDown",
+        "RulesFailing",
+        "SendingPaused",
+        "SendsNotEnding",
+        "SendsUnknown",
+        "ServiceDown",
+        "SnapshotTooOld",
+    }
+)
