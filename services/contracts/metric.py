@@ -21,3 +21,15 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The names of its series.
+
+        Of a histogram that knows durations below 0 Prometheus' client exports the buckets alone: a sum that
+        may fall is no counter.
+        """
+        if self.kind is not Kind.HISTOGRAM:
+            return (self.name,)
+        parts = ("_bucket",) if self.buckets[0] < 0 else ("_bucket", "_count", "_sum")
+        return tuple(self.name + part for part in parts)

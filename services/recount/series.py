@@ -11,6 +11,8 @@ from prometheus_client.utils import floatToGoString
 from services.contracts.metric_names import METRICS, Kind, Metric
 
 _WITHDRAWN = "_withdrawn"
+_NOT_COUNTED = frozenset({"held"})
+"""Labels over which the recount sums: why a message waited is the service's own judgement."""
 
 
 class Series(NamedTuple):
@@ -32,7 +34,11 @@ class Series(NamedTuple):
 def series(metric: Metric, *labels: str, bound: float | None = None) -> Series:
     """Return the series of this metric with these labels, in the contract's order."""
     values = (str(label) for label in labels)
-    return Series(metric.name, tuple(zip(metric.labels, values, strict=True)), bound)
+    return Series(metric.name, tuple(zip(_labels(metric), values, strict=True)), bound)
+
+
+def _labels(metric: Metric) -> list[str]:
+    return [name for name in metric.labels if name not in _NOT_COUNTED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def _sample_name(metric: Metric) -> str:
 
 def _read(metric: Metric, labels: Mapping[str, str]) -> tuple[Series, int]:
     bound = float(labels["le"]) if "le" in labels else None
-    values = tuple((name, labels[name]) for name in metric.labels)
+    values = tuple((name, labels[name]) for name in _labels(metric))
     name = metric.name.replace(_WITHDRAWN, "")
     return Series(name, values, bound), -1 if name != metric.name else 1
 

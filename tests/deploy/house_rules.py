@@ -7,14 +7,13 @@ from pathlib import Path
 from prometheus_client.utils import floatToGoString
 
 from services.contracts.contacts import SurveyKind
-from services.contracts.metric_names import METRICS, Kind, Metric
+from services.contracts.metric_names import METRICS, Metric
 from services.contracts.outreach import Outcome
 from services.contracts.problems import Band, Clearing
 from services.ingest.documents import STATUS
 from services.ingest.metering import REASONS
 from services.metrics.figures.sending import CONTACT_OUTCOMES
 from tests.deploy import promql
-from tests.deploy.awaited import AWAITED
 from tests.deploy.promql import Asked, Labels
 from tests.deploy.rule_files import DEPLOY, Rule
 
@@ -32,7 +31,6 @@ WHOLE = "care"
 
 _UP = "up"
 _OF_A_TARGET = frozenset({"job", "instance"})
-_PARTS = ("_bucket", "_sum", "_count")
 _TRUTHS = ("false", "true")
 
 _VALUES: Mapping[str, tuple[str, ...]] = {
@@ -65,8 +63,8 @@ _VALUES_OF: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 
 def metrics() -> dict[str, Metric]:
-    """Return name → metric, of the contract and of what is agreed and awaited."""
-    return {metric.name: metric for metric in (*METRICS, *AWAITED)}
+    """Return name → metric."""
+    return {metric.name: metric for metric in METRICS}
 
 
 class HouseRules:
@@ -99,11 +97,8 @@ class HouseRules:
 
     def _series_of(self, metric: Metric) -> Iterator[tuple[str, Labels]]:
         labels = frozenset(metric.labels) | _OF_A_TARGET
-        if metric.kind is not Kind.HISTOGRAM:
-            yield metric.name, labels
-            return
-        for part in _PARTS:
-            yield metric.name + part, labels | ({"le"} if part == "_bucket" else frozenset())
+        for name in metric.series:
+            yield name, labels | ({"le"} if name.endswith("_bucket") else frozenset())
 
     def _labels_exist(self, rule: Rule) -> Iterator[str]:
         asked = promql.selectors(rule.expr)
@@ -120,9 +115,8 @@ class HouseRules:
     def _is_there(self, asked: Asked, label: str, value: str) -> bool:
         if label == "le":
             buckets = self._metrics[asked.name.removesuffix("_bucket")].buckets
-            there: tuple[str, ...] = tuple(map(_bound, buckets))
-        else:
-            there = _VALUES_OF.get((asked.name, label), _VALUES.get(label, ()))
+            return value in {*map(_bound, buckets), "+Inf"}
+        there = _VALUES_OF.get((asked.name, label), _VALUES.get(label, ()))
         alternatives = value.split("|")
         return not there or all(
             any(re.fullmatch(alternative, each) for each in there) for alternative in alternatives
@@ -174,7 +168,7 @@ def _uid(rule: Rule) -> str:
 
 
 def _base(name: str) -> str:
-    return next((name.removesuffix(part) for part in _PARTS if name.endswith(part)), name)
+    return next((metric.name for metric in METRICS if name in metric.series), name)
 
 
 def _withdrawn(name: str) -> str:

@@ -15,7 +15,6 @@ from deploy.grafana.house_rules import expressions_of, faults, panels_of
 from deploy.grafana.promql import withdrawn
 from deploy.grafana.spec import Board
 from services.contracts.metric_names import METRICS
-from tests.deploy.not_there_yet import RUNBOOKS
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(committed.FOLDER.glob("*.json"))
@@ -93,31 +92,13 @@ def test_every_alert_leads_to_a_runbook() -> None:
     prefix = "${runbooks:raw}"
     wanted = {url.removeprefix(prefix) for url in links() if url.startswith(prefix)}
     there = {path.name for path in (ROOT / "docs" / "runbooks").glob("*.md")}
-    awaited = {f"{name}.md" for name in RUNBOOKS}
 
-    assert wanted - there == awaited
-
-
-def test_metrics_that_are_there_are_no_longer_awaited() -> None:
-    contract = {metric.name: frozenset(metric.labels) for metric in METRICS}
-
-    assert contract.keys() & known_metrics.NOT_THERE_YET.keys() == set()
-    assert {
-        name
-        for name, labels in known_metrics.LABELS_NOT_THERE_YET.items()
-        if labels & contract.get(name, frozenset())
-    } == set()
-
-
-def test_every_awaited_metric_is_asked_for() -> None:
-    assert (
-        known_metrics.NOT_THERE_YET.keys() | known_metrics.LABELS_NOT_THERE_YET.keys()
-    ) - families() == set()
+    assert wanted - there == set()
 
 
 def test_what_may_be_withdrawn_is_shown_less_what_was() -> None:
     """Panels ask for counted and withdrawn together, or they show what is no longer true."""
-    known = {metric.name for metric in METRICS} | known_metrics.NOT_THERE_YET.keys()
+    known = {metric.name for metric in METRICS}
     for path in FILES:
         for panel in panels_of(content(path)):
             for expr in expressions_of(panel):

@@ -23,7 +23,6 @@ QUIET_RULES: Mapping[str, Silence] = {
     "care:trial_purchases:ratio": _TOO_SHORT,
     "care:trial_purchases:adjusted": _TOO_SHORT,
     "care:save_attempts:ratio": _TOO_SHORT,
-    "arm:saves:ratio_rate28d": _TOO_SHORT,
     "window:churn:ratio_rate28d": _ALL_NEW,
     "window:retention:ratio_rate28d": _ALL_NEW,
     "channel:handle_seconds:mean_rate7d": EmptyIsGood(

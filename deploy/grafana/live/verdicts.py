@@ -22,7 +22,6 @@ class Verdict(StrEnum):
     SHOWS = "shows"
     MAY_BE_EMPTY = "empty, as declared"
     NOT_MEASURED = "not measured in simulated time, as declared"
-    NOT_THERE_YET = "not exported yet"
     EMPTY = "EMPTY"
     UNKNOWN_METRIC = "EMPTY, AND NOBODY EXPORTS IT"
     MEASURED_AFTER_ALL = "DECLARED AS NOT MEASURED, AND IS"
@@ -86,9 +85,6 @@ def _verdict(
         if isinstance(silence, RealTimeOnly):
             return Verdict.MEASURED_AFTER_ALL, silence.reason
         return Verdict.SHOWS, ""
-    awaited = not_there_yet(question.expr, recorded)
-    if awaited:
-        return Verdict.NOT_THERE_YET, ", ".join(awaited)
     if isinstance(silence, RealTimeOnly):
         return Verdict.NOT_MEASURED, silence.reason
     asked = families(question.expr, recorded)
@@ -110,25 +106,12 @@ def rules_asked(expr: str, recorded: Recorded) -> set[str]:
     return {name for one in _through(expr, recorded) for name in one.rules}
 
 
-def not_there_yet(expr: str, recorded: Recorded = _NO_RULES) -> list[str]:
-    """Return those of its metrics that are agreed on and not exported, or not with its labels."""
-    return sorted(
-        {
-            family
-            for one in _through(expr, recorded)
-            for family in map(known_metrics.family, one.metrics)
-            if not known_metrics.is_there(family, frozenset(one.labels))
-        }
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Layer:
     """What one expression asks for itself."""
 
     metrics: frozenset[str]
     rules: frozenset[str]
-    labels: frozenset[str]
 
 
 def _through(expr: str, recorded: Recorded) -> Iterator[_Layer]:
@@ -136,7 +119,7 @@ def _through(expr: str, recorded: Recorded) -> Iterator[_Layer]:
     while waiting:
         asked = read(waiting.pop())
         rules = frozenset(asked.metrics & recorded.keys())
-        yield _Layer(frozenset(asked.metrics - rules), rules, frozenset(asked.labels))
+        yield _Layer(frozenset(asked.metrics - rules), rules)
         beneath = {one for rule in rules for one in recorded[rule]} - seen
         seen |= beneath
         waiting += sorted(beneath)

@@ -207,3 +207,18 @@ def test_playbooks_beyond_the_bound_share_one_label_and_lose_no_count() -> None:
     assert sum(decisions.values()) == len(names)
     assert decisions["care_decisions_total{playbook=other,outcome=contact}"] == 21
     assert len(figures) < MOST_SERIES
+
+
+def test_each_metric_has_the_series_that_the_contract_says() -> None:
+    """Rules and panels ask for them by these names."""
+    found = {
+        sample.name
+        for family in render(State(), {}, ("delivery_late",))
+        for sample in family.samples
+    }
+    there = {name for metric in BUSINESS for name in metric.series}
+
+    assert found <= there
+    assert {name for name in found if name.startswith("care_lead_time_seconds")} == {
+        "care_lead_time_seconds_bucket"
+    }
