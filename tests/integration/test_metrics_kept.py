@@ -96,7 +96,7 @@ class Scraper:
 
     def run(self) -> None:
         while not self.stopped.is_set():
-            if self.service is not None and (found := self.service.samples()):
+            if self.service is not None and (found := self.service.figures()):
                 self.look(found)
             time.sleep(0.02)
 

@@ -147,19 +147,26 @@ STORY = {
 def test_a_story_by_hand_gives_its_figures_also_after_a_kill(broker: Broker, start: Start) -> None:
     write_story(broker)
     first = start()
-    assert first.figures() == STORY
+    before = first.figures()
+    assert of_the_story(before) == STORY
 
     assert first.end(signal.SIGKILL) == -signal.SIGKILL
     second = start()
-    assert second.figures() == STORY
+    assert second.figures() == before
 
     broker.write(broker.producer(), complained("o-3", 5), barrier(48))
     wanted = STORY | {
         "care_events_total{topic=contacts,type=care.contact.opened.v1}": 3,
         "care_complaints_total{reached_first=false}": 2,
     }
-    until(lambda: second.figures() == wanted)
+    until(lambda: of_the_story(second.figures()) == wanted)
     assert second.end(signal.SIGTERM) == 0
+
+
+def of_the_story(figures: dict[str, float]) -> dict[str, float]:
+    """Return the figures of the metrics that the story names; each family has golden tests of its own."""
+    named = {name.split("{")[0] for name in STORY}
+    return {name: n for name, n in figures.items() if name.split("{")[0] in named}
 
 
 def test_lag_is_the_age_of_the_oldest_record_a_service_has_not_committed(
