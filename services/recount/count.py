@@ -104,13 +104,27 @@ def _outreach(told: Told) -> Iterator[Series]:
 def first_complaints(told: Told) -> dict[str, datetime]:
     """Return order → when its customer first complained about it."""
     moments: dict[str, list[datetime]] = defaultdict(list)
-    for event in told.of(ContactOpened):
-        if event.data.order_id is not None and event.data.reason in COMPLAINT_REASONS:
-            moments[event.data.order_id].append(event.time)
+    for opening in _first_openings(told):
+        if opening.data.is_by_customer:
+            moments[str(opening.data.order_id)].append(opening.time)
     for event in _first_answers(told):
         if event.data.is_poor:
             moments[str(event.data.order_id)].append(event.time)
     return {order: min(times) for order, times in moments.items()}
+
+
+def _first_openings(told: Told) -> Iterable[Event[ContactOpened]]:
+    """Return how each contact began that is about an order and is a complaint, if the customer began it."""
+    firsts: dict[tuple[str, str, str], Event[ContactOpened]] = {}
+    for event in told.of(ContactOpened):
+        contact = event.data
+        if contact.order_id is None or contact.reason not in COMPLAINT_REASONS:
+            continue
+        key = (contact.order_id, event.customer_id, contact.contact_id)
+        known = firsts.get(key)
+        if known is None or _place(event) < _place(known):
+            firsts[key] = event
+    return firsts.values()
 
 
 def _first_answers(told: Told) -> Iterable[Event[SurveyAnswered]]:

@@ -111,7 +111,7 @@ class Usefulness:
                 self.fading_courses.add(hour_of(event.time + JUDGED_AFTER + SLACK), told.problem_id)
                 self._look_after(course)
                 self._judge(course.steps)
-            case ContactOpened(order_id=str(order_id)):
+            case ContactOpened(order_id=str(order_id), is_by_customer=True):
                 written = self._order(order_id, event.time)
                 written.contacts.add(event.time)
                 self._judge(written.steps)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from services.contracts.contacts import ContactReason
+from services.contracts.contacts import ContactReason, OpenedBy
 from services.contracts.envelope import Event
 from services.contracts.outreach import Outcome, Suppression
 from services.contracts.problems import Clearing, ProblemKind, Tier
@@ -18,6 +18,7 @@ from tests.unit.metrics.stories import (
     Read,
     answered,
     barrier,
+    began,
     changed,
     cleared,
     complained,
@@ -38,6 +39,14 @@ STORIES = st.lists(
     st.one_of(
         st.builds(placed, ORDERS, HOURS),
         st.builds(complained, ORDERS, HOURS, st.sampled_from(list(ContactReason))),
+        st.builds(
+            began,
+            st.sampled_from(["t-1", "t-2"]),
+            HOURS,
+            st.sampled_from(list(ContactReason)),
+            ORDERS,
+            st.sampled_from(list(OpenedBy)),
+        ),
         st.builds(answered, ORDERS, HOURS, st.integers(1, 5), st.sampled_from(["s-1", "s-2"])),
         st.builds(opened, ORDERS, HOURS, st.sampled_from(list(Tier))),
         st.builds(trouble, st.sampled_from(list(ProblemKind)), HOURS),
