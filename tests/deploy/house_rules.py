@@ -67,6 +67,15 @@ def metrics() -> dict[str, Metric]:
     return {metric.name: metric for metric in METRICS}
 
 
+def never_taken_off(asked: list[Asked]) -> Iterator[str]:
+    """Yield each metric that is asked for with labels with which what was withdrawn of it is not."""
+    there = {(_base(each.name), each.matchers) for each in asked}
+    for name, matchers in there:
+        twin = _withdrawn(name)
+        if twin in metrics() and (twin, matchers) not in there:
+            yield name
+
+
 class HouseRules:
     """Judges rules among the others they may read."""
 
@@ -123,11 +132,9 @@ class HouseRules:
         )
 
     def _nothing_withdrawn(self, rule: Rule) -> Iterator[str]:
-        """What may be withdrawn counts only less what was, in the same expression."""
-        names = {_base(each.name) for each in promql.selectors(rule.expr)}
-        for name in sorted(names & set(self._metrics)):
-            twin = _withdrawn(name)
-            if twin in self._metrics and twin not in names and "absent(" not in rule.expr:
+        """What may be withdrawn counts only less what was of the same series, in the same expression."""
+        if "absent(" not in rule.expr:
+            for name in sorted(set(never_taken_off(promql.selectors(rule.expr)))):
                 yield f"{name} without what was withdrawn of it"
 
     def _is_well_named(self, rule: Rule) -> Iterator[str]:
