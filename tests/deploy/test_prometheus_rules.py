@@ -245,6 +245,25 @@ def test_each_severity_has_a_receiver_and_what_inhibits_is_an_alert() -> None:
     assert [x for x in alternatives if not any(re.fullmatch(x, name) for name in names)] == []
 
 
+@pytest.mark.parametrize("cause", ["ServiceDown", "PredictorTimeStopped"])
+def test_what_stands_still_because_time_does_is_not_told_beside_it(cause: str) -> None:
+    told = {"alertname": cause, "job": "churn_predictor"}
+    silenced = [
+        rule["target_matchers"]
+        for rule in ROUTING["inhibit_rules"]
+        if all(_matches(each, told) for each in rule["source_matchers"])
+    ]
+
+    for name in ("FiguresNotSettled", "SnapshotTooOld"):
+        alert = {"alertname": name, "severity": "ticket"}
+        assert any(all(_matches(each, alert) for each in matchers) for matchers in silenced)
+
+
+def _matches(matcher: str, labels: Mapping[str, str]) -> bool:
+    label, _, wanted = matcher.partition("=")
+    return re.fullmatch(wanted.strip('~"'), labels.get(label, "")) is not None
+
+
 @needs_promtool
 def test_promtool_takes_the_configuration_and_every_rule() -> None:
     ran = tools.check_config()
