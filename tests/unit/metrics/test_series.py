@@ -228,7 +228,7 @@ def test_a_new_playbook_takes_no_other_ones_series() -> None:
 
 
 def test_durations_kept_under_buckets_of_an_older_contract_are_counted_anew() -> None:
-    """Buckets may change with a version: what was counted in the old ones fits none, and hinders no scrape."""
+    """Buckets may change with a version: what the old ones hold fits none, and hinders no scrape."""
     state = folded(sent("o-1", 7), complained("o-1", 9), barrier(10))
     (lead,) = state.complaints.lead.by_labels.values()
     older = replace(lead, bounds=lead.bounds[1:], counts=lead.counts[1:])
