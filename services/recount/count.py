@@ -165,7 +165,8 @@ def _firsts(pairs: Iterable[tuple[Any, datetime]]) -> dict[Any, datetime]:
 
 
 def _complaints(told: Told, until: datetime | None) -> Iterator[Series]:
-    wrote = _firsts((e.data.order_id, e.time) for e in told.of(OutreachSent) if e.data.order_id)
+    messages = [e for e in told.of(OutreachSent) if e.data.is_to_customer and e.data.order_id]
+    wrote = _firsts((e.data.order_id, e.time) for e in messages)
     for order, complained_at in first_complaints(told).items():
         if until is not None and complained_at > until:
             continue
@@ -177,7 +178,7 @@ def _complaints(told: Told, until: datetime | None) -> Iterator[Series]:
 
 
 def _promptness(told: Told, until: datetime | None) -> Iterator[Series]:
-    sent = list(told.of(OutreachSent))
+    sent = [event for event in told.of(OutreachSent) if event.data.is_to_customer]
     as_sent = ((e.data.problem_id, e.data.problem_opened_at) for e in sent)
     opened = {problem: at for problem, at in as_sent if at is not None}
     opened |= _firsts((e.data.problem_id, e.time) for e in told.of(ProblemOpened))

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from services.contracts.contacts import ContactReason, OpenedBy, SurveyKind
 from services.contracts.envelope import Event
 from services.contracts.outreach import SOURCE, Outcome, Suppression
+from services.contracts.people import Channel
 from services.contracts.problems import Clearing, ProblemKind, Tier
 from services.metrics.exporter import StateCollector, render
 from services.recount.count import Told
@@ -71,6 +72,7 @@ STORIES = st.lists(
         ),
         st.builds(sent, ORDERS, HOURS),
         st.builds(sent, ORDERS, HOURS, attempt=st.integers(1, 2)),
+        st.builds(sent, ORDERS, HOURS, name=st.just("hand over"), channel=st.just(Channel.HUMAN)),
         st.builds(failed, ORDERS, HOURS),
         st.builds(unknown, ORDERS, HOURS),
         st.builds(withdrawn, ORDERS, HOURS),
