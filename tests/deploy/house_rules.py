@@ -100,6 +100,7 @@ class HouseRules:
         of_all: list[Callable[[Rule], Iterator[str]]] = [
             self._labels_exist,
             self._nothing_withdrawn,
+            self._sides_meet,
         ]
         of_kind = [_is_well_told, self._has_a_page] if rule.is_alert else [self._is_well_named]
         return [fault for check in (*of_all, *of_kind) for fault in check(rule)]
@@ -136,6 +137,10 @@ class HouseRules:
         if "absent(" not in rule.expr:
             for name in sorted(set(never_taken_off(promql.selectors(rule.expr)))):
                 yield f"{name} without what was withdrawn of it"
+
+    def _sides_meet(self, rule: Rule) -> Iterator[str]:
+        for left, right in promql.unmatched(rule.expr, self._labels):
+            yield f"{sorted(left)} never meets {sorted(right)}"
 
     def _is_well_named(self, rule: Rule) -> Iterator[str]:
         named = RECORDED.fullmatch(rule.name)

@@ -86,6 +86,10 @@ A_FIGURE = Rule("topic:x:rate5m", "sum by (topic) (rate(care_events_total[5m]))"
             'sum(care_complaints_total{reached_first="true"}) - sum(care_complaints_withdrawn_total)',
             "care_complaints_total without what was withdrawn of it",
         ),
+        (
+            "sum by (topic) (care_events_total) / sum by (kind) (care_problems_opened_total)",
+            "['topic'] never meets ['kind']",
+        ),
         # Durations below 0 have buckets alone.
         ("sum(care_lead_time_seconds_count)", "no metric care_lead_time_seconds_count"),
         ("sum(care_events_total)", "level topic, and labels []"),
