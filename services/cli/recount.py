@@ -29,6 +29,7 @@ def recount(
 ) -> None:
     """Count the main figures anew from the topics, and say where the metrics service differs.
 
+    These are records, problems, decisions and messages, who was first, orders, contacts and surveys.
     URL is the metrics service's address.  Reads the topics of a deployment at rest and writes nothing.
     It shares no code with the service: whole events are kept and counted at the end.  Figures that were
     judged anew are compared less what was withdrawn of them.

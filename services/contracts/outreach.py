@@ -100,6 +100,11 @@ class OutreachSent(_AttemptFact):
     TYPE: ClassVar[str] = "care.outreach.sent.v1"
     problem_opened_at: Instant | None = None
 
+    @property
+    def is_to_customer(self) -> bool:
+        """Whether it left for the customer, and was not given to a person of ours."""
+        return self.channel is not Channel.HUMAN
+
 
 class OutreachFailed(_AttemptFact):
     """The channel refused it for good."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.contracts.contacts import ContactOpened, SurveyAnswered
+from services.contracts.contacts import ContactOpened, SurveyAnswered, SurveyKind
 from services.contracts.deliveries import ShipmentDelivered, ShipmentPromised
 from services.contracts.envelope import Event
 from services.contracts.outreach import (
@@ -175,13 +175,17 @@ def first_complaints(facts: Iterable[Event[Any]]) -> dict[str, datetime]:
 
 def first_messages(facts: Iterable[Event[Any]]) -> dict[str, datetime]:
     """Return order → when our first message about it left."""
-    return _earliest((e.data.order_id, e.time) for e in facts if isinstance(e.data, OutreachSent))
+    return _earliest((e.data.order_id, e.time) for e in facts if _is_message(e.data))
+
+
+def _is_message(fact: object) -> bool:
+    return isinstance(fact, OutreachSent) and fact.is_to_customer
 
 
 def _is_complaint(fact: object) -> bool:
     if isinstance(fact, ContactOpened):
         return fact.is_complaint
-    return isinstance(fact, SurveyAnswered) and fact.is_poor
+    return isinstance(fact, SurveyAnswered) and fact.kind is SurveyKind.CSAT and fact.is_poor
 
 
 def _earliest(moments: Iterable[tuple[str | None, datetime]]) -> dict[str, datetime]:

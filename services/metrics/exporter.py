@@ -127,8 +127,19 @@ def _family(
                 metric, {labels: at.timestamp() for labels, at in measure.instants.items()}
             )
         case Distributions():
-            empty = {labels: Distribution.of(metric) for labels in zeros}
-            return _histogram(metric, empty | measure.by_labels)
+            return _histogram(metric, _distributions(metric, measure, zeros))
+
+
+def _distributions(
+    metric: Metric, measure: Distributions, zeros: Iterable[Labels]
+) -> dict[Labels, Distribution]:
+    """Return the distributions; of one in buckets of another version nothing, until it is added to."""
+    empty = {labels: Distribution.of(metric) for labels in (*zeros, *measure.by_labels)}
+    return empty | {
+        labels: known
+        for labels, known in measure.by_labels.items()
+        if known.bounds == metric.buckets
+    }
 
 
 def _shown(metric: Metric, counts: dict[Labels, float], zeros: Iterable[Labels]) -> Samples:
@@ -171,9 +182,10 @@ def _cumulative(metric: Metric, distribution: Distribution) -> Iterator[tuple[st
 
 
 def _shown_playbooks(state: State, expected: Sequence[str]) -> frozenset[str]:
+    # As they came: a new name must not take an older one's series, whose counts would jump to `other`.
     named = (*state.sending.decisions.counts, *state.sending.contacts.counts)
-    found = sorted({playbook for playbook, *_ in named} - set(expected))
-    return frozenset([*expected, *found][:MOST_PLAYBOOKS])
+    found = dict.fromkeys([*expected, *(playbook for playbook, *_ in named)])
+    return frozenset([*found][:MOST_PLAYBOOKS])
 
 
 def _bounded(metric: Metric, labels: Labels, shown: frozenset[str]) -> Labels:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from services.contracts import metric_names as names
+from services.contracts import service_metrics, step_metrics
 from services.recount.count import Told, count
 from services.recount.series import Difference, Series, differences, exported
 
@@ -18,6 +19,12 @@ COMPARED = (
     names.COMPLAINTS,
     names.LEAD_TIME,
     names.DETECTION_TO_CONTACT,
+    service_metrics.ORDERS,
+    service_metrics.ORDERS_CONTACTED,
+    service_metrics.INBOUND_CONTACTS,
+    service_metrics.SURVEYS_SENT,
+    service_metrics.SURVEY_ANSWERS,
+    step_metrics.TOLD_TWICE,
 )
 """What is counted anew."""
 

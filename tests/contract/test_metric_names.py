@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
@@ -12,6 +13,7 @@ from services import contracts
 from services.contracts import metric_names
 from services.contracts.metric_names import METRICS, Kind, Metric
 
+DOCS = Path(__file__).parents[2] / "docs"
 NAME = re.compile(r"care_[a-z]+(_[a-z]+)*")
 UNITS = ("seconds", "bytes", "records", "ratio", "info")
 THINGS_COUNTED = (
@@ -97,6 +99,19 @@ def test_a_metric_that_breaks_a_rule_is_found(
 
 def test_names_are_unique() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS)
+
+
+def test_every_figure_of_the_metrics_service_is_defined_on_a_page() -> None:
+    pages = ("kpis.md", "kpis-customers.md", "pipeline-health.md")
+    told = "".join((DOCS / page).read_text(encoding="utf-8") for page in pages)
+    figures = [each.name for each in METRICS[METRICS.index(metric_names.EVENTS) :]]
+
+    # Of what is withdrawn the pages say once how it is read.
+    assert [n for n in figures if "_withdrawn" not in n and not _is_named(n, told)] == []
+
+
+def _is_named(name: str, text: str) -> bool:
+    return re.search(rf"\b{name}\b", text) is not None
 
 
 def test_the_registry_holds_every_metric_of_the_contracts() -> None:

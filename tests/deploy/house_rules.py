@@ -67,6 +67,15 @@ def metrics() -> dict[str, Metric]:
     return {metric.name: metric for metric in METRICS}
 
 
+def never_taken_off(asked: list[Asked]) -> Iterator[str]:
+    """Yield each metric that is asked for with labels with which what was withdrawn of it is not."""
+    there = {(_base(each.name), each.matchers) for each in asked}
+    for name, matchers in there:
+        twin = _withdrawn(name)
+        if twin in metrics() and (twin, matchers) not in there:
+            yield name
+
+
 class HouseRules:
     """Judges rules among the others they may read."""
 
@@ -91,6 +100,7 @@ class HouseRules:
         of_all: list[Callable[[Rule], Iterator[str]]] = [
             self._labels_exist,
             self._nothing_withdrawn,
+            self._sides_meet,
         ]
         of_kind = [_is_well_told, self._has_a_page] if rule.is_alert else [self._is_well_named]
         return [fault for check in (*of_all, *of_kind) for fault in check(rule)]
@@ -123,12 +133,14 @@ class HouseRules:
         )
 
     def _nothing_withdrawn(self, rule: Rule) -> Iterator[str]:
-        """What may be withdrawn counts only less what was, in the same expression."""
-        names = {_base(each.name) for each in promql.selectors(rule.expr)}
-        for name in sorted(names & set(self._metrics)):
-            twin = _withdrawn(name)
-            if twin in self._metrics and twin not in names and "absent(" not in rule.expr:
+        """What may be withdrawn counts only less what was of the same series, in the same expression."""
+        if "absent(" not in rule.expr:
+            for name in sorted(set(never_taken_off(promql.selectors(rule.expr)))):
                 yield f"{name} without what was withdrawn of it"
+
+    def _sides_meet(self, rule: Rule) -> Iterator[str]:
+        for left, right in promql.unmatched(rule.expr, self._labels):
+            yield f"{sorted(left)} never meets {sorted(right)}"
 
     def _is_well_named(self, rule: Rule) -> Iterator[str]:
         named = RECORDED.fullmatch(rule.name)

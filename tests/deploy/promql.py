@@ -9,7 +9,9 @@ import promql_parser as p
 Labels = frozenset[str]
 NO_LABELS: Labels = frozenset()
 
-_WITHOUT_LABELS = ("absent", "scalar", "time", "vector")
+_OF_SETS = ("and", "or", "unless")
+_NUMBERS = ("scalar", "time")
+_WITHOUT_LABELS = ("absent", "vector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,22 @@ def _children(node: Any) -> Iterable[Any]:
     return ()
 
 
+def unmatched(expr: str, known: Mapping[str, Labels]) -> list[tuple[Labels, Labels]]:
+    """Return the labels of both sides of each calculation whose sides can never meet.
+
+    Without `on` or `ignoring` only series with all labels alike do; then the answer is silently empty.
+    """
+    found = []
+    for node in _nodes(p.parse(expr)):
+        if isinstance(node, p.BinaryExpr) and (
+            node.modifier is None or node.modifier.matching is None
+        ):
+            left, right = _labels(node.lhs, known), _labels(node.rhs, known)
+            if None not in (left, right) and str(node.op) not in _OF_SETS and left != right:
+                found.append((left or NO_LABELS, right or NO_LABELS))
+    return found
+
+
 def result_labels(expr: str, known: Mapping[str, Labels]) -> Labels:
     """Return the labels of what an expression gives.
 
@@ -81,12 +99,21 @@ def _labels(node: Any, known: Mapping[str, Labels]) -> Labels | None:
         case p.ParenExpr() | p.UnaryExpr() | p.SubqueryExpr():
             return _labels(node.expr, known)
         case p.AggregateExpr():
-            return NO_LABELS if node.modifier is None else frozenset(node.modifier.labels)
+            return _of_aggregate(node, known)
         case p.BinaryExpr():
             return _of_two(node, known)
         case p.Call():
             return _of_call(node, known)
     return None
+
+
+def _of_aggregate(node: p.AggregateExpr, known: Mapping[str, Labels]) -> Labels:
+    if node.modifier is None:
+        return NO_LABELS
+    named = frozenset(node.modifier.labels)
+    if node.modifier.type == p.AggModifierType.Without:
+        return (_labels(node.expr, known) or NO_LABELS) - named
+    return named
 
 
 def _of_two(node: p.BinaryExpr, known: Mapping[str, Labels]) -> Labels | None:
@@ -101,7 +128,7 @@ def _of_two(node: p.BinaryExpr, known: Mapping[str, Labels]) -> Labels | None:
 
 
 def _of_call(node: p.Call, known: Mapping[str, Labels]) -> Labels | None:
-    if node.func.name == "time":
+    if node.func.name in _NUMBERS:
         return None
     if node.func.name in _WITHOUT_LABELS:
         return NO_LABELS

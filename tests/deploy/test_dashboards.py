@@ -10,11 +10,11 @@ import yaml
 from deploy.grafana import committed, known_metrics
 from deploy.grafana.assembly import Addresses, encode, reencode
 from deploy.grafana.boards import BOARDS
-from deploy.grafana.expressions import read
+from deploy.grafana.expressions import read, with_stand_ins
 from deploy.grafana.house_rules import expressions_of, faults, panels_of
-from deploy.grafana.promql import withdrawn
 from deploy.grafana.spec import Board
-from services.contracts.metric_names import METRICS
+from tests.deploy.house_rules import never_taken_off
+from tests.deploy.promql import selectors
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(committed.FOLDER.glob("*.json"))
@@ -98,13 +98,10 @@ def test_every_alert_leads_to_a_runbook() -> None:
 
 def test_what_may_be_withdrawn_is_shown_less_what_was() -> None:
     """Panels ask for counted and withdrawn together, or they show what is no longer true."""
-    known = {metric.name for metric in METRICS}
     for path in FILES:
         for panel in panels_of(content(path)):
             for expr in expressions_of(panel):
-                asked = read(expr).metrics
-                taken_back = {withdrawn(name) for name in asked if "_withdrawn_" not in name}
-                missing = {n for n in taken_back - asked if known_metrics.family(n) in known}
+                missing = list(never_taken_off(selectors(with_stand_ins(expr))))
                 assert not missing, (panel["title"], missing)
 
 

@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from services.cli.__main__ import care
+from services.contracts.metric_names import METRICS
 from tests.deploy import alerts_check, tools
 from tests.deploy.house_rules import JOBS, RUNBOOKS, SEVERITIES, HouseRules
 from tests.deploy.rule_files import (
@@ -30,6 +33,8 @@ RECORDED = [rule for rule in RULES if not rule.is_alert]
 HOUSE = HouseRules(RULES)
 LINK = re.compile(r"\]\(([^)#\s]+)\)")
 FIGURE = re.compile(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+")
+COMMAND = re.compile(r"`care\s+([^`…]+)")
+METRIC = re.compile(r"`(care_[a-z_]+)")
 BURN = re.compile(r"\{slo=\"(\w+)\"\} > on \(slo\) ([\d.]+) \* \(1 - slo:objective:ratio\)")
 ROUTING = read(DEPLOY / "alertmanager" / "alertmanager.yml")
 
@@ -76,6 +81,14 @@ A_FIGURE = Rule("topic:x:rate5m", "sum by (topic) (rate(care_events_total[5m]))"
         (
             "sum(care_problem_to_contact_seconds_count)",
             "care_problem_to_contact_seconds without what was withdrawn of it",
+        ),
+        (
+            'sum(care_complaints_total{reached_first="true"}) - sum(care_complaints_withdrawn_total)',
+            "care_complaints_total without what was withdrawn of it",
+        ),
+        (
+            "sum by (topic) (care_events_total) / sum by (kind) (care_problems_opened_total)",
+            "['topic'] never meets ['kind']",
         ),
         # Durations below 0 have buckets alone.
         ("sum(care_lead_time_seconds_count)", "no metric care_lead_time_seconds_count"),
@@ -134,6 +147,33 @@ def test_every_link_of_a_runbook_leads_somewhere() -> None:
     }
 
     assert [link for link in links if not link.exists()] == []
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
+def test_a_runbook_names_commands_metrics_and_figures_that_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    series = {name for metric in METRICS for name in (metric.name, *metric.series)}
+
+    assert [line for line in COMMAND.findall(text) if not _is_a_command(line.split())] == []
+    assert set(METRIC.findall(text)) <= series
+    assert set(FIGURE.findall(text)) <= {rule.name for rule in RECORDED}
+
+
+@pytest.mark.parametrize("line", ["breaker approvals", "pause everything", "verify --partition 3"])
+def test_a_command_that_does_not_exist_is_found(line: str) -> None:
+    assert not _is_a_command(line.split())
+
+
+def _is_a_command(words: list[str]) -> bool:
+    """Return whether `care` has this command, with these options."""
+    command: click.Command = care
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words.pop(0))
+        if found is None:
+            return False
+        command = found
+    options = {name for param in command.params for name in param.opts}
+    return {word for word in words if word.startswith("-")} <= options
 
 
 def test_the_page_on_alerts_lists_each_and_tells_the_objectives() -> None:
@@ -239,6 +279,25 @@ def test_each_severity_has_a_receiver_and_what_inhibits_is_an_alert() -> None:
     assert alternatives
     names = [alert.name for alert in ALERTS]
     assert [x for x in alternatives if not any(re.fullmatch(x, name) for name in names)] == []
+
+
+@pytest.mark.parametrize("cause", ["ServiceDown", "PredictorTimeStopped"])
+def test_what_stands_still_because_time_does_is_not_told_beside_it(cause: str) -> None:
+    told = {"alertname": cause, "job": "churn_predictor"}
+    silenced = [
+        rule["target_matchers"]
+        for rule in ROUTING["inhibit_rules"]
+        if all(_matches(each, told) for each in rule["source_matchers"])
+    ]
+
+    for name in ("FiguresNotSettled", "SnapshotTooOld"):
+        alert = {"alertname": name, "severity": "ticket"}
+        assert any(all(_matches(each, alert) for each in matchers) for matchers in silenced)
+
+
+def _matches(matcher: str, labels: Mapping[str, str]) -> bool:
+    label, _, wanted = matcher.partition("=")
+    return re.fullmatch(wanted.strip('~"'), labels.get(label, "")) is not None
 
 
 @needs_promtool

@@ -45,9 +45,7 @@ def _complained(over: str, arm: str) -> str:
     where = f'arm="{arm}", outcome="complained"'
     return share(
         net("care_trial_customers_total", over, where=where),
-        grown(
-            "care_trial_customers_total", over, where=f'arm="{arm}", outcome=~"complained|quiet"'
-        ),
+        net("care_trial_customers_total", over, where=f'arm="{arm}", outcome=~"complained|quiet"'),
     )
 
 

@@ -5,7 +5,8 @@
 counts.  A contact or answer that names no order is nobody's complaint here, nor is a contact that an agent
 opened, whatever the customer then says in it.
 
-*Reached first*: our first message about the order left strictly before the first complaint.
+*Reached first*: our first message about the order left strictly before the first complaint.  What was given
+to a person of ours is no message: the customer has not heard yet.
 
 *Lead time*: first complaint minus first message about the same order, from either side: positive
 when we were earlier, negative when we wrote only after the complaint.  An order without a complaint
@@ -131,7 +132,7 @@ class Complaints:
             case SurveyAnswered(order_id=str(order_id), kind=SurveyKind.CSAT) as survey:
                 answer = Answer(event.time, EventId(event.source, event.id), survey.is_poor)
                 self._answered(order_id, survey.survey_id, answer)
-            case OutreachSent(order_id=str(order_id)):
+            case OutreachSent(order_id=str(order_id), is_to_customer=True):
                 order = self._order(order_id)
                 order.first_sent_at = earlier(order.first_sent_at, event.time)
                 self._judge(order_id, order)

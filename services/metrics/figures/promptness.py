@@ -1,5 +1,7 @@
 """From the opening of a problem to the first message about it, and whether something stood in the way.
 
+What is given to a person of ours is no message: the customer has not heard yet.
+
 Both facts come from two topics, and the first message of several counts: a duration is counted once
 everything said up to that message has been read.  What becomes known later is withdrawn and counted
 anew, so that no counter ever falls.
@@ -130,7 +132,7 @@ class Promptness:
             case OutreachDecided() as told:
                 reaction = self._of(told.problem_id)
                 reaction.consider(told, event.time)
-            case OutreachSent() as told:
+            case OutreachSent(is_to_customer=True) as told:
                 reaction = self._of(told.problem_id)
                 message = Message(event.time, told.step_id)
                 reaction.first_sent = min(reaction.first_sent or message, message)

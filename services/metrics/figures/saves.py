@@ -20,7 +20,6 @@ from uuid import UUID
 from services.contracts import customer_metrics as names
 from services.contracts.envelope import Event
 from services.contracts.outreach import Mode, Outcome, OutreachDecided, OutreachSent
-from services.contracts.people import Channel
 from services.contracts.problems import ProblemKind, ProblemOpened
 from services.metrics.figures.agenda import SLACK, Agenda, hour_of
 from services.metrics.figures.measures import Labels, Measured, RevisedTally, earlier
@@ -79,7 +78,7 @@ class Saves:
                 fact = Attempt(opened_at=event.time)
             case OutreachDecided(outcome=Outcome.HELD_OUT) as told if told.mode is not Mode.SHADOW:
                 fact = Attempt(held_out_at=event.time)
-            case OutreachSent() as told if told.channel is not Channel.HUMAN:
+            case OutreachSent(is_to_customer=True) as told:
                 fact = Attempt(sent_at=event.time)
             case _:
                 return

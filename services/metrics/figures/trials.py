@@ -20,12 +20,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.contracts import customer_metrics as names
-from services.contracts.contacts import (
-    COMPLAINT_REASONS,
-    ContactOpened,
-    SurveyAnswered,
-    SurveyKind,
-)
+from services.contracts.contacts import ContactOpened, SurveyAnswered, SurveyKind
 from services.contracts.envelope import Event
 from services.contracts.outreach import Mode, Outcome, OutreachDecided
 from services.contracts.people import Channel, MessageClass
@@ -126,8 +121,8 @@ class Trials:
                 self._draw(
                     person, decision.playbook, Trial(_drawn(decision, event), is_lapse), over
                 )
-            case ContactOpened(reason=reason, order_id=order) if reason in COMPLAINT_REASONS:
-                self._voice(person, event.time).contacts.add((event.time, order))
+            case ContactOpened(is_complaint=True) as contact:
+                self._voice(person, event.time).contacts.add((event.time, contact.order_id))
             case SurveyAnswered(kind=SurveyKind.CSAT) as survey:
                 answer = Answer(event.time, EventId(event.source, event.id), survey.is_poor)
                 told = (answer, survey.order_id)

@@ -19,7 +19,6 @@ from services.contracts import customer_metrics as names
 from services.contracts.contacts import ContactOpened
 from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import OutreachSent
-from services.contracts.people import Channel
 from services.contracts.problems import Clearing, ProblemCleared, ProblemOpened
 from services.metrics.figures.agenda import SLACK, Agenda, hour_of, hours_over
 from services.metrics.figures.measures import Labels, Measured, RevisedTally, earlier
@@ -98,7 +97,7 @@ class Usefulness:
         if self._has_faded(event.time):
             return
         match event.data:
-            case OutreachSent() as sent if sent.channel is not Channel.HUMAN:
+            case OutreachSent(is_to_customer=True) as sent:
                 self._sent(sent, event.time)
             case ProblemOpened() as told:
                 course = self.courses.setdefault(told.problem_id, Course())
@@ -111,7 +110,7 @@ class Usefulness:
                 self.fading_courses.add(hour_of(event.time + JUDGED_AFTER + SLACK), told.problem_id)
                 self._look_after(course)
                 self._judge(course.steps)
-            case ContactOpened(order_id=str(order_id)):
+            case ContactOpened(order_id=str(order_id), is_by_customer=True):
                 written = self._order(order_id, event.time)
                 written.contacts.add(event.time)
                 self._judge(written.steps)

@@ -28,7 +28,7 @@ from services.contracts.outreach import (
     Suppression,
     Withdrawal,
 )
-from services.contracts.people import MessageClass
+from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import (
     Actor,
     Clearing,
@@ -275,6 +275,8 @@ def test_a_complaint_counts_once_per_order_and_by_its_first_word() -> None:
         wrote("e", ContactReason.PRODUCT_QUESTION, START + HOUR),
         wrote(None, ContactReason.COMPLAINT, START + HOUR),
         sent("f", START),
+        event(OutreachSent(**step("b") | {"channel": Channel.HUMAN}), at=START),
+        event(answered("g", 1, START).data.model_copy(update={"kind": SurveyKind.CES}), at=START),
     ]
     found = report(facts)
     assert (found.complaints.total, found.complaints.reached_first) == (3, 1)

@@ -274,9 +274,10 @@ def sent(
     attempt: int = 1,
     name: str = "write",
     by: str = PLAYBOOK,
+    channel: Channel = Channel.EMAIL,
 ) -> Read:
     """Return a message that left."""
-    told = step(order, name=name, by=by)
+    told = step(order, channel, name=name, by=by)
     fact = OutreachSent(**told, attempt=attempt, problem_opened_at=opened_at)
     return event(fact, hours, partition=partition)
 

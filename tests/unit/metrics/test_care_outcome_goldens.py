@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.contracts.contacts import ContactReason
+from services.contracts.contacts import ContactReason, OpenedBy
 from services.contracts.outreach import Mode, Outcome
 from services.contracts.people import Channel, MessageClass
 from services.contracts.problems import Clearing, ProblemKind
@@ -22,7 +22,7 @@ from tests.unit.metrics.customer_stories import (
     over,
     wrote,
 )
-from tests.unit.metrics.stories import Read, answered, counted, folded, series
+from tests.unit.metrics.stories import Read, answered, began, counted, folded, series
 
 HOUR = 1 / 24
 
@@ -161,6 +161,17 @@ def test_what_a_complaint_is_in_a_trial() -> None:
         assert trials(start, complaint("c-1", 2, "o-1", reason), end) == quiet
     assert trials(start, complaint("c-1", 1, "o-1"), end) == quiet
     assert trials(start, complaint("c-2", 2, "o-1"), end) == quiet
+
+
+def test_a_contact_that_an_agent_opened_is_no_complaint_and_tells_nothing_we_should_have_known() -> (
+    None
+):
+    """An agent calls about the late order: the customer has not complained, and had not written first."""
+    by_agent = began("t-1", 48, order="o-1", by=OpenedBy.AGENT)
+    quiet = {"{playbook=delivery_late,arm=treated,outcome=quiet}": 1}
+
+    assert trials(drawn("c-1", 1, order="o-1"), by_agent, over(20)) == quiet
+    assert worth(OPENING, MESSAGE, by_agent, ended("o-1", 5, 1), over(6)) == USEFUL
 
 
 def test_a_customer_is_once_in_a_playbooks_trial_with_the_first_decision() -> None:

@@ -11,6 +11,7 @@ from services.contracts.contacts import (
     SurveyKind,
 )
 from services.contracts.outreach import Outcome, Suppression
+from services.contracts.people import Channel
 from services.contracts.problems import Clearing, Tier
 from services.contracts.stream import Account
 from services.metrics.figures.memory import REMEMBERED_IDS, EventId, Remembered
@@ -230,6 +231,22 @@ def test_a_contact_that_names_no_order_is_nobodys_complaint() -> None:
     state = folded(complained(None, 8), answered(None, 8, 1), barrier(24))
 
     assert series(state)[NOT_FIRST] == 0
+
+
+def test_what_a_person_of_ours_was_given_has_not_reached_the_customer() -> None:
+    """Handed over at 06:00, complained at 08:00, written to at 09:00: not first, and no sooner than 09:00."""
+    state = folded(
+        opened("o-1", 5),
+        sent("o-1", 6, name="ask", channel=Channel.HUMAN),
+        complained("o-1", 8),
+        sent("o-1", 9),
+        barrier(24),
+    )
+
+    figures = series(state)
+    assert (figures[FIRST], figures[NOT_FIRST]) == (0, 1)
+    assert figures["care_problem_to_contact_seconds_sum{held=false}"] == 4 * 3600
+    assert figures["care_lead_time_seconds_bucket{le=0.0}"] == 1
 
 
 def test_a_complaint_is_counted_only_when_outreach_has_said_all_it_had_to_say_until_then() -> None:

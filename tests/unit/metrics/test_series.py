@@ -10,13 +10,16 @@ from services.contracts import metric_names
 from services.contracts import topics as t
 from services.contracts.problems import TIERS_OF, Clearing, ProblemKind, Tier
 from services.kit.process_metrics import process_registry
+from services.metrics import snapshot
 from services.metrics.decode import READ_TOPICS
 from services.metrics.exporter import MOST_PLAYBOOKS, render
+from services.metrics.fold import fold
 from services.metrics.lag import READERS
 from services.metrics.state import State
 from tests.support.series import MOST_SERIES, shown
 from tests.unit.metrics.stories import (
     Read,
+    at,
     barrier,
     cleared,
     complained,
@@ -33,6 +36,7 @@ from tests.unit.metrics.stories import (
     silent,
     trouble,
 )  # fmt: skip
+from tests.unit.metrics.test_snapshot import kept
 
 BUSINESS = metric_names.METRICS[metric_names.METRICS.index(metric_names.EVENTS) :]
 
@@ -207,6 +211,34 @@ def test_playbooks_beyond_the_bound_share_one_label_and_lose_no_count() -> None:
     assert sum(decisions.values()) == len(names)
     assert decisions["care_decisions_total{playbook=other,outcome=contact}"] == 21
     assert len(figures) < MOST_SERIES
+
+
+def test_a_new_playbook_takes_no_other_ones_series() -> None:
+    """Else the counts of the other would jump to `other`, which rate() shows as decisions of this moment."""
+    room = MOST_PLAYBOOKS - 1
+    before = [playbook_decision(f"p{number:03}") for number in range(room)]
+
+    state = fold_all([*before, playbook_decision("a-new-one")])
+    figures = series(state)
+
+    for number in range(room):
+        assert figures[f"care_decisions_total{{playbook=p{number:03},outcome=contact}}"] == 1
+    assert figures["care_decisions_total{playbook=other,outcome=contact}"] == 1
+    assert series(snapshot.decode(*kept(state))) == figures
+
+
+def test_durations_kept_under_buckets_of_an_older_contract_are_counted_anew() -> None:
+    """Buckets may change with a version: what the old ones hold fits none, and hinders no scrape."""
+    state = folded(sent("o-1", 7), complained("o-1", 9), barrier(10))
+    (lead,) = state.complaints.lead.by_labels.values()
+    older = replace(lead, bounds=lead.bounds[1:], counts=lead.counts[1:])
+    state.complaints.lead.by_labels[()] = older
+
+    assert series(state)["care_lead_time_seconds_bucket{le=+Inf}"] == 0
+    for read in (sent("o-2", 11), complained("o-2", 12)):
+        fold(state, read.topic, read.partition, read.record)
+    state.settle(at(13))
+    assert series(state)["care_lead_time_seconds_bucket{le=+Inf}"] == 1
 
 
 def test_each_metric_has_the_series_that_the_contract_says() -> None:

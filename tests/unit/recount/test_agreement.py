@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from services.contracts.contacts import ContactReason
+from services.contracts.contacts import ContactReason, OpenedBy, SurveyKind
 from services.contracts.envelope import Event
-from services.contracts.outreach import Outcome, Suppression
+from services.contracts.outreach import SOURCE, Outcome, Suppression
+from services.contracts.people import Channel
 from services.contracts.problems import Clearing, ProblemKind, Tier
 from services.metrics.exporter import StateCollector, render
 from services.recount.count import Told
@@ -17,7 +18,9 @@ from tests.unit.metrics.stories import (
     PLAYBOOK,
     Read,
     answered,
+    asked,
     barrier,
+    began,
     changed,
     cleared,
     complained,
@@ -34,11 +37,31 @@ from tests.unit.metrics.stories import (
 
 ORDERS = st.sampled_from(["o-1", "o-2", "o-3"])
 HOURS = st.integers(0, 48).map(float)
+SURVEYS = st.sampled_from(["s-1", "s-2"])
+SOURCES = st.sampled_from(["/test", SOURCE])
 STORIES = st.lists(
     st.one_of(
         st.builds(placed, ORDERS, HOURS),
         st.builds(complained, ORDERS, HOURS, st.sampled_from(list(ContactReason))),
+        st.builds(
+            began,
+            st.sampled_from(["t-1", "t-2"]),
+            HOURS,
+            st.sampled_from(list(ContactReason)),
+            ORDERS,
+            st.sampled_from(list(OpenedBy)),
+        ),
         st.builds(answered, ORDERS, HOURS, st.integers(1, 5), st.sampled_from(["s-1", "s-2"])),
+        st.builds(asked, SURVEYS, HOURS, st.sampled_from(list(SurveyKind)), SOURCES),
+        st.builds(
+            answered,
+            ORDERS,
+            HOURS,
+            st.integers(1, 5),
+            SURVEYS,
+            st.sampled_from(list(SurveyKind)),
+            SOURCES,
+        ),
         st.builds(opened, ORDERS, HOURS, st.sampled_from(list(Tier))),
         st.builds(trouble, st.sampled_from(list(ProblemKind)), HOURS),
         st.builds(changed, ORDERS, HOURS, st.sampled_from(list(Tier))),
@@ -48,6 +71,8 @@ STORIES = st.lists(
             decided, ORDERS, HOURS, st.just(Outcome.SUPPRESSED), st.sampled_from(list(Suppression))
         ),
         st.builds(sent, ORDERS, HOURS),
+        st.builds(sent, ORDERS, HOURS, attempt=st.integers(1, 2)),
+        st.builds(sent, ORDERS, HOURS, name=st.just("hand over"), channel=st.just(Channel.HUMAN)),
         st.builds(failed, ORDERS, HOURS),
         st.builds(unknown, ORDERS, HOURS),
         st.builds(withdrawn, ORDERS, HOURS),
@@ -96,6 +121,25 @@ def test_a_record_the_service_did_not_count_is_found(missing: int) -> None:
     counted = [read for number, read in enumerate(story) if number != missing]
 
     assert compare(text([*counted, barrier(24)]), told(story))[1]
+
+
+def test_every_compared_figure_differs_where_the_service_counted_nothing() -> None:
+    story = [
+        opened("o-1", 6),
+        opened("o-2", 6),
+        cleared("o-2", 7),
+        decided("o-1", 7, Outcome.SUPPRESSED, Suppression.CONSENT),
+        sent("o-1", 8),
+        sent("o-1", 9, attempt=2),
+        complained("o-1", 10),
+        placed("o-1"),
+        asked("s-1", 11),
+        answered("o-1", 12, 5),
+    ]
+
+    differing = {each.series.metric for each in compare(text([barrier(24)]), told(story))[1]}
+
+    assert differing == {metric.name for metric in COMPARED}
 
 
 def test_what_is_withdrawn_does_not_count() -> None:
