@@ -34,7 +34,7 @@ def check(address: str, document: Path, key: str, folder: Path, refusals: Accept
         "--seed=1",
     ]
     # To look for an event may take 10 s, and a moment more on a busy machine.
-    command += ["--request-timeout=60"]
+    command += ["--request-timeout=60", "--max-response-time=60"]
     command += ["--no-color", f"--header=Authorization: Bearer {key}"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
