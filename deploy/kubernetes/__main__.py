@@ -1,17 +1,19 @@
-"""`python -m deploy.kubernetes`: the generated manifests made, or held against what they are made from."""
+"""`python -m deploy.kubernetes`: manifests made, held against what they are made from, and inspected."""
 
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
-from deploy.kubernetes import generated
+from deploy.kubernetes import generated, operators
+from deploy.kubernetes.rendering import COMPONENTS, choices, combined, read
 from deploy.kubernetes.topics import Layout
 
 
 @click.group()
 def main() -> None:
-    """Make and check the manifests that are made from the contracts and the rules."""
+    """Make, check and inspect the Kubernetes manifests."""
 
 
 @main.command()
@@ -29,7 +31,7 @@ def main() -> None:
     help="Copies of every topic; all but one must have a record before it counts as written.",
 )  # fmt: skip
 def write(out: Path, prefix: str, partitions: int, replicas: int) -> None:
-    """Write the manifests; with your own layout, into a folder of your own."""
+    """Write the manifests that are made; with your own layout, into a folder of your own."""
     changed = generated.write(Layout(prefix, partitions, replicas), out)
     click.echo("\n".join(changed) or "manifests are up to date")
 
@@ -37,9 +39,55 @@ def write(out: Path, prefix: str, partitions: int, replicas: int) -> None:
 @main.command()
 def check() -> None:
     """Say which committed manifest differs from what it is made from (exit code 1)."""
-    found = generated.drift()
-    click.echo("\n".join(found) or "manifests are up to date")
-    sys.exit(1 if found else 0)
+    _end(generated.drift(), "manifests are up to date")
+
+
+@main.command()
+@click.argument("rendered", type=click.File("r", encoding="utf-8"), default="-")
+def inspect(rendered: TextIO) -> None:
+    """Say what is wrong with an overlay of yours, rendered (exit code 1).
+
+    \b
+    Example:
+      kubectl kustomize my-overlay | python -m deploy.kubernetes inspect
+    """
+    # Only here: all services' settings are read, which takes its time.
+    from deploy.kubernetes.inspection.every import faults
+
+    _end(faults(read(rendered.read())), "nothing is wrong")
+
+
+@main.command()
+@click.option(
+    "--most", type=click.IntRange(min=0), default=None,
+    help="So many components at once, and all; otherwise every choice.",
+)  # fmt: skip
+def combinations(most: int | None) -> None:
+    """Render and inspect the overlays with every choice of components (exit code 1)."""
+    from deploy.kubernetes.inspection.every import faults
+
+    wrong = [f"dev: {fault}" for fault in faults(combined("dev"))]
+    count = 1
+    for choice in choices(len(COMPONENTS) if most is None else most):
+        named = " + ".join(("production", *choice))
+        wrong += [f"{named}: {fault}" for fault in faults(combined("production", choice))]
+        count += 1
+    _end(wrong, f"{count} combinations are right")
+
+
+@main.command("operator-schemas")
+@click.option("--source", required=True, help="Where the definitions come from, with their version.")
+@click.argument("definitions", nargs=-1, required=True, type=click.File("r", encoding="utf-8"))
+def operator_schemas(source: str, definitions: tuple[TextIO, ...]) -> None:
+    """Keep the schemas of CustomResourceDefinitions: what `inspect` holds operators' objects against."""
+    for file in definitions:
+        for definition in read(file.read()).objects:
+            click.echo("\n".join(operators.write(definition, source)))
+
+
+def _end(wrong: list[str], right: str) -> None:
+    click.echo("\n".join(wrong) or right)
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":
