@@ -45,7 +45,7 @@ def check() -> None:
 @main.command()
 @click.argument("rendered", type=click.File("r", encoding="utf-8"), default="-")
 def inspect(rendered: TextIO) -> None:
-    """Say what is wrong with an overlay of yours, rendered (exit code 1).
+    r"""Say what is wrong with an overlay of yours, rendered (exit code 1).
 
     \b
     Example:
@@ -76,7 +76,9 @@ def combinations(most: int | None) -> None:
 
 
 @main.command("operator-schemas")
-@click.option("--source", required=True, help="Where the definitions come from, with their version.")
+@click.option(
+    "--source", required=True, help="Where the definitions come from, with their version."
+)
 @click.argument("definitions", nargs=-1, required=True, type=click.File("r", encoding="utf-8"))
 def operator_schemas(source: str, definitions: tuple[TextIO, ...]) -> None:
     """Keep the schemas of CustomResourceDefinitions: what `inspect` holds operators' objects against."""

@@ -1,4 +1,4 @@
-"""Schemas of the operators' objects, from their CustomResourceDefinitions: kept here without words, read strictly.
+"""Schemas of the operators' objects, from their definitions: kept here without words, read strictly.
 
 A field that a definition does not know is dropped by a cluster in silence; here it is a fault.  Rules in CEL
 (`x-kubernetes-validations`) are the cluster's to ask.
@@ -18,8 +18,27 @@ FOLDER = Path(__file__).parent / "operator-schemas"
 
 _KEPT = frozenset(
     {
-        *("type", "properties", "required", "items", "enum", "pattern", "anyOf", "oneOf", "allOf", "not"),
-        *("additionalProperties", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"),
+        *(
+            "type",
+            "properties",
+            "required",
+            "items",
+            "enum",
+            "pattern",
+            "anyOf",
+            "oneOf",
+            "allOf",
+            "not",
+        ),
+        *(
+            "additionalProperties",
+            "minimum",
+            "maximum",
+            "minLength",
+            "maxLength",
+            "minItems",
+            "maxItems",
+        ),
         *("minProperties", "maxProperties", "uniqueItems", "multipleOf"),
     }
 )

@@ -14,7 +14,9 @@ import yaml
 from deploy.kubernetes.inspection.objects import Json, Manifests
 
 FOLDER = Path(__file__).parent
-COMPONENTS = tuple(sorted(path.parent.name for path in FOLDER.glob("components/*/kustomization.yaml")))
+COMPONENTS = tuple(
+    sorted(path.parent.name for path in FOLDER.glob("components/*/kustomization.yaml"))
+)
 OVERLAYS = ("dev", "production")
 
 
@@ -70,7 +72,7 @@ def read(text: str) -> Manifests:
     """Return the objects of a stream of YAML documents."""
     # The parser in C is ten times as quick, and dashboards and rules are long.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    documents: list[Json | None] = list(yaml.load_all(text, Loader=loader))  # noqa: S506 - safe both
+    documents: list[Json | None] = list(yaml.load_all(text, Loader=loader))
     return Manifests(tuple(document for document in documents if document))
 
 

@@ -33,7 +33,7 @@ class Way:
 
 
 def faults(manifests: Manifests) -> Iterator[str]:
-    """Yield every way that is missing, and every one that nobody needs; nothing where there are no policies."""
+    """Yield every way that is missing, and every one too many; nothing where there are no policies."""
     policies = manifests.of("NetworkPolicy")
     if not policies:
         return
@@ -106,8 +106,12 @@ def _name(peer: Json) -> str:
 
 
 def _needs_in(workload: Workload) -> set[Way]:
-    """Prometheus asks every service; requests for its other ports, and for all of ingest, come by the gateway."""
-    needed = {Way("gateway", port) for port in workload.ports if port != "http" or workload.name == "ingest"}
+    """Prometheus asks every service; all other requests come by the gateway."""
+    needed = {
+        Way("gateway", port)
+        for port in workload.ports
+        if port != "http" or workload.name == "ingest"
+    }
     if "http" in workload.ports:
         needed.add(Way("monitoring", "http"))
     return needed

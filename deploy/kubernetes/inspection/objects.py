@@ -109,7 +109,9 @@ class Manifests:
                 raise KeyError(name)
             found |= config.get("data", {})
         return found | {
-            each["name"]: each["value"] for each in workload.container.get("env") or () if "value" in each
+            each["name"]: each["value"]
+            for each in workload.container.get("env") or ()
+            if "value" in each
         }
 
 

@@ -33,7 +33,9 @@ def _ends(manifests: Manifests) -> Iterator[str]:
         if workload.kind == "Job":
             continue
         hook: Json = workload.container.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
-        needed = hook.get("seconds", 0) + _seconds_to_end(workload.name, manifests.environment(workload))
+        needed = hook.get("seconds", 0) + _seconds_to_end(
+            workload.name, manifests.environment(workload)
+        )
         given = workload.pod.get("terminationGracePeriodSeconds", 30)
         if given < needed:
             yield f"{workload}: is killed after {given} s, and needs {needed} to end"
@@ -47,7 +49,9 @@ def _seconds_to_end(name: str, environment: Mapping[str, str]) -> int:
 
     if name == "ingest":
         fields = ("drain_delay_seconds", "acknowledgement_timeout_seconds")
-        waits = (told("CARE_INGEST", each, IngestSettings.model_fields[each].default) for each in fields)
+        waits = (
+            told("CARE_INGEST", each, IngestSettings.model_fields[each].default) for each in fields
+        )
         return ceil(sum(waits)) + _ANSWER_SECONDS
     if name == "outreach":
         field = "smtp_timeout_seconds"
@@ -74,9 +78,13 @@ def _state(manifests: Manifests) -> Iterator[str]:
         environment = manifests.environment(workload)
         if environment.get("CARE_CHURN_PREDICTOR_STORE") != "rocksdb":
             continue
-        claims = {each["metadata"]["name"] for each in workload.spec.get("volumeClaimTemplates", ())}
+        claims = {
+            each["metadata"]["name"] for each in workload.spec.get("volumeClaimTemplates", ())
+        }
         kept = [
-            each["mountPath"] for each in workload.container["volumeMounts"] if each["name"] in claims
+            each["mountPath"]
+            for each in workload.container["volumeMounts"]
+            if each["name"] in claims
         ]
         if environment.get("CARE_CHURN_PREDICTOR_FOLDER") not in kept:
             yield f"{workload}: its store goes with its pod"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 
-import kubernetes_validate
+from kubernetes_validate.utils import SchemaNotFoundError, ValidationError, validate
 
 from deploy.kubernetes import operators
 from deploy.kubernetes.inspection.objects import Json, Manifests, name_of
@@ -45,9 +45,9 @@ def _is_operators(content: Json) -> bool:
 def _fault(content: str, version: str) -> str | None:
     """Once for each object: combinations have most of theirs in common."""
     try:
-        kubernetes_validate.validate(json.loads(content), version, strict=True)
-    except kubernetes_validate.ValidationError as error:
+        validate(json.loads(content), version, strict=True)
+    except ValidationError as error:
         return f"{error.message} (Kubernetes {version})"
-    except kubernetes_validate.SchemaNotFoundError:
+    except SchemaNotFoundError:
         return f"is not known to Kubernetes {version}"
     return None

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from deploy.kubernetes.inspection.objects import Json, Manifests, Workload, volumes_of
 
 _VOLUMES = frozenset(
-    {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+    {
+        "configMap",
+        "csi",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+    }
 )
 _SECCOMP = ("RuntimeDefault", "Localhost")
 _LEAST_UID = 10_000
@@ -94,5 +103,7 @@ def _of_the_house(workload: Workload) -> Iterator[str]:
         yield f"runs as a user below {_LEAST_UID}"
     if workload.container.get("securityContext", {}).get("readOnlyRootFilesystem") is not True:
         yield "may write to its image"
-    if any("secretKeyRef" in each.get("valueFrom", {}) for each in workload.container.get("env") or ()):
+    if any(
+        "secretKeyRef" in each.get("valueFrom", {}) for each in workload.container.get("env") or ()
+    ):
         yield "has a secret in its environment"

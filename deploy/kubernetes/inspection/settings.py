@@ -105,7 +105,10 @@ def _refused(program: Program, environment: Mapping[str, str]) -> Iterator[str]:
                 try:
                     part.settings()
                 except ValidationError as error:
-                    yield from (f"does not take {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+                    yield from (
+                        f"does not take {'.'.join(map(str, e['loc']))}: {e['msg']}"
+                        for e in error.errors()
+                    )
 
 
 def _files(workload: Workload, program: Program, environment: Mapping[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What names something else names something that is there: Services, probes, budgets, monitors, routes, secrets."""
+"""What names something else names what is there: Services, probes, budgets, monitors, routes, secrets."""
 
 from collections.abc import Iterator
 
@@ -142,7 +142,9 @@ def _parents(manifests: Manifests, route: Json) -> Iterator[str]:
 
 
 def _certificates(manifests: Manifests) -> Iterator[str]:
-    made = {each["spec"]["secretName"]: each["spec"]["dnsNames"] for each in manifests.of("Certificate")}
+    made = {
+        each["spec"]["secretName"]: each["spec"]["dnsNames"] for each in manifests.of("Certificate")
+    }
     if not made:
         return
     for gateway in manifests.of("Gateway"):
@@ -163,5 +165,3 @@ def _external_secrets(manifests: Manifests) -> Iterator[str]:
     wanted = settings.secrets(manifests)
     yield from (f"secret {name}: nobody gives {key}" for name, key in sorted(wanted - given))
     yield from (f"secret {name}: nobody reads {key}" for name, key in sorted(given - wanted))
-
-

@@ -87,7 +87,7 @@ BROKEN = [
     (two_say, "ScaledObject outreach: two say how many outreach there are"),
     (gone, "ScaledObject outreach: absent is not there"),
     (too_many, "ScaledObject churn-predictor: more replicas than partitions"),
-    (trigger("outreach", bootstrapServers="other:9093"), "ScaledObject outreach: asks another Kafka"),
+    (trigger("outreach", bootstrapServers="other:9092"), "ScaledObject outreach: asks another Kafka"),
     (trigger("outreach", consumerGroup="other"), "ScaledObject outreach: asks about group other"),
     (trigger("outreach", topic="assessmentz"), "outreach does not read assessmentz"),
     (trigger("churn-predictor", topic="customers"), "churn-predictor does not read customers"),

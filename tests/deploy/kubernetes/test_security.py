@@ -6,7 +6,7 @@ import pytest
 
 from deploy.kubernetes.inspection import security
 from deploy.kubernetes.inspection.objects import Json, Manifests
-from tests.deploy.kubernetes.changes import container, pod, changed
+from tests.deploy.kubernetes.changes import changed, container, pod
 
 INGEST = ("Deployment", "ingest")
 
