@@ -1,4 +1,4 @@
-"""One Dockerfile for every image: what it says of each, held against the locks, the commands and the project."""
+"""One Dockerfile for every image: what it says, held against the locks, the commands and the project."""
 
 import re
 import tomllib
@@ -18,7 +18,7 @@ IMAGES = (*(name.replace("_", "-") for name in SERVICES), "cli")
 
 def stage(name: str) -> str:
     """Return what is between `FROM … AS name` and the next stage."""
-    found = re.search(rf"^FROM \S+ AS {name}$(.*?)(?=^FROM |\Z)", TEXT, re.M | re.S)
+    found = re.search(rf"^FROM \S+ AS {name}$(.*?)(?=^FROM |\Z)", TEXT, re.MULTILINE | re.DOTALL)
     assert found, f"no stage {name}"
     return found[1]
 
@@ -45,7 +45,7 @@ def test_the_chosen_image_is_the_last_stage() -> None:
 
 
 def test_everything_that_is_installed_has_a_hash_or_is_this_project() -> None:
-    installs = re.findall(r"pip.*? install (.+?)(?: \\)?$", TEXT, re.M)
+    installs = re.findall(r"pip.*? install (.+?)(?: \\)?$", TEXT, re.MULTILINE)
 
     assert installs
     for words in installs:
@@ -55,11 +55,11 @@ def test_everything_that_is_installed_has_a_hash_or_is_this_project() -> None:
 def test_what_runs_is_nobody_and_needs_no_shell() -> None:
     runtime = stage("runtime")
 
-    assert re.search(r"^USER 1\d{4}:1\d{4}$", runtime, re.M)
+    assert re.search(r"^USER 1\d{4}:1\d{4}$", runtime, re.MULTILINE)
     assert 'ENTRYPOINT ["care"]' in runtime
     assert "HEALTHCHECK NONE" in runtime
     assert "RUN" not in runtime
-    assert not re.search(r"^(CMD|ENTRYPOINT) [^\[]", TEXT, re.M)
+    assert not re.search(r"^(CMD|ENTRYPOINT) [^\[]", TEXT, re.MULTILINE)
 
 
 def test_versions_are_the_projects() -> None:
@@ -69,7 +69,7 @@ def test_versions_are_the_projects() -> None:
 def test_the_builder_gets_what_is_copied_and_no_more() -> None:
     copied = {
         word.partition("/")[0]
-        for line in re.findall(r"^COPY (?!--from)(.+)$", TEXT, re.M)
+        for line in re.findall(r"^COPY (?!--from)(.+)$", TEXT, re.MULTILINE)
         for word in line.split()[:-1]
     }
 
