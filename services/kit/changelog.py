@@ -13,6 +13,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from services.kit import kafka_security
+
 _BATCH = 2_000
 _SILENCE_SECONDS = 30.0
 
@@ -20,7 +22,7 @@ _SILENCE_SECONDS = 30.0
 def _open(bootstrap: str, partitions: Iterable[tuple[str, int]], *, out_of_range: str) -> Consumer:
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **kafka_security.librdkafka(bootstrap),
             # Required by the client and never used: partitions are assigned, nothing is committed.
             "group.id": "care-reads-without-a-group",
             "enable.auto.commit": False,
