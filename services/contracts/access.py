@@ -16,6 +16,9 @@ PREDICTOR_GROUP = "churn-predictor"
 OUTREACH_GROUP = "outreach"
 METRICS_WRITER = "metrics"
 """The one transactional id of the metrics service."""
+NO_GROUP = "care-reads-without-a-group"
+"""What librdkafka is given where it reads without one: it wants a name, looks for its coordinator, and
+never joins."""
 
 SERVICES = ("ingest", "churn_predictor", "outreach", "metrics")
 OPERATOR = "operator"
@@ -90,6 +93,7 @@ def _beside_topics(principal: str, prefix: str) -> Iterator[Grant]:
     if principal == "churn_predictor":
         name = f"{prefix}{PREDICTOR_GROUP}"
         yield Grant(Resource.GROUP, name, (Operation.READ,))
+        yield Grant(Resource.GROUP, NO_GROUP, (Operation.DESCRIBE,))
         ids, write = Resource.TRANSACTIONAL_ID, (Operation.WRITE,)
         yield Grant(ids, f"{name}-", write, is_prefix=True)
     elif principal == "outreach":

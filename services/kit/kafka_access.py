@@ -1,20 +1,27 @@
 """Whether the broker lets this service do what it will have to, asked before it begins."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
 from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
     GroupAuthorizationFailedError,
+    NotCoordinatorError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailedError,
     TransactionalIdNotFoundError,
 )
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.contracts.access import Grant, Operation, Resource, grants
 from services.kit import kafka_security
 from services.kit.exits import Unavailable
 from services.kit.kafka_clients import open_admin, reaching
+
+_PATIENCE_SECONDS = 30.0
+"""How long a coordinator may take to be found."""
 
 
 def check_access(bootstrap: str, service: str, prefix: str = "") -> None:
@@ -60,7 +67,7 @@ def _on_groups(client: Any, wanted: Sequence[Grant]) -> Iterator[str]:
     for grant in wanted:
         # Whoever may read a group may look at it: one answer for both.
         try:
-            found = client.describe_groups([grant.name])[grant.name]
+            found = _asked(client.describe_groups, grant.name)[grant.name]
         except GroupAuthorizationFailedError:
             yield from (_said(operation, grant) for operation in grant.operations)
             continue
@@ -73,11 +80,24 @@ def _on_ids(client: Any, wanted: Sequence[Grant]) -> Iterator[str]:
     for grant in wanted:
         name = f"{grant.name}0" if grant.is_prefix else grant.name
         try:
-            client.describe_transactions([name])
+            _asked(client.describe_transactions, name)
         except TransactionalIdAuthorizationFailedError:
             yield from (_said(operation, grant) for operation in grant.operations)
         except TransactionalIdNotFoundError:
             pass
+
+
+def _asked(ask: Callable[[list[str]], Any], name: str) -> Any:
+    """Ask again while the name's coordinator is not there: on a new cluster the first question makes it."""
+    again = Retrying(
+        retry=retry_if_exception_type(
+            (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
+        ),
+        wait=wait_fixed(0.1),
+        stop=stop_after_delay(_PATIENCE_SECONDS),
+        reraise=True,
+    )
+    return again(ask, [name])
 
 
 def _said(operation: Operation, grant: Grant) -> str:
