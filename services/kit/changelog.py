@@ -13,6 +13,9 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from services.contracts.access import NO_GROUP
+from services.kit import kafka_security
+
 _BATCH = 2_000
 _SILENCE_SECONDS = 30.0
 
@@ -20,9 +23,9 @@ _SILENCE_SECONDS = 30.0
 def _open(bootstrap: str, partitions: Iterable[tuple[str, int]], *, out_of_range: str) -> Consumer:
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **kafka_security.librdkafka(bootstrap),
             # Required by the client and never used: partitions are assigned, nothing is committed.
-            "group.id": "care-reads-without-a-group",
+            "group.id": NO_GROUP,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
