@@ -8,10 +8,12 @@ import yaml
 
 from deploy.kubernetes.rules import prometheus_rules, rule_files
 from deploy.kubernetes.topics import Layout, kafka_topics
+from deploy.kubernetes.users import PRINCIPALS, kafka_users
 from services.contracts.topics import TOPICS
 
 COMPONENTS = Path(__file__).parent / "components"
 TOPIC_FILE = "strimzi/topics.yaml"
+USER_FILE = "strimzi/users.yaml"
 RULE_FILE = "prometheus-operator/rules.yaml"
 
 _HEAD = "# Made by `python -m deploy.kubernetes write`; do not edit.\n"
@@ -33,6 +35,7 @@ def rendered(layout: Layout) -> dict[str, str]:
     """Return file name, below the components' folder → its text."""
     return {
         TOPIC_FILE: _document(kafka_topics(TOPICS, layout)),
+        USER_FILE: _document(kafka_users(PRINCIPALS, layout.prefix)),
         RULE_FILE: _document(prometheus_rules(rule_files())),
     }
 

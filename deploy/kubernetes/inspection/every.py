@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
-from deploy.kubernetes.inspection import network, running, schemas, security, settings, wiring
+from deploy.kubernetes.inspection import (
+    access,
+    network,
+    running,
+    schemas,
+    security,
+    settings,
+    wiring,
+)
 from deploy.kubernetes.inspection.objects import Manifests
 
 Check = Callable[[Manifests], Iterator[str]]
@@ -13,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     wiring.faults,
     network.faults,
     running.faults,
+    access.faults,
 )
 
 

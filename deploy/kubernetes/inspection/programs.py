@@ -12,7 +12,7 @@ from services.churn_predictor.settings import Settings as PredictorSettings
 from services.cli.db import upgrade
 from services.cli.topics import apply
 from services.ingest.settings import Settings as IngestSettings
-from services.kit.settings import environment_names
+from services.kit.settings import KafkaSecurity, environment_names
 from services.metrics.settings import Settings as MetricsSettings
 from services.outreach.api import settings as api
 from services.outreach.pages import settings as pages
@@ -98,7 +98,7 @@ PROGRAMS: Mapping[tuple[str, ...], Program] = {
         beside=_DATABASE,
     ),
     ("run", "metrics"): Program((Part(MetricsSettings),)),
-    ("topics", "apply"): Program(command=apply),
+    ("topics", "apply"): Program((Part(KafkaSecurity),), command=apply),
     ("db", "upgrade"): Program(command=upgrade, beside=_DATABASE),
 }
 """By the container's arguments."""

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from unittest.mock import patch
 
@@ -44,13 +44,28 @@ def faults(manifests: Manifests) -> Iterator[str]:
     yield from _read_by_nobody(manifests, shared)
 
 
-def secrets(manifests: Manifests) -> set[tuple[str, str]]:
-    """Return each secret and key that a setting names through the file it is mounted as."""
+def is_of_kafka(variable: str) -> bool:
+    """Return whether a variable is about how Kafka is spoken to: those secrets come from whoever runs it."""
+    return variable.startswith("KAFKA_")
+
+
+def is_of_ours(variable: str) -> bool:
+    """Return whether it is about anything else."""
+    return not is_of_kafka(variable)
+
+
+def secrets(manifests: Manifests, counts: Callable[[str], bool]) -> set[tuple[str, str]]:
+    """Return each secret and key that a setting names through the file it is mounted as.
+
+    Args:
+        manifests: Where to look.
+        counts: Whether a variable is looked at.
+    """
     found = set()
     for workload in manifests.ours():
         program = PROGRAMS[tuple(workload.container["args"])]
         environment = manifests.environment(workload)
-        for name in program.paths & environment.keys():
+        for name in filter(counts, program.paths & environment.keys()):
             path = PurePosixPath(environment[name])
             volume = _volume_at(workload, path.parent)
             if volume is not None and "secret" in volume:

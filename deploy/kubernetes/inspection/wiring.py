@@ -162,6 +162,6 @@ def _external_secrets(manifests: Manifests) -> Iterator[str]:
     }
     if not given:
         return
-    wanted = settings.secrets(manifests)
+    wanted = settings.secrets(manifests, settings.is_of_ours)
     yield from (f"secret {name}: nobody gives {key}" for name, key in sorted(wanted - given))
     yield from (f"secret {name}: nobody reads {key}" for name, key in sorted(given - wanted))

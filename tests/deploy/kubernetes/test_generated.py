@@ -9,6 +9,8 @@ from deploy.kubernetes import generated
 from deploy.kubernetes.__main__ import main
 from deploy.kubernetes.rules import prometheus_rules, rule_files
 from deploy.kubernetes.topics import Layout, kafka_topics
+from deploy.kubernetes.users import PRINCIPALS, kafka_users
+from services.contracts.access import grants, user_of
 from services.contracts.topics import PURCHASES, TOPICS
 from tests.deploy import rule_files as own
 
@@ -18,7 +20,7 @@ def test_the_committed_ones_are_up_to_date() -> None:
 
 
 def test_a_changed_file_is_told_and_made_anew(tmp_path: Path) -> None:
-    assert generated.write(Layout(), tmp_path) == [generated.TOPIC_FILE, generated.RULE_FILE]
+    assert generated.write(Layout(), tmp_path) == list(generated.rendered(Layout()))
     (tmp_path / generated.RULE_FILE).write_text("by hand", encoding="utf-8")
 
     assert generated.drift(tmp_path) == [generated.RULE_FILE]
@@ -36,6 +38,27 @@ def test_a_topic_is_made_as_the_contracts_say() -> None:
         "replicas": 3,
         "config": PURCHASES.config() | {"min.insync.replicas": "2"},
     }
+
+
+def test_users_may_do_what_the_contracts_say_and_have_no_password_here() -> None:
+    made = {each["metadata"]["name"]: each["spec"] for each in kafka_users(PRINCIPALS, "shop-")}
+
+    assert list(made) == [user_of(each, "shop-") for each in PRINCIPALS]
+    assert all(each["authentication"] == {"type": "scram-sha-512"} for each in made.values())
+    for principal in PRINCIPALS:
+        acls = made[user_of(principal, "shop-")]["authorization"]["acls"]
+        told = [
+            (
+                each["resource"]["name"],
+                each["resource"]["patternType"] == "prefix",
+                each["operations"],
+            )
+            for each in acls
+        ]
+        wanted = grants(principal, "shop-")
+        assert told == [
+            (each.name, each.is_prefix, [*map(str, each.operations)]) for each in wanted
+        ]
 
 
 def test_one_copy_alone_is_in_sync_with_itself() -> None:

@@ -17,7 +17,7 @@ def rule(m: Manifests, name: str, way: str) -> Json:
 
 
 def kafka_elsewhere(m: Manifests) -> None:
-    config(m, "care")["KAFKA_BOOTSTRAP_SERVERS"] = "kafka:9092,kafka:9094"
+    config(m, "care")["KAFKA_BOOTSTRAP_SERVERS"] = "kafka:9093,kafka:9094"
 
 
 def mail_elsewhere(m: Manifests) -> None:
@@ -59,7 +59,7 @@ BROKEN = [
     (kafka_elsewhere, "Deployment ingest: cannot get out to kafka 9094"),
     (mail_elsewhere, "Deployment outreach: cannot get out to internet 465"),
     (mail_elsewhere, "Deployment outreach: may get out to internet 587, and need not"),
-    (kafka_for_the_database_job, "Job db-upgrade: may get out to kafka 9092, and need not"),
+    (kafka_for_the_database_job, "Job db-upgrade: may get out to kafka 9093, and need not"),
     (metrics_in_the_open, "Deployment metrics: is open to all that no policy names"),
     (about_nobody, "NetworkPolicy ingest: is about nobody"),
     (about_nobody, "Deployment ingest: cannot get in from gateway http"),

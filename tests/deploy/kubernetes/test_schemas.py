@@ -63,6 +63,7 @@ def set_in(kind: str, name: str, field: str, value: object) -> Any:
     [
         (set_in("KafkaTopic", "purchases", "partition", 12), "'partition' was unexpected"),
         (set_in("KafkaTopic", "purchases", "partitions", "12"), "is not of type 'integer'"),
+        (set_in("KafkaUser", "care-ingest", "authentication", {"type": "plain"}), "is not one of"),
         (set_in("ScaledObject", "outreach", "coolDownPeriod", 600), "'coolDownPeriod' was unexpected"),
         (set_in("ServiceMonitor", "care", "endpoints", [{"prot": "http"}]), "'prot' was unexpected"),
         (set_in("PrometheusRule", "care-rules-care", "groups", [{}]), "'name' is a required property"),

@@ -76,6 +76,7 @@ BROKEN = [
     (other_config, "ConfigMap 'absent' is not there"),
     (elsewhere, f"{KEYS} names /etc/other/api-keys.json, where nothing is mounted"),
     (unnamed_secret, "secret more is mounted and no setting names it"),
+    (told("care", KAFKA_SECURITY_PROTOCOL="PLAINTEXT"), "does not take KAFKA_SECURITY_PROTOCOL"),
     (other_port, "port http is 8001, and the settings say 8000"),
     (pages_unopened, "port pages is opened, and no setting says so"),
 ]  # fmt: skip
@@ -94,7 +95,9 @@ def test_the_predictors_folder_may_be_the_volume_itself() -> None:
 
 
 def test_secrets_are_known_by_the_files_that_settings_name() -> None:
-    assert ("ingest-api-keys", "api-keys.json") in settings.secrets(everything())
+    assert ("ingest-api-keys", "api-keys.json") in settings.secrets(
+        everything(), settings.is_of_ours
+    )
 
 
 def test_parts_of_outreach_that_are_not_wanted_need_nothing() -> None:
