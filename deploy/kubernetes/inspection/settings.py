@@ -12,6 +12,8 @@ from deploy.kubernetes.inspection.objects import Json, Manifests, Workload
 from deploy.kubernetes.inspection.programs import PROGRAMS, Program
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - a pod is reached by its own address
+_OF_SPANS = "OTEL_"
+"""How variables begin that OpenTelemetry reads, in every service."""
 _OF_PORTS = {
     "http": ("CARE_INGEST", "CARE_CHURN_PREDICTOR", "CARE_OUTREACH", "CARE_METRICS"),
     "api": ("CARE_OUTREACH_API",),
@@ -91,7 +93,8 @@ def _unknown(
         config = manifests.named("ConfigMap", source)
         if source not in shared and config is not None:
             given |= config.get("data", {}).keys()
-    yield from (f"does not read {name}" for name in sorted(given - program.known))
+    unread = (name for name in sorted(given - program.known) if not name.startswith(_OF_SPANS))
+    yield from (f"does not read {name}" for name in unread)
 
 
 def _read_by_nobody(manifests: Manifests, shared: frozenset[str]) -> Iterator[str]:
@@ -104,6 +107,8 @@ def _read_by_nobody(manifests: Manifests, shared: frozenset[str]) -> Iterator[st
         )
         known = frozenset[str]().union(*(each.known for each in programs))
         for name in sorted(config.get("data", {}).keys() - known):
+            if name.startswith(_OF_SPANS):
+                continue
             yield f"ConfigMap {source}: nobody reads {name}"
 
 

@@ -89,6 +89,14 @@ def test_each_difference_is_told(change: Any, fault: str) -> None:
     assert any(fault in each for each in found), found
 
 
+def test_where_spans_go_may_be_told_to_all_or_to_one() -> None:
+    def told_to_both(m: Manifests) -> None:
+        config(m, "care")["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://collector:4318"
+        config(m, "ingest")["OTEL_SERVICE_NAME"] = "door"
+
+    assert list(settings.faults(changed(told_to_both))) == []
+
+
 def test_the_predictors_folder_may_be_the_volume_itself() -> None:
     assert list(settings.faults(everything())) == []
     assert "CARE_CHURN_PREDICTOR_FOLDER" in PROGRAMS["run", "churn_predictor"].paths
