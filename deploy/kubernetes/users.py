@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from services.contracts.access import OPERATOR, SERVICES, Grant, grants, user_of
+from services.contracts.access import SERVICES, Grant, grants, user_of
 
 API_VERSION = "kafka.strimzi.io/v1"
-PRINCIPALS = (*SERVICES, OPERATOR)
-"""Who has an object: publishers are as many as there are company systems."""
+PRINCIPALS = SERVICES
+"""Who has an object.  A person's user reads personal data and is not deployed; publishers are as many as there are
+company systems."""
 
 
 def kafka_users(principals: Iterable[str], prefix: str) -> Iterator[dict[str, Any]]:

@@ -124,11 +124,13 @@ class Follower:
         """Partition → where to read on."""
         everything = [(topic, number) for number in self._numbers]
         self._consumer = _open(bootstrap, everything, out_of_range="earliest")
+        self._renewal = kafka_security.Renewal()
         self._keep = keep
         self._ends_missing: set[int] = set()
 
     def read(self, timeout_seconds: float) -> bool:
         """Hand on what has come; wait at most so long for the first.  Returns whether any came."""
+        self._renewal.give(self._consumer)
         batch = _take(self._consumer, timeout_seconds)
         for message in batch:
             if _is_end(message):

@@ -1,6 +1,6 @@
 """Whether the broker lets this service do what it will have to, asked before it begins."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -58,9 +58,7 @@ def _on_topics(client: Any, wanted: Sequence[Grant]) -> Iterator[str]:
         if topic["error_code"] == TopicAuthorizationFailedError.errno:
             yield from (_said(operation, grant) for operation in grant.operations)
         elif not topic["error_code"]:
-            allowed = {name.casefold() for name in topic["authorized_operations"]}
-            missing = (o for o in grant.operations if o.casefold() not in allowed)
-            yield from (_said(operation, grant) for operation in missing)
+            yield from _missing(grant, topic["authorized_operations"])
 
 
 def _on_groups(client: Any, wanted: Sequence[Grant]) -> Iterator[str]:
@@ -71,9 +69,7 @@ def _on_groups(client: Any, wanted: Sequence[Grant]) -> Iterator[str]:
         except GroupAuthorizationFailedError:
             yield from (_said(operation, grant) for operation in grant.operations)
             continue
-        allowed = {name.casefold() for name in found.get("authorized_operations") or ()}
-        missing = (o for o in grant.operations if allowed and o.casefold() not in allowed)
-        yield from (_said(operation, grant) for operation in missing)
+        yield from _missing(grant, found["authorized_operations"])
 
 
 def _on_ids(client: Any, wanted: Sequence[Grant]) -> Iterator[str]:
@@ -85,6 +81,13 @@ def _on_ids(client: Any, wanted: Sequence[Grant]) -> Iterator[str]:
             yield from (_said(operation, grant) for operation in grant.operations)
         except TransactionalIdNotFoundError:
             pass
+
+
+def _missing(grant: Grant, told: Iterable[str] | None) -> Iterator[str]:
+    """Yield what is wanted and not in what the broker told; None: it does not tell."""
+    if told is not None:
+        allowed = {name.casefold() for name in told}
+        yield from (_said(o, grant) for o in grant.operations if o.casefold() not in allowed)
 
 
 def _asked(ask: Callable[[list[str]], Any], name: str) -> Any:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
+from kafka.errors import AuthorizationError, KafkaError
 from kafka.partitioner import murmur2
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -42,14 +42,9 @@ def unavailable(bootstrap: str, error: KafkaError) -> Unavailable:
             f"{kafka_security.user()} may not do this ({type(error).__name__}: {error}): grant it; "
             "`care topics acls` prints what each service needs"
         )
-    if isinstance(error, SaslAuthenticationFailedError):
-        return Unavailable(
-            f"{bootstrap} does not take {kafka_security.user()} ({error}): set KAFKA_SASL_USERNAME and "
-            "KAFKA_SASL_PASSWORD_FILE to one it knows"
-        )
     return Unavailable(
         f"Kafka does not answer at {bootstrap} ({type(error).__name__}): start it, or set "
-        "KAFKA_BOOTSTRAP_SERVERS to where it runs"
+        f"KAFKA_BOOTSTRAP_SERVERS to where it runs{kafka_security.doubts()}"
     )
 
 

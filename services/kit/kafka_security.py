@@ -52,6 +52,22 @@ def user() -> str:
     return f"Kafka user {name}" if name else "this process's Kafka user"
 
 
+def doubts() -> str:
+    """Return how a sentence about a broker that does not answer goes on: it may not take who we are.
+
+    The clients do not tell the two apart.
+    """
+    security = in_force()
+    protocol = security.kafka_security_protocol
+    if protocol is SecurityProtocol.PLAINTEXT:
+        return ""
+    shown = f"the password of {user()} and " if protocol is SecurityProtocol.SASL_SSL else ""
+    return (
+        f"; or it speaks no {protocol}, or does not take {shown}the certificates: look at the settings "
+        "KAFKA_SASL_... and KAFKA_SSL_..."
+    )
+
+
 def kafka_python(bootstrap: str) -> dict[str, Any]:
     """Return kafka-python's settings for these brokers.
 

@@ -142,6 +142,8 @@ class TransactionalWriter:
     def _commit(self) -> None:
         for attempt in _retrying(_OUTAGE_SECONDS):
             with attempt:
+                # An outage may outlast a password.
+                self._renewal.give(self._producer)
                 # Delivery reports are served here at the latest.
                 self._producer.flush(_ATTEMPT_SECONDS)
                 self._producer.commit_transaction(_ATTEMPT_SECONDS)
