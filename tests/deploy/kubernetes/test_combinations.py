@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from deploy.kubernetes.__main__ import main
+from deploy.kubernetes.inspection import settings
 from deploy.kubernetes.inspection.every import faults
 from deploy.kubernetes.rendering import (
     COMPONENTS,
@@ -58,6 +59,20 @@ def test_an_overlay_of_ones_own_is_inspected(tmp_path: Path) -> None:
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_the_guide_says_what_each_component_needs(component: str) -> None:
     assert f"| `{component}` |" in DOCS.read_text(encoding="utf-8")
+
+
+def test_the_guide_says_what_each_secret_holds() -> None:
+    rows = [
+        line.split("|") for line in DOCS.read_text(encoding="utf-8").splitlines() if "|" in line
+    ]
+    told = {
+        (name.strip(" `"), row[2].strip(" `"))
+        for row in rows
+        if len(row) > 3
+        for name in row[1].split(",")
+    }
+
+    assert settings.secrets(bare(), lambda _: True) <= told
 
 
 def test_the_development_overlay_holds_no_secret() -> None:
