@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench deploy
 
-.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check manifests deploy-check up down demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,7 @@ lint: $(STAMP) ## Format, lint, types, imports and schemas only.
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m services.contracts check
 	@$(BIN)/python -m deploy.grafana check
+	@$(BIN)/python -m deploy.kubernetes check
 
 format: $(STAMP) ## Rewrite the code in the house's format.
 	@$(BIN)/ruff format $(CODE)
@@ -85,6 +86,24 @@ dashboards: $(STAMP) ## Make the committed Grafana dashboards from deploy/grafan
 
 dashboards-check: $(STAMP) ## Play the demo under a real Prometheus and run every panel's query and recording rule.  PROMETHEUS=<path>, JSON=1.
 	@PROMETHEUS="$(PROMETHEUS)" $(BIN)/python -m deploy.grafana.live $(if $(filter-out 0,$(JSON)),--json)
+
+manifests: $(STAMP) ## Make the committed KafkaTopics and PrometheusRules from the contracts and deploy/prometheus.
+	@$(BIN)/python -m deploy.kubernetes write
+
+deploy-check: $(STAMP) ## Render every combination of the Kubernetes components and hold it against schemas and wiring; minutes.
+	@$(BIN)/python -m pytest tests/deploy/kubernetes tests/deploy/test_images.py tests/deploy/test_compose.py
+	@$(BIN)/python -m deploy.kubernetes combinations
+
+COMPOSE := docker compose --file deploy/compose/compose.yml
+# The simulated shop owns the time, and its customers get their mail from it.
+SHOPPING := CARE_CLOCK=ticks CARE_MAIL_HOST=shop CARE_MAIL_PORT=2525
+
+up: ## The whole stack with Docker Compose, and its addresses.  SHOP=1: a simulated shop plays in it, after `make down`.
+	@$(if $(filter-out 0,$(SHOP)),$(SHOPPING)) $(COMPOSE) $(if $(filter-out 0,$(SHOP)),--profile shop) up --build --detach
+	@echo "ingest http://127.0.0.1:8080  mails http://127.0.0.1:8025  Grafana http://127.0.0.1:3000  Prometheus http://127.0.0.1:9090"
+
+down: ## End it and forget all it knew.
+	@$(COMPOSE) --profile shop down --volumes
 
 lock: $(STAMP) ## Make the locks under requirements/ and of the jars anew; needs uv.  UV=<path> names it.
 	@UV="$(UV)" sh deploy/setup/lock.sh

@@ -24,6 +24,6 @@ lock() {
 
 # All of them are cut from the widest, so that a version is the same wherever it is installed.
 lock dev "$@"
-for extra in ingest churn-predictor outreach metrics tracing demo train; do
+for extra in ingest churn-predictor outreach metrics tracing cli build demo train; do
     lock "$extra" --constraints requirements/dev.txt
 done

@@ -27,6 +27,7 @@ from services.kit.clock import Clock, SystemClock
 from services.kit.exits import Unavailable
 from services.kit.faust_slices import SliceApp, create_app
 from services.kit.health import HealthServer
+from services.kit.kafka_access import check_access
 from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import partition_of
 from services.kit.logs import get
@@ -176,6 +177,7 @@ def own_folder(settings: Settings) -> Path:
 def run(settings: Settings, spans: Spans) -> None:
     """Work until told to stop."""
     rules = load_rules(settings)
+    check_access(settings.kafka_bootstrap_servers, "churn_predictor", settings.topic_prefix)
     find_topics(settings)
     clock = SystemClock() if settings.clock is ClockSource.SYSTEM else None
     with ExitStack() as stack:

@@ -13,6 +13,7 @@ from services.churn_predictor.telemetry import Telemetry
 from services.churn_predictor.told import SliceNotes, log_said
 from services.churn_predictor.vault import Deployment, Owned, Vault
 from services.contracts import topics as t
+from services.contracts.access import PREDICTOR_GROUP
 from services.contracts.problems import RiskAssessed
 from services.contracts.stream import Tick
 from services.contracts.topics import Topic
@@ -24,7 +25,7 @@ from services.kit.slices import HoleInStream, Slice
 from services.kit.suspects import Suspects
 from services.kit.tracing import NO_SPANS, Spans
 
-GROUP = "churn-predictor"
+GROUP = PREDICTOR_GROUP
 SOURCES = (*t.TICKED, t.TICKS)
 
 _FEEDS_SECONDS = 30.0

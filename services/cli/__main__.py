@@ -8,7 +8,9 @@ from services.kit import exits
 COMMANDS = {
     "demo": Entry("services.cli.demo:demo", "Run the whole system on a simulated shop.", "demo"),
     "local": Entry("services.cli.local:local", "Kafka and PostgreSQL on this machine.", "demo"),
-    "topics": Entry("services.cli.topics:topics", "Make and list the topics."),
+    "topics": Entry(
+        "services.cli.topics:topics", "Make and list the topics; who may do what there."
+    ),
     "db": Entry("services.cli.db:db", "Bring the database to this version's schema.", "outreach"),
     "bounces": Entry(
         "services.cli.bounces:bounces",

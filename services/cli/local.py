@@ -14,6 +14,7 @@ from services.cli import options
 from services.cli.detached import start_detached
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import apply_topics
+from services.kit.settings import DEPLOYMENT_VARIABLE, DEVELOPMENT, assume_development
 from services.local import instance
 from services.local.folders import state_folder
 from services.local.instance import Instance
@@ -145,7 +146,7 @@ def status(as_json: bool) -> None:
 
 @local.command()
 def env() -> None:
-    """Print the addresses as the shell sets them.
+    """Print the addresses as the shell sets them, and that nothing there is worth protecting.
 
     \b
     Example:
@@ -154,7 +155,11 @@ def env() -> None:
     found = instance.find(state_folder())
     if found is None:
         raise Unavailable("nothing is up: start it with `care local up --detach`")
-    values = {KAFKA_VARIABLE: found.kafka_bootstrap, DATABASE_VARIABLE: found.database_url}
+    values = {
+        KAFKA_VARIABLE: found.kafka_bootstrap,
+        DATABASE_VARIABLE: found.database_url,
+        DEPLOYMENT_VARIABLE: DEVELOPMENT,
+    }
     pairs = (f"{name}={shlex.quote(value)}" for name, value in values.items())
     click.echo(f"export {' '.join(pairs)}")
 
@@ -190,6 +195,7 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _prepare(parts: Parts, partitions: int, prefix: str) -> None:
+    assume_development()
     made = apply_topics(parts.kafka_bootstrap, partitions=partitions, prefix=prefix)
     _progress(f"{len(made)} topics made")
     applied = upgrade(parts.database_url)

@@ -5,6 +5,7 @@ import click
 from services.cli import options
 from services.cli.tolerances import tolerances as tolerances_option
 from services.contracts.tolerances import Tolerances
+from services.kit import kafka_security
 from services.kit.exits import Unavailable
 from services.kit.settings import ClockSource
 from services.verifier.verify import CLASSES, Unreachable, Verdict, read
@@ -66,7 +67,12 @@ def verify(
       care verify --json | jq '.lost, .problems_missing'
     """
     try:
-        evidence = read(bootstrap, prefix=prefix, partitions=partitions)
+        evidence = read(
+            bootstrap,
+            prefix=prefix,
+            partitions=partitions,
+            connecting=kafka_security.kafka_python(bootstrap),
+        )
     except Unreachable as error:
         raise Unavailable(str(error)) from error
     verdict = judge(evidence, lockstep=clock == ClockSource.TICKS, tolerances=tolerances)

@@ -31,6 +31,8 @@ MAX_STATE_BYTES = 8 * _MIB
 """The largest value of one customer in the predictor's changelog: some 200,000 events."""
 
 _DEAD_LETTER_SUFFIX = "-dlq"
+_CONSUMERS = ("churn_predictor", "outreach")
+"""Who moves on past a record it could not read; others only look, and leave its dead letter to these."""
 
 
 class CleanUp(StrEnum):
@@ -100,6 +102,11 @@ def _raw(name: str, holds: str, days: int | None, writers: str, readers: str) ->
     return _log(name, "customer_id", holds, days, writers, readers, 2 * _MIB)
 
 
+def _tellers(topic: Topic) -> tuple[str, ...]:
+    """Return who tells publishers what became of their events on this topic."""
+    return tuple(each for each in topic.read_by if each == "ingest" and each in topic.written_by)
+
+
 def dead_letter(topic: Topic) -> Topic:
     """Return the dead-letter topic of `topic`; it takes whatever size the topic takes, and headers."""
     return Topic(
@@ -108,8 +115,8 @@ def dead_letter(topic: Topic) -> Topic:
         holds=f"what could not be read on {topic.name}: bytes, headers, reason, origin",
         clean_up=CleanUp.DELETE,
         retention=timedelta(days=14),
-        written_by=topic.read_by,
-        read_by=("care dlq", "metrics"),
+        written_by=tuple(each for each in topic.read_by if each in _CONSUMERS),
+        read_by=("care dlq", "metrics", *_tellers(topic)),
         max_message_bytes=max(3 * _MIB, topic.max_message_bytes + _MIB),
     )
 
@@ -119,14 +126,14 @@ PURCHASES = _raw(
     "orders as the shop sees them",
     30,
     "publishers ingest",
-    "churn_predictor outreach metrics ingest",
+    "churn_predictor metrics ingest",
 )
 DELIVERIES = _raw(
     "deliveries",
     "promises, hand-overs, checkpoints, deliveries",
     30,
     "publishers ingest",
-    "churn_predictor outreach metrics ingest",
+    "churn_predictor metrics ingest",
 )
 CONTACTS = _raw(
     "contacts",
@@ -176,7 +183,7 @@ CUSTOMER_RISKS = _log(
     "the latest risk of each customer",
     None,
     "churn_predictor",
-    "outreach others",
+    "others",
 )
 ASSESSMENTS = _log(
     "assessments",
@@ -184,7 +191,7 @@ ASSESSMENTS = _log(
     "each assessment that mattered, with its inputs",
     400,
     "churn_predictor",
-    "outreach metrics",
+    "metrics",
 )
 FEEDS = _log(
     "feeds",
@@ -192,7 +199,7 @@ FEEDS = _log(
     "when each feed was last heard in each partition",
     None,
     "churn_predictor",
-    "churn_predictor outreach metrics",
+    "churn_predictor metrics",
 )
 ACCOUNTS = _log(
     "accounts",
@@ -208,7 +215,7 @@ OUTREACH = _log(
     "what was decided and what became of it",
     400,
     "outreach",
-    "metrics others",
+    "outreach metrics others",
 )
 HISTORIES = _log(
     "histories",

@@ -16,6 +16,7 @@ from services.demo.supervisor import SERVICES, Limits, Supervisor
 from services.kit import api_keys, key_file
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import apply_topics, delete_topics
+from services.kit.settings import assume_development
 from services.local import parts
 from services.local.parts import Parts
 from services.outreach import migrate
@@ -74,6 +75,7 @@ def standing(folder: Path, say: Say, cast: Cast) -> Iterator[Stage]:
         Unavailable: Kafka or PostgreSQL cannot be started or reached.
         ServiceLost: a service does not come up.
     """
+    assume_development()
     name = f"demo-{secrets.token_hex(3)}"
     _clear(folder)
     with ExitStack() as stack:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.contracts.envelope import TimeZone
@@ -91,12 +91,6 @@ class Settings(CommonSettings):
         pattern=rf"^(none|({_METHODS})(,({_METHODS}))*)$",
         description="How publishers show who they are, separated by commas: `api_keys`, `oidc`, `webhooks`; "
         "or `none`: anybody may publish, which needs a loopback host or CARE_DEPLOYMENT=dev.",
-    )
-    deployment: str = Field(
-        default="production",
-        pattern=r"^(production|dev)$",
-        validation_alias=AliasChoices("CARE_DEPLOYMENT"),
-        description="`production`, or `dev`: nothing in it is worth protecting.",
     )
     api_keys_file: Path | None = Field(
         default=None,
@@ -197,8 +191,3 @@ class Settings(CommonSettings):
         description="Custom attribute of a conversation that holds the reason, as our contract has "
         "it; else a label of that name.",
     )
-
-    @property
-    def is_for_development(self) -> bool:
-        """Whether nothing in this deployment is worth protecting."""
-        return self.deployment == "dev"

@@ -24,6 +24,7 @@ from services.ingest.settings import Settings
 from services.kit.clock import Clock, SystemClock
 from services.kit.exits import Unavailable
 from services.kit.health import Check, Verdict
+from services.kit.kafka_access import check_access
 from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import close_producer, open_producer, reaching
 from services.kit.settings import ClockSource
@@ -85,6 +86,7 @@ def _looks(settings: Settings) -> LookTerms:
 
 def _check_topics(settings: Settings) -> None:
     topics = (*OUTSIDE, TICKS) if settings.clock is ClockSource.TICKS else OUTSIDE
+    check_access(settings.kafka_bootstrap_servers, "ingest", settings.topic_prefix)
     check_topics(
         settings.kafka_bootstrap_servers,
         topics,

@@ -13,6 +13,9 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from services.contracts.access import NO_GROUP
+from services.kit import kafka_security
+
 _BATCH = 2_000
 _SILENCE_SECONDS = 30.0
 
@@ -20,9 +23,9 @@ _SILENCE_SECONDS = 30.0
 def _open(bootstrap: str, partitions: Iterable[tuple[str, int]], *, out_of_range: str) -> Consumer:
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **kafka_security.librdkafka(bootstrap),
             # Required by the client and never used: partitions are assigned, nothing is committed.
-            "group.id": "care-reads-without-a-group",
+            "group.id": NO_GROUP,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
@@ -121,11 +124,13 @@ class Follower:
         """Partition → where to read on."""
         everything = [(topic, number) for number in self._numbers]
         self._consumer = _open(bootstrap, everything, out_of_range="earliest")
+        self._renewal = kafka_security.Renewal()
         self._keep = keep
         self._ends_missing: set[int] = set()
 
     def read(self, timeout_seconds: float) -> bool:
         """Hand on what has come; wait at most so long for the first.  Returns whether any came."""
+        self._renewal.give(self._consumer)
         batch = _take(self._consumer, timeout_seconds)
         for message in batch:
             if _is_end(message):

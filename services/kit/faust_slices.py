@@ -29,6 +29,7 @@ from confluent_kafka import KafkaException
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from services.kit import kafka_security
 from services.kit.exits import EXIT_INTERNAL, EXIT_UNAVAILABLE, Unavailable
 from services.kit.logs import get
 from services.kit.slices import Host, Records, Slice, cut, numbers
@@ -339,6 +340,7 @@ def create_app(
     app = SliceApp(
         name,
         broker=[f"kafka://{server}" for server in bootstrap.split(",")],
+        broker_credentials=kafka_security.faust_credentials(),
         store="memory://",
         datadir=folder,
         topic_partitions=partitions,

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
 from services.contracts.topics import TOPICS, Topic
 from services.kit.exits import Unavailable
-from services.kit.kafka_clients import BOOTSTRAP_MS, reaching
+from services.kit.kafka_clients import open_admin, reaching
 
 _APPLY = "care topics apply"
 _READY_SECONDS = 60
@@ -28,10 +27,7 @@ class FoundTopic:
 
 @contextmanager
 def _admin(bootstrap: str) -> Iterator[Any]:
-    with reaching(bootstrap):
-        client = KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=BOOTSTRAP_MS
-        )
+    client = open_admin(bootstrap)
     try:
         yield client
     finally:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import AuthorizationError, KafkaError
 from kafka.partitioner import murmur2
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from services.kit import kafka_security
 from services.kit.exits import Unavailable
 from services.kit.logs import get
 
@@ -31,10 +32,20 @@ def reaching(bootstrap: str) -> Iterator[None]:
     try:
         yield
     except KafkaError as error:
-        raise Unavailable(
-            f"Kafka does not answer at {bootstrap} ({type(error).__name__}): start it, or set "
-            "KAFKA_BOOTSTRAP_SERVERS to where it runs"
-        ) from error
+        raise unavailable(bootstrap, error) from error
+
+
+def unavailable(bootstrap: str, error: KafkaError) -> Unavailable:
+    """Return in one line what is wrong with the broker, or with who we are to it, and what to do."""
+    if isinstance(error, AuthorizationError):
+        return Unavailable(
+            f"{kafka_security.user()} may not do this ({type(error).__name__}: {error}): grant it; "
+            "`care topics acls` prints what each service needs"
+        )
+    return Unavailable(
+        f"Kafka does not answer at {bootstrap} ({type(error).__name__}): start it, or set "
+        f"KAFKA_BOOTSTRAP_SERVERS to where it runs{kafka_security.doubts()}"
+    )
 
 
 class RejoiningConsumer(KafkaConsumer):  # type: ignore[misc]
@@ -60,7 +71,7 @@ def open_consumer(bootstrap: str, group: str | None = None, **changes: Any) -> K
         Unavailable: no broker answers.
     """
     settings: dict[str, Any] = {
-        "bootstrap_servers": bootstrap.split(","),
+        **kafka_security.kafka_python(bootstrap),
         "group_id": group,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
@@ -70,6 +81,18 @@ def open_consumer(bootstrap: str, group: str | None = None, **changes: Any) -> K
     }
     with reaching(bootstrap):
         return RejoiningConsumer(**(settings | changes))
+
+
+def open_admin(bootstrap: str) -> KafkaAdminClient:
+    """Return a client for questions about topics and groups.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    with reaching(bootstrap):
+        return KafkaAdminClient(
+            **kafka_security.kafka_python(bootstrap), bootstrap_timeout_ms=BOOTSTRAP_MS
+        )
 
 
 def open_producer(bootstrap: str, **changes: Any) -> KafkaProducer:
@@ -82,7 +105,7 @@ def open_producer(bootstrap: str, **changes: Any) -> KafkaProducer:
         Unavailable: no broker answers.
     """
     settings: dict[str, Any] = {
-        "bootstrap_servers": bootstrap.split(","),
+        **kafka_security.kafka_python(bootstrap),
         "acks": "all",
         # Explicit, so that a setting in conflict with it raises instead of switching it off.
         "enable_idempotence": True,

@@ -1,16 +1,21 @@
 """Settings from the environment, one frozen model per service; never read below the entry point."""
 
+import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeVar
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.contracts.topics import DEFAULT_PARTITIONS
 from services.kit.exits import EXIT_USAGE, leave
 
 S = TypeVar("S", bound=BaseSettings)
+
+DEPLOYMENT_VARIABLE = "CARE_DEPLOYMENT"
+DEVELOPMENT = "dev"
 
 
 class ClockSource(StrEnum):
@@ -20,10 +25,111 @@ class ClockSource(StrEnum):
     TICKS = "ticks"
 
 
-class CommonSettings(BaseSettings):
-    """What every service needs; a service adds its own with the prefix `CARE_<SERVICE>_`."""
+class SecurityProtocol(StrEnum):
+    """How Kafka is spoken to, by Kafka's own names."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_SSL = "SASL_SSL"
+
+
+class SaslMechanism(StrEnum):
+    """How a user shows Kafka its password without sending it."""
+
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+
+
+class KafkaSecurity(BaseSettings):
+    """How every client of this process, a service's or a command's, shows Kafka who it is."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    deployment: str = Field(
+        default="production",
+        pattern=r"^(production|dev)$",
+        validation_alias=AliasChoices(DEPLOYMENT_VARIABLE),
+        description="`production`, or `dev`: nothing in it is worth protecting.",
+    )
+    kafka_security_protocol: SecurityProtocol = Field(
+        default=SecurityProtocol.PLAINTEXT,
+        validate_default=True,
+        validation_alias=AliasChoices("KAFKA_SECURITY_PROTOCOL"),
+        description="How Kafka is spoken to; PLAINTEXT is refused unless CARE_DEPLOYMENT=dev.",
+    )
+    kafka_sasl_mechanism: SaslMechanism = Field(
+        default=SaslMechanism.SCRAM_SHA_512,
+        validation_alias=AliasChoices("KAFKA_SASL_MECHANISM"),
+        description="With SASL_SSL: how the password is shown.",
+    )
+    kafka_sasl_username: str | None = Field(
+        default=None,
+        validate_default=True,
+        # Not quoted by every client: these two separate the parts of a SCRAM message.
+        pattern=r"^[^,=]+$",
+        validation_alias=AliasChoices("KAFKA_SASL_USERNAME"),
+        description="With SASL_SSL: the Kafka user.",
+    )
+    kafka_sasl_password_file: Path | None = Field(
+        default=None,
+        validate_default=True,
+        validation_alias=AliasChoices("KAFKA_SASL_PASSWORD_FILE"),
+        description="With SASL_SSL: file with the user's password; read again when it changes.",
+    )
+    kafka_ssl_ca_file: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("KAFKA_SSL_CA_FILE"),
+        description="PEM file of the authorities that may vouch for the brokers; none: the system's.",
+    )
+    kafka_ssl_certificate_file: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("KAFKA_SSL_CERTIFICATE_FILE"),
+        description="PEM file of this client's own certificate, where the brokers ask for one.",
+    )
+    kafka_ssl_key_file: Path | None = Field(
+        default=None,
+        validate_default=True,
+        validation_alias=AliasChoices("KAFKA_SSL_KEY_FILE"),
+        description="PEM file of the key of KAFKA_SSL_CERTIFICATE_FILE.",
+    )
+
+    @property
+    def is_for_development(self) -> bool:
+        """Whether nothing in this deployment is worth protecting."""
+        return self.deployment == DEVELOPMENT
+
+    @field_validator("kafka_security_protocol")
+    @classmethod
+    def _is_not_in_the_clear(
+        cls, found: SecurityProtocol, told: ValidationInfo
+    ) -> SecurityProtocol:
+        is_production = told.data.get("deployment") == "production"
+        if found is SecurityProtocol.PLAINTEXT and is_production:
+            raise ValueError(
+                "PLAINTEXT is refused in production: set SASL_SSL or SSL, or CARE_DEPLOYMENT=dev where "
+                "nothing is worth protecting"
+            )
+        return found
+
+    @field_validator("kafka_sasl_username", "kafka_sasl_password_file")
+    @classmethod
+    def _is_told_with_sasl(
+        cls, found: str | Path | None, told: ValidationInfo
+    ) -> str | Path | None:
+        if found is None and told.data.get("kafka_security_protocol") is SecurityProtocol.SASL_SSL:
+            raise ValueError("needed with SASL_SSL")
+        return found
+
+    @field_validator("kafka_ssl_key_file")
+    @classmethod
+    def _belongs_to_a_certificate(cls, found: Path | None, told: ValidationInfo) -> Path | None:
+        if (found is None) != (told.data.get("kafka_ssl_certificate_file") is None):
+            raise ValueError("set it and KAFKA_SSL_CERTIFICATE_FILE, or neither")
+        return found
+
+
+class CommonSettings(KafkaSecurity):
+    """What every service needs; a service adds its own with the prefix `CARE_<SERVICE>_`."""
 
     kafka_bootstrap_servers: str = Field(
         validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS"),
@@ -60,12 +166,20 @@ class CommonSettings(BaseSettings):
     )
 
 
+def assume_development() -> None:
+    """Say that nothing here is worth protecting, to this process and its children, unless told otherwise."""
+    os.environ.setdefault(DEPLOYMENT_VARIABLE, DEVELOPMENT)
+
+
 def load(settings: type[S]) -> S:
     """Return the settings; a missing or wrong one ends the process with its name and exit code 2."""
     try:
         return settings()
     except ValidationError as error:
-        lines = [f"{_name(settings, item['loc'])}: {item['msg']}" for item in error.errors()]
+        lines = [
+            f"{_name(settings, item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        ]
         program = sys.argv[0].rsplit("/", 1)[-1]
         leave(f"{program}: wrong settings: " + "; ".join(lines), EXIT_USAGE)
 

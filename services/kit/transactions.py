@@ -6,6 +6,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from services.kit import kafka_security
 from services.kit.exits import Unavailable
 
 _OPEN_SECONDS = 30.0
@@ -18,6 +19,9 @@ holds readers up no longer than it takes the next one to open the same id."""
 
 _FENCED = frozenset(
     {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}  # noqa: SLF001 - public names
+)
+_FORBIDDEN = frozenset(
+    {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED}
 )
 
 Delivered = Callable[[Any, Any], None]
@@ -48,9 +52,10 @@ class TransactionalWriter:
         self, bootstrap: str, transactional_id: str, max_message_bytes: int = 3 * 1024 * 1024
     ) -> None:
         self._id = transactional_id
+        self._renewal = kafka_security.Renewal()
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **kafka_security.librdkafka(bootstrap),
                 "acks": "all",
                 "enable.idempotence": True,
                 # Explicit partitions are given; this one is for completeness, as in the Java client.
@@ -123,14 +128,22 @@ class TransactionalWriter:
         }
 
     def _begin(self) -> None:
+        self._renewal.give(self._producer)
         self._producer.begin_transaction()
 
     def _init(self) -> None:
-        _retrying(_OPEN_SECONDS)(self._producer.init_transactions, _OPEN_SECONDS)
+        try:
+            _retrying(_OPEN_SECONDS)(self._producer.init_transactions, _OPEN_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() in _FORBIDDEN:
+                raise self._ended(error.args[0]) from error
+            raise
 
     def _commit(self) -> None:
         for attempt in _retrying(_OUTAGE_SECONDS):
             with attempt:
+                # An outage may outlast a password.
+                self._renewal.give(self._producer)
                 # Delivery reports are served here at the latest.
                 self._producer.flush(_ATTEMPT_SECONDS)
                 self._producer.commit_transaction(_ATTEMPT_SECONDS)
@@ -140,6 +153,11 @@ class TransactionalWriter:
             return Unavailable(
                 f"another process has taken over {self._id}, or the broker has ended its transaction, "
                 "while this one was paused or cut off; nothing is lost, start this one again"
+            )
+        if error.code() in _FORBIDDEN:
+            return Unavailable(
+                f"{kafka_security.user()} may not write as {self._id} ({error.str()}): grant it; "
+                "`care topics acls` prints what each service needs"
             )
         return Unavailable(
             f"the broker did not commit a transaction of {self._id} ({error.str()}); "

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from services.kit import kafka_security
 from services.kit.clock import monotonic
 from services.kit.exits import EXIT_UNAVAILABLE
 
@@ -22,7 +23,7 @@ _ANSWER_SECONDS = 5.0
 def broker_answers(bootstrap: str) -> bool:
     """Whether any broker answers a question of a new client within five seconds."""
     try:
-        AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(
+        AdminClient({**kafka_security.librdkafka(bootstrap), "log_level": 0}).list_topics(
             timeout=_ANSWER_SECONDS
         )
     except KafkaException:

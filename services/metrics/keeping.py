@@ -16,6 +16,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from services.contracts import topics as t
+from services.contracts.access import METRICS_WRITER
 from services.contracts.topics import Topic
 from services.kit import logs
 from services.kit.exits import Unavailable
@@ -31,7 +32,6 @@ from services.metrics.steps import Step
 PARTITION = 0
 """All of it lies in one partition: the order of steps is their meaning."""
 
-_IDENTITY = "metrics"
 _HEADER_KEY = b"header"
 _TRANSACTION_TIMEOUT_MS = 900_000
 """The most a broker allows by default: an outage up to this long is waited out inside a commit."""
@@ -135,7 +135,7 @@ class KafkaKeeper:
         with reaching(self._bootstrap):
             self._producer = open_producer(
                 self._bootstrap,
-                transactional_id=f"{self._prefix}{_IDENTITY}",
+                transactional_id=f"{self._prefix}{METRICS_WRITER}",
                 transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
                 max_block_ms=_MAX_BLOCK_MS,
             )

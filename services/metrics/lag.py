@@ -15,6 +15,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from services.contracts import topics as t
+from services.contracts.access import OUTREACH_GROUP, PREDICTOR_GROUP
 from services.kit import logs
 from services.kit.clock import epoch_seconds, monotonic
 from services.kit.kafka_clients import begin_offsets, end_offsets
@@ -41,8 +42,8 @@ class Reader:
 
 
 READERS = (
-    Reader("churn_predictor", "churn-predictor", t.PREDICTOR_SOURCES),
-    Reader("outreach", "outreach", (t.PROBLEMS, t.CONTACTS)),
+    Reader("churn_predictor", PREDICTOR_GROUP, t.PREDICTOR_SOURCES),
+    Reader("outreach", OUTREACH_GROUP, (t.PROBLEMS, t.CONTACTS)),
 )
 
 

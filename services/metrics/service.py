@@ -5,15 +5,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from kafka import KafkaAdminClient
 from prometheus_client import CollectorRegistry
 
 from services.contracts import process_metrics as names
 from services.contracts.topics import METRICS_STATE, METRICS_STEPS
 from services.kit import address_file, logs, telemetry
 from services.kit.health import HealthServer
+from services.kit.kafka_access import check_access
 from services.kit.kafka_admin import check_topics
-from services.kit.kafka_clients import open_consumer, reaching
+from services.kit.kafka_clients import open_admin, open_consumer, reaching
 from services.kit.process_metrics import process_registry
 from services.metrics.decode import READ_TOPICS
 from services.metrics.exporter import StateCollector
@@ -35,6 +35,7 @@ def serve(settings: Settings) -> None:
         Unavailable: no broker answers, or topics are missing or have another partition count.
     """
     bootstrap = settings.kafka_bootstrap_servers
+    check_access(bootstrap, "metrics", settings.topic_prefix)
     topic_ids = _topic_ids(settings)
     with ExitStack() as stack:
         keeper = stack.enter_context(closing(_keeper(settings, topic_ids)))
@@ -104,10 +105,12 @@ def _health(settings: Settings, worker: Worker, registry: CollectorRegistry) -> 
 def _lag_watch(settings: Settings, worker: Worker) -> LagWatch:
     bootstrap = settings.kafka_bootstrap_servers
     consumer = open_consumer(bootstrap, max_partition_fetch_bytes=_PROBE_FETCH_BYTES)
-    with reaching(bootstrap):
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","))
     probe = LagProbe(
-        admin, consumer, READ_TOPICS, partitions=settings.partitions, prefix=settings.topic_prefix
+        open_admin(bootstrap),
+        consumer,
+        READ_TOPICS,
+        partitions=settings.partitions,
+        prefix=settings.topic_prefix,
     )
     return LagWatch(probe, worker.positions, settings.lag_interval_seconds)
 

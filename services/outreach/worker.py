@@ -11,10 +11,11 @@ from uuid import UUID
 import structlog
 from jinja2 import FileSystemLoader
 from kafka.coordinator.assignors.range import RangePartitionAssignor
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
+from services.contracts.access import OUTREACH_GROUP
 from services.contracts.outreach import Mode
 from services.contracts.people import Channel
 from services.contracts.topics import OUTREACH, TOPICS, dead_letter
@@ -22,8 +23,15 @@ from services.kit import address_file
 from services.kit.clock import Clock, SystemClock, monotonic
 from services.kit.exits import EXIT_USAGE, Unavailable, leave
 from services.kit.health import HealthServer, Verdict
+from services.kit.kafka_access import check_access
 from services.kit.kafka_admin import check_topics
-from services.kit.kafka_clients import CLOSE_SECONDS, close_producer, open_consumer, open_producer
+from services.kit.kafka_clients import (
+    CLOSE_SECONDS,
+    close_producer,
+    open_consumer,
+    open_producer,
+    unavailable,
+)
 from services.kit.process_metrics import process_registry
 from services.kit.settings import ClockSource
 from services.kit.tick_clock import TickClock
@@ -63,7 +71,6 @@ from services.outreach.suppression import SETTING, Keys
 from services.outreach.ticked import TickedLoop
 from services.outreach.waiting import waiting_for
 
-GROUP = "outreach"
 _STUCK_AFTER_SECONDS = 300.0
 _TICKED_FETCH_WAIT_MS = 20
 _FLUSH_SECONDS = 1.0
@@ -134,6 +141,8 @@ class Worker:
                     loop.turn()
                     self._turned_at = monotonic()
                     self._meter.turned(self._turned_at - begun)
+        except AuthorizationError as error:
+            raise unavailable(bootstrap, error) from error
         except (KafkaError, NotPublished) as error:
             raise Unavailable(
                 f"Kafka at {bootstrap} stopped answering ({type(error).__name__}): start it again, "
@@ -146,6 +155,7 @@ class Worker:
         settings = self._settings
         wanted = [*SOURCES.values(), OUTREACH]
         wanted += [letter for t in SOURCES.values() if (letter := dead_letter(t)) in TOPICS]
+        check_access(settings.kafka_bootstrap_servers, "outreach", settings.topic_prefix)
         found = check_topics(
             settings.kafka_bootstrap_servers,
             wanted,
@@ -186,7 +196,7 @@ class Worker:
         stack.callback(close_producer, producer, _FLUSH_SECONDS)
         consumer = open_consumer(
             bootstrap,
-            f"{prefix}{GROUP}",
+            f"{prefix}{OUTREACH_GROUP}",
             # One partition number of every topic must have one owner: ranges give that.
             partition_assignment_strategy=(RangePartitionAssignor,),
             session_timeout_ms=settings.session_seconds * 1000,

@@ -22,15 +22,27 @@ class Unreachable(Exception):
     """Kafka or a topic is not there; the message is one line and says what to do."""
 
 
-def read(bootstrap: str, *, prefix: str, partitions: int) -> Evidence:
+def read(
+    bootstrap: str,
+    *,
+    prefix: str,
+    partitions: int,
+    connecting: Mapping[str, Any] | None = None,
+) -> Evidence:
     """Return all that lies on the topics of a deployment now: up to the ends as they are at the call.
+
+    Args:
+        bootstrap: The brokers.
+        prefix: The deployment's.
+        partitions: Of every topic.
+        connecting: The client's settings for its connections, beyond these addresses.
 
     Raises:
         Unreachable: no broker answers, a topic is missing, or the broker fell silent on the way.
     """
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap.split(","),
+            **{"bootstrap_servers": bootstrap.split(","), **(connecting or {})},
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",

@@ -122,7 +122,12 @@ def test_every_way_in_publishes_and_every_wrong_one_leaves_nothing(
 def test_a_door_that_nothing_guards_does_not_open() -> None:
     everywhere = {"CARE_INGEST_AUTHENTICATION": "none", "CARE_INGEST_HOST": "0.0.0.0"}
     for settings, says in (({}, "CARE_INGEST_API_KEYS_FILE"), (everywhere, "CARE_DEPLOYMENT=dev")):
-        environment = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "CARE_LOG_FORMAT": "json"}
+        environment = {
+            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "KAFKA_SECURITY_PROTOCOL": "SSL",
+            "CARE_DEPLOYMENT": "production",
+            "CARE_LOG_FORMAT": "json",
+        }
         ended = run_to_end("ingest", {**environment, **settings}, seconds=30)
 
         assert ended.returncode == 75, ended.stderr

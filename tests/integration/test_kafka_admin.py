@@ -112,7 +112,7 @@ def test_a_topic_made_anew_has_another_id(kafka_bootstrap: str, topic_prefix: st
 
 
 def test_no_broker_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.kit.kafka_admin.BOOTSTRAP_MS", 200)
+    monkeypatch.setattr("services.kit.kafka_clients.BOOTSTRAP_MS", 200)
     with pytest.raises(Unavailable, match="KAFKA_BOOTSTRAP_SERVERS"):
         find_topics("127.0.0.1:1")
 

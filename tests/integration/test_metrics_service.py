@@ -224,7 +224,7 @@ def last_words(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 def test_without_a_broker_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long a client looks for one, and how a service then ends, ingest's tests show."""
-    monkeypatch.setattr("services.kit.kafka_admin.BOOTSTRAP_MS", 200)
+    monkeypatch.setattr("services.kit.kafka_clients.BOOTSTRAP_MS", 200)
     settings = Settings(kafka_bootstrap_servers="127.0.0.1:1")
 
     with pytest.raises(Unavailable, match="KAFKA_BOOTSTRAP_SERVERS"):

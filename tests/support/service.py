@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from services.kit.settings import DEPLOYMENT_VARIABLE, DEVELOPMENT
+
 LEAVE_SECONDS = 30
 
 
@@ -89,5 +91,6 @@ def run_to_end(
 
 def _clean(environment: Mapping[str, str]) -> dict[str, str]:
     """Leave out settings of the person who runs the tests."""
-    mine = ("CARE_", "KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL")
-    return {name: value for name, value in environment.items() if not name.startswith(mine)}
+    mine = ("CARE_", "KAFKA_", "DATABASE_URL")
+    rest = {name: value for name, value in environment.items() if not name.startswith(mine)}
+    return rest | {DEPLOYMENT_VARIABLE: DEVELOPMENT}

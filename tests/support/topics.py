@@ -41,6 +41,7 @@ class Deployment:
         """Return what a service of this deployment needs to be told."""
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "CARE_DEPLOYMENT": "dev",
             "CARE_TOPIC_PREFIX": self.prefix,
             "CARE_PARTITIONS": str(self.partitions),
             "CARE_CLOCK": "ticks",

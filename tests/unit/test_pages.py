@@ -11,6 +11,7 @@ from services.churn_predictor import features, rhythm
 from services.churn_predictor.scoring import POINTS_OF
 from services.contracts import metric_names as m
 from services.contracts import service_metrics
+from services.contracts.access import PRINCIPALS, user_of
 from services.contracts.outreach import Mode
 from services.contracts.people import MessageClass
 from services.contracts.problems import Actor, Clearing, ProblemKind, RiskKind
@@ -18,7 +19,7 @@ from services.contracts.topics import HORIZON, MAX_EVENT_BYTES
 from services.ingest.documents import STATUS
 from services.ingest.metering import REASONS
 from services.ingest.reading import MAX_BATCH_EVENTS
-from services.kit.settings import environment_names
+from services.kit.settings import KafkaSecurity, environment_names
 from services.metrics.settings import Settings
 from services.outreach.gates import GATES
 from services.outreach.messages import NAMES_AN_ORDER, TELLS_A_DATE, Templates, samples
@@ -32,7 +33,7 @@ PAGES = (
     *("docs/expectations.md", "docs/playbooks.md", "docs/customer-pages.md"),
     *("docs/outreach-policy.md", "docs/identity-and-privacy.md", "docs/adapters.md"),
     *("docs/publishing.md", "docs/event-reference.md", "docs/publishing-auth.md"),
-    "docs/kpis.md",
+    *("docs/kpis.md", "docs/security.md"),
 )
 DESK = [value for value in vars(service_metrics).values() if isinstance(value, m.Metric)]
 """What is measured of service and surveys."""
@@ -182,3 +183,10 @@ def test_the_publishers_guide_names_every_status_reason_and_metric_there_is() ->
     assert f"{MAX_EVENT_BYTES // 1024} KiB" in text
     assert f"up to {MAX_BATCH_EVENTS}" in text
     assert f"{HORIZON.days} days" in text
+
+
+def test_every_setting_of_the_connection_to_kafka_is_on_its_page() -> None:
+    names = {environment_names(KafkaSecurity, field) for field in KafkaSecurity.model_fields}
+
+    assert {name for name in names if f"`{name}`" not in page("docs/security.md")} == set()
+    assert all(f"`{p}` | `{user_of(p)}`" in page("docs/security.md") for p in PRINCIPALS)

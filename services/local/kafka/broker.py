@@ -64,6 +64,8 @@ class Broker(Part):
     """Apache Kafka; clients use `bootstrap`."""
 
     name = "kafka"
+    listener = "PLAINTEXT"
+    """Of clients: what Kafka calls the way it is spoken to."""
 
     def __init__(self, ledger: Ledger, class_path: str, port: int | None = None) -> None:
         super().__init__(ledger, port)
@@ -101,18 +103,27 @@ class Broker(Part):
         # Nobody outside needs to know it, so it is chosen anew at each start.
         controller = f"{LOOPBACK}:{free_port()}"
         listeners = {
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listeners": f"{self.listener}://{self.bootstrap},CONTROLLER://{controller}",
+            "advertised.listeners": f"{self.listener}://{self.bootstrap}",
             "controller.quorum.voters": f"1@{controller}",
             "log.dirs": str(self._data),
         }
-        lines = (f"{name}={_escaped(value)}" for name, value in (SETTINGS | listeners).items())
+        lines = (
+            f"{name}={_escaped(value)}" for name, value in (self._settings() | listeners).items()
+        )
         return "\n".join(lines) + "\n"
 
+    def _settings(self) -> dict[str, str]:
+        """Return the broker's settings beside addresses and folders."""
+        return SETTINGS
+
+    def _format_options(self) -> tuple[str, ...]:
+        """Return what else the storage is formatted with."""
+        return ()
+
     def _format(self, configuration: Path) -> None:
-        command = self._java(
-            "kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", str(configuration)
-        )
+        words = ("format", "-t", _new_cluster_id(), "-c", str(configuration))
+        command = self._java("kafka.tools.StorageTool", *words, *self._format_options())
         done = subprocess.run(
             command,
             cwd=self.folder,

@@ -15,6 +15,8 @@ from services.kit import key_file
 from services.kit.exits import Unavailable
 from tests.support.identity_provider import AUDIENCE, ISSUER
 
+GUARDED = {"kafka_security_protocol": "SSL"}
+
 
 def opened(**told: Any) -> bool:
     """Return whether anybody may publish; raises what opening raises."""
@@ -34,7 +36,7 @@ def test_on_loopback_nobody_need_say_who_they_are(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "ingest.example"])
 def test_elsewhere_the_deployment_must_say_that_it_is_for_development(host: str) -> None:
     with pytest.raises(Unavailable, match=r"care keys create.*CARE_DEPLOYMENT=dev"):
-        opened(authentication="none", host=host)
+        opened(authentication="none", host=host, deployment="production", **GUARDED)
     assert opened(authentication="none", host=host, deployment="dev")
 
 

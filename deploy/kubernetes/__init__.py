@@ -1,0 +1,1 @@
+"""Kubernetes manifests: a base, overlays, components, and what of them is made from the contracts."""

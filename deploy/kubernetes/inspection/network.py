@@ -1,0 +1,130 @@
+"""Network policies: every way in or out that is needed is open, and no other."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from deploy.kubernetes.inspection.objects import Json, Manifests, Workload, name_of, selects
+
+INTERNET = "internet"
+DNS = "dns"
+NOT_THE_INTERNET = frozenset(
+    {
+        *("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8"),
+        *("169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
+    }
+)
+"""Networks of clusters and companies, and where clouds keep their metadata."""
+
+_ROLE = "proactive-care/"
+_POSTGRESQL_PORT = 5432
+_HTTPS = 443
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Way:
+    """From or to whom, and which port of whoever is reached."""
+
+    peer: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.peer} {self.port}"
+
+
+def faults(manifests: Manifests) -> Iterator[str]:
+    """Yield every way that is missing, and every one too many; nothing where there are no policies."""
+    policies = manifests.of("NetworkPolicy")
+    if not policies:
+        return
+    yield from _policies(manifests, policies)
+    for workload in manifests.ours():
+        taken = [each for each in policies if _takes(each, workload)]
+        if not any(_denies_all(each) for each in taken):
+            yield f"{workload}: is open to all that no policy names"
+        yield from _compared(workload, "in from", _ways_in(taken), _needs_in(workload))
+        environment = manifests.environment(workload)
+        yield from _compared(workload, "out to", _ways_out(taken), _needs_out(environment))
+
+
+def _policies(manifests: Manifests, policies: list[Json]) -> Iterator[str]:
+    for policy in policies:
+        taken = [each for each in manifests.workloads() if _takes(policy, each)]
+        if not taken:
+            yield f"NetworkPolicy {name_of(policy)}: is about nobody"
+        for rule in policy["spec"].get("egress", ()):
+            yield from (f"NetworkPolicy {name_of(policy)}: {each}" for each in _reached(rule))
+
+
+def _reached(rule: Json) -> Iterator[str]:
+    for peer in rule.get("to", ()):
+        block = peer.get("ipBlock")
+        if block is not None and not set(block.get("except", ())) >= NOT_THE_INTERNET:
+            yield "the internet is let go to networks of its own"
+    if not rule.get("to") or not rule.get("ports"):
+        yield "lets go everywhere"
+
+
+def _takes(policy: Json, workload: Workload) -> bool:
+    return selects(policy["spec"]["podSelector"], workload.pod_labels)
+
+
+def _denies_all(policy: Json) -> bool:
+    spec = policy["spec"]
+    both = set(spec["policyTypes"]) == {"Ingress", "Egress"}
+    return both and not spec.get("ingress") and not spec.get("egress")
+
+
+def _compared(workload: Workload, word: str, open_: set[Way], needed: set[Way]) -> Iterator[str]:
+    yield from (f"{workload}: cannot get {word} {way}" for way in sorted(needed - open_))
+    yield from (f"{workload}: may get {word} {way}, and need not" for way in sorted(open_ - needed))
+
+
+def _ways_in(policies: list[Json]) -> set[Way]:
+    rules = [rule for policy in policies for rule in policy["spec"].get("ingress", ())]
+    return {way for rule in rules for way in _ways(rule, rule.get("from", ()))}
+
+
+def _ways_out(policies: list[Json]) -> set[Way]:
+    rules = [rule for policy in policies for rule in policy["spec"].get("egress", ())]
+    return {way for rule in rules for way in _ways(rule, rule.get("to", ()))}
+
+
+def _ways(rule: Json, peers: list[Json]) -> Iterator[Way]:
+    for peer in peers:
+        for port in rule.get("ports", ()):
+            yield Way(_name(peer), str(port["port"]))
+
+
+def _name(peer: Json) -> str:
+    """Return whom a peer of a policy stands for, by the label of its namespace."""
+    if "ipBlock" in peer:
+        return INTERNET
+    labels: Mapping[str, str] = peer["namespaceSelector"]["matchLabels"]
+    roles = [key.removeprefix(_ROLE) for key in labels if key.startswith(_ROLE)]
+    return roles[0] if roles else DNS
+
+
+def _needs_in(workload: Workload) -> set[Way]:
+    """Prometheus asks every service; all other requests come by the gateway."""
+    needed = {
+        Way("gateway", port)
+        for port in workload.ports
+        if port != "http" or workload.name == "ingest"
+    }
+    if "http" in workload.ports:
+        needed.add(Way("monitoring", "http"))
+    return needed
+
+
+def _needs_out(environment: Mapping[str, str]) -> set[Way]:
+    needed = {Way(DNS, "53")}
+    if "DATABASE_URL" in environment:
+        port = urlsplit(environment["DATABASE_URL"]).port or _POSTGRESQL_PORT
+        needed.add(Way("postgresql", str(port)))
+    if "CARE_OUTREACH_SMTP_PORT" in environment:
+        # Its mail server, and the providers of other channels.
+        mail = Way(INTERNET, environment["CARE_OUTREACH_SMTP_PORT"])
+        needed |= {mail, Way(INTERNET, str(_HTTPS))}
+    servers = environment.get("KAFKA_BOOTSTRAP_SERVERS", "")
+    return needed | {Way("kafka", each.rpartition(":")[2]) for each in servers.split(",") if each}

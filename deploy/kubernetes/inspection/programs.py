@@ -1,0 +1,104 @@
+"""What the programs in the containers read from their environment."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import click
+from pydantic_settings import BaseSettings
+
+from services.churn_predictor.settings import Settings as PredictorSettings
+from services.cli.db import upgrade
+from services.cli.topics import apply
+from services.ingest.settings import Settings as IngestSettings
+from services.kit.settings import KafkaSecurity, environment_names
+from services.metrics.settings import Settings as MetricsSettings
+from services.outreach.api import settings as api
+from services.outreach.pages import settings as pages
+from services.outreach.settings import Settings as OutreachSettings
+
+LIBPQ_SERVICES = "PGSERVICEFILE"
+"""Where libpq finds the hosts, users and passwords that a URL calls by a name."""
+
+
+def _always(_: Mapping[str, str]) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Settings that are read together, and when they are."""
+
+    settings: type[BaseSettings]
+    is_wanted: Callable[[Mapping[str, str]], bool] = _always
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Variable → the field it sets."""
+        return {environment_names(self.settings, each): each for each in self.settings.model_fields}
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The variables without which it does not start."""
+        fields = self.settings.model_fields
+        return frozenset(name for name, each in self.names.items() if fields[each].is_required())
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The variables that name a file or a folder."""
+        fields = self.settings.model_fields
+        return frozenset(
+            name
+            for name, each in self.names.items()
+            if fields[each].annotation is Path or Path in get_args(fields[each].annotation)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a container runs."""
+
+    parts: tuple[Part, ...] = ()
+    command: click.Command | None = None
+    beside: frozenset[str] = frozenset()
+    """Variables that a library of it reads."""
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The variables that it reads."""
+        options = self.command.params if self.command else ()
+        read = {str(each.envvar) for each in options if each.envvar}
+        return self.beside.union(read, *(part.names for part in self.parts))
+
+    def required(self, environment: Mapping[str, str]) -> frozenset[str]:
+        """Return the variables that it cannot do without, where the others are these."""
+        options = self.command.params if self.command else ()
+        asked = {str(each.envvar) for each in options if each.envvar and each.required}
+        wanted = (part.required for part in self.parts if part.is_wanted(environment))
+        return frozenset(asked).union(*wanted)
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The variables that name a file or a folder."""
+        return (self.beside & {LIBPQ_SERVICES}).union(*(part.paths for part in self.parts))
+
+
+_DATABASE = frozenset({LIBPQ_SERVICES})
+
+PROGRAMS: Mapping[tuple[str, ...], Program] = {
+    ("run", "ingest"): Program((Part(IngestSettings),)),
+    ("run", "churn_predictor"): Program((Part(PredictorSettings),)),
+    ("run", "outreach"): Program(
+        (
+            Part(OutreachSettings),
+            Part(api.ApiSettings, api.wanted),
+            Part(pages.PagesSettings, pages.wanted),
+        ),
+        beside=_DATABASE,
+    ),
+    ("run", "metrics"): Program((Part(MetricsSettings),)),
+    ("topics", "apply"): Program((Part(KafkaSecurity),), command=apply),
+    ("db", "upgrade"): Program(command=upgrade, beside=_DATABASE),
+}
+"""By the container's arguments."""

@@ -1,0 +1,1 @@
+"""Tests of the Kubernetes manifests, and of the checks that hold them."""
