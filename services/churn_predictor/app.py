@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import faust
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
 from services.churn_predictor.exchange import Owners
 from services.churn_predictor.features import FROM_HISTORIES
@@ -22,7 +23,7 @@ from services.churn_predictor.worker import GROUP, SOURCES, Worker
 from services.contracts import topics as t
 from services.contracts.problems import RiskKind
 from services.contracts.tolerances import Tolerances, UnusableTolerances, read_tolerances
-from services.kit import address_file
+from services.kit import address_file, kafka_clients
 from services.kit.clock import Clock, SystemClock
 from services.kit.exits import Unavailable
 from services.kit.faust_slices import SliceApp, create_app
@@ -47,6 +48,7 @@ _KEYS_PLACED = 50_000
 """Keys of histories whose partition is remembered: computing it takes as long as counting it."""
 _FEEDS_KNOWN = 10_000
 """Feeds whose partition is not computed again at each tick."""
+_REFUSALS = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
 _WRITTEN = (t.PROBLEMS, t.ASSESSMENTS, t.CUSTOMER_RISKS, t.FEEDS, t.ACCOUNTS, t.FACTS_CHANGELOG)
 
 
@@ -201,9 +203,19 @@ def run(settings: Settings, spans: Spans) -> None:
             folder=settings.folder / "faust",
         )
         stack.enter_context(_watched(settings, app))
-        host = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False)
-        host.spinner = None  # it would write control characters into the log
+        _work(app)
+
+
+def _work(app: SliceApp) -> None:
+    """Let Faust work until it is told to stop; it ends the process, but for what it was not allowed."""
+    host = faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False)
+    host.spinner = None  # it would write control characters into the log
+    try:
         host.execute_from_commandline()
+    except SystemExit:
+        if isinstance(host.crash_reason, _REFUSALS):
+            raise kafka_clients.forbidden(host.crash_reason) from None
+        raise
 
 
 def _show_models(rules: Rules, telemetry: Telemetry) -> None:

@@ -38,13 +38,18 @@ def reaching(bootstrap: str) -> Iterator[None]:
 def unavailable(bootstrap: str, error: KafkaError) -> Unavailable:
     """Return in one line what is wrong with the broker, or with who we are to it, and what to do."""
     if isinstance(error, AuthorizationError):
-        return Unavailable(
-            f"{kafka_security.user()} may not do this ({type(error).__name__}: {error}): grant it; "
-            "`care topics acls` prints what each service needs"
-        )
+        return forbidden(error)
     return Unavailable(
         f"Kafka does not answer at {bootstrap} ({type(error).__name__}): start it, or set "
         f"KAFKA_BOOTSTRAP_SERVERS to where it runs{kafka_security.doubts()}"
+    )
+
+
+def forbidden(error: Exception) -> Unavailable:
+    """Return in one line what was refused to us; the client's own error names it."""
+    return Unavailable(
+        f"{kafka_security.user()} may not do this ({error}): grant it; "
+        "`care topics acls` prints what each service needs"
     )
 
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
+from kafka.errors import AuthorizationError
 from prometheus_client import CollectorRegistry
 
 from services.contracts import process_metrics as names
@@ -13,7 +14,7 @@ from services.kit import address_file, logs, telemetry
 from services.kit.health import HealthServer
 from services.kit.kafka_access import check_access
 from services.kit.kafka_admin import check_topics
-from services.kit.kafka_clients import open_admin, open_consumer, reaching
+from services.kit.kafka_clients import forbidden, open_admin, open_consumer, reaching
 from services.kit.process_metrics import process_registry
 from services.metrics.decode import READ_TOPICS
 from services.metrics.exporter import StateCollector
@@ -59,7 +60,10 @@ def serve(settings: Settings) -> None:
         with reaching(bootstrap):
             worker.begin()
         lag.start()
-        worker.run(stop)
+        try:
+            worker.run(stop)
+        except AuthorizationError as error:
+            raise forbidden(error) from error
     _log.info("drained")
 
 

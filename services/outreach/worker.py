@@ -28,9 +28,9 @@ from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import (
     CLOSE_SECONDS,
     close_producer,
+    forbidden,
     open_consumer,
     open_producer,
-    unavailable,
 )
 from services.kit.process_metrics import process_registry
 from services.kit.settings import ClockSource
@@ -142,7 +142,7 @@ class Worker:
                     self._turned_at = monotonic()
                     self._meter.turned(self._turned_at - begun)
         except AuthorizationError as error:
-            raise unavailable(bootstrap, error) from error
+            raise forbidden(error) from error
         except (KafkaError, NotPublished) as error:
             raise Unavailable(
                 f"Kafka at {bootstrap} stopped answering ({type(error).__name__}): start it again, "

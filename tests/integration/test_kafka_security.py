@@ -18,7 +18,7 @@ from kafka import KafkaConsumer
 
 from services.cli.__main__ import care
 from services.contracts import topics as t
-from services.contracts.access import OPERATOR, SERVICES, Grant
+from services.contracts.access import OPERATOR, SERVICES, Grant, Operation
 from services.contracts.envelope import STRUCTURED
 from services.contracts.purchases import PaymentFailed, PaymentFailure
 from services.kit import kafka_security
@@ -83,20 +83,20 @@ def test_the_story_runs_with_exactly_what_is_granted(
         deployment.publish(here("c-1"))
         wait_for(lambda: deployment.values(t.ACCOUNTS), "the first tick")
         for number in (1, 2):
-            tell(door, number)
+            assert tell(door, number) == 202
 
         wait_for(lambda: states(database) == {"sent": 1}, "the webhook")
         metrics = wait_for(lambda: address(tmp_path / "metrics"), "metrics to listen")
         wait_for(lambda: counts_it(metrics), "the contact to be counted")
 
 
-def tell(door: str, number: int) -> None:
-    """Tell by the door that a payment for the same order failed."""
+def tell(door: str, number: int) -> int:
+    """Tell by the door that a payment for the same order failed; return the answer's status."""
     failed = PaymentFailed(payment_id=f"p-{number}", reason=PaymentFailure.DECLINED, order_id="o-1")
     told = event(failed, at=SystemClock().now(), customer="c-1", event_id=f"failed-{number}")
     headers = {"content-type": STRUCTURED}
-    answer = httpx.post(f"{door}/v1/events", content=told.encode(), headers=headers)
-    assert answer.status_code == 202, answer.text
+    answer = httpx.post(f"{door}/v1/events", content=told.encode(), headers=headers, timeout=30)
+    return answer.status_code
 
 
 def address(file: Path) -> str:
@@ -150,6 +150,56 @@ def test_a_service_names_what_it_lacks(
     assert ended.returncode == 75, ended.stderr
     assert told in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("service", "at_work", "operation", "topic"),
+    [
+        ("churn_predictor", "partition_owned", Operation.READ, t.PURCHASES),
+        ("churn_predictor", "partition_owned", Operation.WRITE, t.FACTS_CHANGELOG),
+        ("outreach", "outreach_assigned", Operation.READ, t.CONTACTS),
+        ("metrics", "caught_up", Operation.READ, t.PURCHASES),
+    ],
+)
+def test_what_is_taken_away_from_a_service_at_work_ends_it_by_name(
+    service: str,
+    at_work: str,
+    operation: Operation,
+    topic: t.Topic,
+    kafka: SecuredKafka,
+    deployment: Deployment,
+    database: str,
+    tmp_path: Path,
+) -> None:
+    mine = kafka.admit(service, deployment.prefix)
+    own = {"CARE_CHURN_PREDICTOR_FOLDER": str(tmp_path)}
+    told = {**live(deployment, database, 1), **own, **mine}
+    with running(service, told, tmp_path / "log") as process:
+        wait_for(lambda: f'"event": "{at_work}"' in process.output(), f"{service} to work")
+        if service == "churn_predictor":
+            wait_for(lambda: deployment.values(t.ACCOUNTS), "its first tick")
+
+        kafka.revoke(mine["KAFKA_SASL_USERNAME"], operation, topic.physical(deployment.prefix))
+
+        assert process.process.wait(60) == 75, process.output()
+        last = process.output().strip().splitlines()[-1]
+        assert f"Kafka user {mine['KAFKA_SASL_USERNAME']} may not" in last
+        assert "grant it; `care topics acls` prints" in last
+        # Of a transaction the broker says no more than that a topic of it is refused.
+        assert topic.physical(deployment.prefix) in last or topic is t.FACTS_CHANGELOG
+
+
+def test_the_door_accepts_nothing_that_it_may_no_longer_write(
+    kafka: SecuredKafka, deployment: Deployment, tmp_path: Path
+) -> None:
+    mine = kafka.admit("ingest", deployment.prefix)
+    told = deployment.environment(CARE_CLOCK="system", **mine)
+    with open_door(told, tmp_path) as (_, door):
+        assert tell(door, 1) == 202
+        topic = t.PURCHASES.physical(deployment.prefix)
+        kafka.revoke(mine["KAFKA_SASL_USERNAME"], Operation.WRITE, topic)
+
+        assert tell(door, 2) == 503
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -11,16 +11,18 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from kafka.admin import (
     ACL,
+    ACLFilter,
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
     KafkaAdminClient,
     ResourcePattern,
+    ResourcePatternFilter,
     ResourceType,
     UserScramCredentialUpsertion,
 )
 
-from services.contracts.access import Grant, Resource, grants, user_of
+from services.contracts.access import Grant, Operation, Resource, grants, user_of
 from services.local import folders
 from services.local.kafka.broker import SETTINGS, Broker
 from services.local.kafka.jars import class_path, locked_jars
@@ -148,6 +150,20 @@ class SecuredKafka:
             made = admin.create_acls([acl for grant in wanted for acl in _acls(user, grant)])
         assert not made["failed"]
         return self.environment(user, password)
+
+    def revoke(self, user: str, operation: Operation, topic: str) -> None:
+        """Take one permission on a topic from a user."""
+        pattern = ResourcePatternFilter(ResourceType.TOPIC, topic, ACLResourcePatternType.LITERAL)
+        with self._admin() as admin:
+            one = ACLFilter(
+                principal=f"User:{user}",
+                host="*",
+                operation=ACLOperation[operation.name],
+                permission_type=ACLPermissionType.ALLOW,
+                resource_pattern=pattern,
+            )
+            ((_, gone, _),) = admin.delete_acls([one])
+        assert gone
 
     @contextmanager
     def _admin(self) -> Iterator[Any]:
