@@ -3,12 +3,18 @@
 import threading
 from collections.abc import Callable
 
+from services.kit.clock import monotonic
 from services.kit.watchdog import Watchdog, broker_answers
 
 LIMIT = 0.05
 
 
-def ended(is_inside: Callable[[], bool], answers: Callable[[], bool], seconds: float) -> list[str]:
+def ended(
+    is_inside: Callable[[], bool],
+    answers: Callable[[], bool],
+    seconds: float,
+    limit: float = LIMIT,
+) -> list[str]:
     """Return what a watchdog said within this time."""
     said: list[str] = []
     has_ended = threading.Event()
@@ -17,7 +23,7 @@ def ended(is_inside: Callable[[], bool], answers: Callable[[], bool], seconds: f
         said.append(message)
         has_ended.set()
 
-    dog = Watchdog(is_inside, answers, LIMIT, end, look_seconds=0.005).start()
+    dog = Watchdog(is_inside, answers, limit, end, look_seconds=0.005).start()
     has_ended.wait(seconds)
     dog.close()
     return said
@@ -45,9 +51,10 @@ def test_a_broker_that_is_away_is_no_reason() -> None:
 
 
 def test_time_inside_starts_the_count_anew() -> None:
-    turns = iter([False] * 3 + [True] + [False] * 3 + [True])
+    """Outside for half of 2.4 s, which is longer than the limit, and never for longer than 0.3 s."""
+    begun = monotonic()
 
-    assert ended(lambda: next(turns, True), lambda: True, LIMIT * 6) == []
+    assert ended(lambda: (monotonic() - begun) % 0.6 > 0.3, lambda: True, 2.4, limit=1.0) == []
 
 
 def test_nobody_answers_where_there_is_no_broker() -> None:
