@@ -63,7 +63,8 @@ def test_a_send_cannot_be_awaited(kafka_bootstrap: str, make_topic: MakeTopic) -
     topic = make_topic("awaited")
 
     async def send() -> None:
-        with producing(kafka_bootstrap) as producer:
+        # What was acknowledged before it is awaited has nothing to wait for.
+        with producing(kafka_bootstrap, linger_ms=500) as producer:
             await producer.send(topic, b"0")
 
     with pytest.raises(RuntimeError, match="Task got bad yield"):
