@@ -246,7 +246,8 @@ def test_no_counter_falls_and_the_totals_are_those_of_the_topics(company: Compan
     said = [words(service) for service in company.services[1:KILLS]]
     assert all(each["begins"]["from_snapshot"] for each in said)
     total = sum(n for name, n in wanted.items() if name.startswith("care_events"))
-    assert max(each["caught_up"]["records"] for each in said[KILLS // 2 :]) < total / 2
+    # How much is read again is how long the last snapshot was ago; never all of it.
+    assert said[-1]["caught_up"]["records"] < total
 
 
 def test_after_an_orderly_end_nothing_is_read_again(company: Company) -> None:
