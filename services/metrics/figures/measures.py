@@ -30,6 +30,11 @@ class Tally:
         return self.counts.get(labels, 0)
 
 
+def labels_of(label: str | None) -> Labels | None:
+    """Return the labels of what has one; None: it is not counted."""
+    return None if label is None else (label,)
+
+
 @dataclass(slots=True)
 class RevisedTally:
     """How often, where a judgement may turn out otherwise: true is what was counted less withdrawn."""

@@ -33,7 +33,7 @@ from services.contracts.outreach import (
     OutreachUnknown,
     OutreachWithdrawn,
 )
-from services.metrics.figures.measures import Latest, Measured, Tally, earlier
+from services.metrics.figures.measures import Latest, Measured, RevisedTally, Tally, earlier
 
 LONGEST_STORY = timedelta(days=31)
 """A message may wait for 30 days at most until its use-by (`use_by_hours` of a playbook); a day of slack."""
@@ -149,8 +149,7 @@ class OutreachSteps:
 
     counted: Tally = field(default_factory=Tally)
     told_twice: Tally = field(default_factory=Tally)
-    unexplained: Tally = field(default_factory=Tally)
-    unexplained_withdrawn: Tally = field(default_factory=Tally)
+    unexplained: RevisedTally = field(default_factory=RevisedTally)
     steps: dict[UUID, Step] = field(default_factory=dict)
     waiting: set[UUID] = field(default_factory=set)
     unfinished: dict[UUID, datetime] = field(default_factory=dict)
@@ -193,8 +192,8 @@ class OutreachSteps:
         oldest = min(self.unfinished.values(), default=None)
         yield names.OUTREACH_UNFINISHED_SINCE, Latest({} if oldest is None else {(): oldest})
         yield names.TOLD_TWICE, self.told_twice
-        yield names.UNEXPLAINED, self.unexplained
-        yield names.UNEXPLAINED_WITHDRAWN, self.unexplained_withdrawn
+        yield names.UNEXPLAINED, self.unexplained.counted
+        yield names.UNEXPLAINED_WITHDRAWN, self.unexplained.withdrawn
 
     def _follow(self, step_id: UUID, step: Step) -> None:
         """Bring the counts in line with what is now known of this step."""
@@ -213,8 +212,7 @@ class OutreachSteps:
         doubtful = [end for end in step.ends if not step.explains(end)]
         (self.suspects.add if doubtful else self.suspects.discard)(step_id)
         found = len({end[:2] for end in doubtful if self._is_to_be_explained(step, end)})
-        self.unexplained.add((), max(0, found - step.unexplained))
-        self.unexplained_withdrawn.add((), max(0, step.unexplained - found))
+        self.unexplained.move((), found - step.unexplained)
         step.unexplained = found
 
     def _is_to_be_explained(self, step: Step, end: End) -> bool:

@@ -35,7 +35,13 @@ from services.metrics.figures.conversation import (
     TurnKind,
     is_repeat,
 )
-from services.metrics.figures.measures import Distributions, Measured, Tally
+from services.metrics.figures.measures import (
+    Distributions,
+    Measured,
+    RevisedTally,
+    Tally,
+    labels_of,
+)
 from services.metrics.figures.memory import Ageing, EventId, heard_at
 
 CALENDAR, BUSINESS = "calendar", "business"
@@ -85,8 +91,7 @@ class Service:
     response: Distributions = field(default_factory=Distributions)
     response_withdrawn: Distributions = field(default_factory=Distributions)
     awaiting: Tally = field(default_factory=Tally)
-    matured: Tally = field(default_factory=Tally)
-    matured_withdrawn: Tally = field(default_factory=Tally)
+    matured: RevisedTally = field(default_factory=RevisedTally)
     handled: Distributions = field(default_factory=Distributions)
     contacts: dict[str, dict[str, Conversation]] = field(default_factory=dict)
     """Customer → contact → what was told of it."""
@@ -131,8 +136,8 @@ class Service:
         yield service_metrics.FIRST_RESPONSE, self.response
         yield service_metrics.FIRST_RESPONSE_WITHDRAWN, self.response_withdrawn
         yield service_metrics.AWAITING_FIRST_RESPONSE, self.awaiting
-        yield service_metrics.CONTACTS_MATURED, self.matured
-        yield service_metrics.CONTACTS_MATURED_WITHDRAWN, self.matured_withdrawn
+        yield service_metrics.CONTACTS_MATURED, self.matured.counted
+        yield service_metrics.CONTACTS_MATURED_WITHDRAWN, self.matured.withdrawn
         yield service_metrics.HANDLE_TIME, self.handled
 
     # What is told
@@ -213,12 +218,8 @@ class Service:
         if conversation is None:
             return
         outcome = self._outcome(place, conversation)
-        if outcome != conversation.outcome:
-            if conversation.outcome is not None:
-                self.matured_withdrawn.add((conversation.outcome,))
-            if outcome is not None:
-                self.matured.add((outcome,))
-            conversation.outcome = outcome
+        self.matured.revise(labels_of(conversation.outcome), labels_of(outcome))
+        conversation.outcome = outcome
 
     def _outcome(self, place: Place, conversation: Conversation) -> Resolution | None:
         window, asked_at = self.rules.repeat_window, conversation.asked_at

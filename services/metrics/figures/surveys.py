@@ -15,7 +15,7 @@ from services.contracts import service_metrics
 from services.contracts.contacts import SurveyAnswered, SurveyKind, SurveySent
 from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import SOURCE
-from services.metrics.figures.measures import Measured, Tally
+from services.metrics.figures.measures import Measured, RevisedTally, Tally
 from services.metrics.figures.memory import Ageing, EventId, Recent, heard_at
 
 KEPT = timedelta(days=45)
@@ -63,8 +63,7 @@ class Surveys:
     READS: ClassVar[frozenset[type[Fact]]] = frozenset({SurveySent, SurveyAnswered})
 
     sent: Tally = field(default_factory=Tally)
-    answers: Tally = field(default_factory=Tally)
-    answers_withdrawn: Tally = field(default_factory=Tally)
+    answers: RevisedTally = field(default_factory=RevisedTally)
     known_sent: Recent = field(default_factory=Recent)
     ours: Recent = field(default_factory=Recent)
     """Those of them that outreach sent."""
@@ -94,8 +93,8 @@ class Surveys:
     def measured(self) -> Iterator[Measured]:
         """Return surveys sent and answers."""
         yield service_metrics.SURVEYS_SENT, self.sent
-        yield service_metrics.SURVEY_ANSWERS, self.answers
-        yield service_metrics.SURVEY_ANSWERS_WITHDRAWN, self.answers_withdrawn
+        yield service_metrics.SURVEY_ANSWERS, self.answers.counted
+        yield service_metrics.SURVEY_ANSWERS_WITHDRAWN, self.answers.withdrawn
 
     def _sent(self, event: Event[Any], told: SurveySent) -> None:
         heard, is_ours = heard_at(event.time, self.settled_until), event.source == SOURCE
@@ -122,8 +121,5 @@ class Surveys:
         self._count(known)
 
     def _count(self, known: Answered) -> None:
-        if known.labels != known.counted:
-            if known.counted is not None:
-                self.answers_withdrawn.add(known.counted)
-            self.answers.add(known.labels)
-            known.counted = known.labels
+        self.answers.revise(known.counted, known.labels)
+        known.counted = known.labels

@@ -21,7 +21,7 @@ from services.contracts.envelope import Event, Fact
 from services.contracts.outreach import OutreachSent
 from services.contracts.problems import Clearing, ProblemCleared, ProblemOpened
 from services.metrics.figures.agenda import SLACK, Agenda, hour_of, hours_over
-from services.metrics.figures.measures import Labels, Measured, RevisedTally, earlier
+from services.metrics.figures.measures import Labels, Measured, RevisedTally, earlier, labels_of
 
 JUDGED_AFTER = timedelta(days=14)
 
@@ -163,7 +163,7 @@ class Usefulness:
         for step_id in steps:
             message = self.messages[step_id]
             worth = self._worth(message)
-            now = None if worth is None else (worth,)
+            now = labels_of(worth)
             self.told.revise(message.counted, now)
             message.counted = now
 

@@ -24,7 +24,7 @@ from services.contracts.problems import (
     ProblemCleared,
     ProblemOpened,
 )
-from services.metrics.figures.measures import Measured, Tally, earlier
+from services.metrics.figures.measures import Measured, RevisedTally, earlier, labels_of
 from services.metrics.figures.memory import Ageing, heard_at
 
 KEPT = timedelta(days=21)
@@ -99,8 +99,7 @@ class Wismo:
         }
     )
 
-    counted: Tally = field(default_factory=Tally)
-    withdrawn: Tally = field(default_factory=Tally)
+    told: RevisedTally = field(default_factory=RevisedTally)
     orders: dict[tuple[str, ...], OrderTalk] = field(default_factory=dict)
     """By the order's id; what names no order by customer and contact."""
     waiting: set[tuple[str, ...]] = field(default_factory=set)
@@ -126,8 +125,8 @@ class Wismo:
 
     def measured(self) -> Iterator[Measured]:
         """Return the questions by cause."""
-        yield service_metrics.WISMO_CONTACTS, self.counted
-        yield service_metrics.WISMO_CONTACTS_WITHDRAWN, self.withdrawn
+        yield service_metrics.WISMO_CONTACTS, self.told.counted
+        yield service_metrics.WISMO_CONTACTS_WITHDRAWN, self.told.withdrawn
 
     def _asked(self, event: Event[Any], told: ContactOpened) -> None:
         contact = (event.customer_id, told.contact_id)
@@ -167,12 +166,8 @@ class Wismo:
                 self.waiting.add(name)
                 continue
             cause = cause_of(question, order.problems.values()) if question.by_customer else None
-            if cause != question.counted:
-                if question.counted is not None:
-                    self.withdrawn.add((question.counted,))
-                if cause is not None:
-                    self.counted.add((cause,))
-                question.counted = cause
+            self.told.revise(labels_of(question.counted), labels_of(cause))
+            question.counted = cause
 
     def _forget(self, until: datetime) -> None:
         for name in list(self.ageing.due(until - KEPT)):
