@@ -1,34 +1,21 @@
 """Collects the evidence for the report: topics, ledger, the door's metrics.  No arithmetic here."""
 
-from typing import Any
-
 import httpx
 import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from services.contracts import topics
-from services.contracts.envelope import BARRIER, Event
-from services.contracts.events import Unreadable
 from services.contracts.metric_names import INGEST_EVENTS
 from services.contracts.stream import Account
 from services.contracts.topics import OUTSIDE, PERSONAL
 from services.demo.figures import Recounted
 from services.demo.report import Evidence
 from services.demo.tally import Tally
-from services.kit.dead_letters import read_header
-from services.kit.records import read_event
 from services.kit.topic_reader import TopicReader
+from services.recount.count import Told
 from services.recount.topics import read
 from services.recount.verdict import compare
-
-_FACT_TOPICS = (
-    topics.PURCHASES,
-    topics.DELIVERIES,
-    topics.CONTACTS,
-    topics.PROBLEMS,
-    topics.OUTREACH,
-)
 
 _CATCHING_UP_SECONDS = 30.0
 _PAUSE_SECONDS = 0.5
@@ -38,20 +25,6 @@ _PROFILE_POSITIONS = (
     "SELECT topic, partition, next_offset, applied, duplicate, late, dead_lettered"
     " FROM source_positions WHERE topic = ANY(%s)"
 )
-
-
-def facts(reader: TopicReader) -> tuple[Event[Any], ...]:
-    """Return every readable event on the topics of interest, each once by source and id."""
-    found: dict[tuple[str, str], Event[Any]] = {}
-    for topic, record in reader.records(_FACT_TOPICS):
-        if read_header(record.headers, "content-type") == BARRIER:
-            continue
-        try:
-            event = read_event(topic, record.key, record.value, record.headers)
-        except Unreadable:
-            continue  # It is in the predictor's accounts as dead-lettered.
-        found.setdefault((event.source, event.id), event)
-    return tuple(found.values())
 
 
 def predictor_accounts(reader: TopicReader) -> list[Account]:
@@ -94,9 +67,8 @@ def read_door_counts(text: str) -> tuple[dict[str, int], dict[str, int]]:
     return told["accepted"], told["rejected"]
 
 
-def recounted(reader: TopicReader, address: str) -> Recounted:
+def recounted(told: Told, address: str) -> Recounted:
     """Return whether the metrics service says what the topics say, once it had time to read them."""
-    told = read(reader)
     waiting: Retrying = Retrying(
         retry=retry_if_result(lambda found: bool(found[1])),
         stop=stop_after_delay(_CATCHING_UP_SECONDS),
@@ -115,15 +87,16 @@ def collect(
     reader: TopicReader, *, database_url: str, ingest: str, metrics: str, mails: Tally
 ) -> Evidence:
     """Return all the evidence there is."""
+    told = read(reader)
     unknown, profiles = ledger(database_url)
     taken, refused = door_counts(ingest)
     return Evidence(
-        facts=facts(reader),
+        facts=tuple(told.events.values()),
         accepted=reader.lengths(OUTSIDE),
         accounts=(*predictor_accounts(reader), *profiles),
         taken=taken,
         refused=refused,
         mails=mails,
         unknown=unknown,
-        metrics=recounted(reader, metrics),
+        metrics=recounted(told, metrics),
     )
