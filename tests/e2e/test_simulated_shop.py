@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from services.cli.simulate_shop import simulate_shop
 from services.contracts.outreach import OutreachSent
-from services.demo.gather import facts
 from services.demo.stage import Cast, Stage, standing
 from services.kit.exits import Unavailable
 from services.kit.topic_reader import TopicReader
 from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
+from services.recount.topics import read
 
 pytestmark = pytest.mark.connected
 SHOP = ("--customers", "120", "--days", "9", "--step", "12h", "--seed", "3", "--json")
@@ -85,6 +85,6 @@ def _sent(stage: Stage) -> int:
         stage.kafka_bootstrap, prefix=stage.topic_prefix, partitions=stage.partitions
     )
     try:
-        return sum(isinstance(e.data, OutreachSent) for e in facts(reader))
+        return sum(isinstance(e.data, OutreachSent) for e in read(reader).events.values())
     finally:
         reader.close()

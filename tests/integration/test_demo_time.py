@@ -12,10 +12,10 @@ from services.contracts.envelope import BARRIER, STRUCTURED
 from services.contracts.stream import Barrier, Tick
 from services.contracts.topics import Topic
 from services.demo.barriers import Barriers, NoEcho
-from services.demo.gather import facts
 from services.kit.kafka_admin import apply_topics
 from services.kit.kafka_clients import open_consumer, open_producer
 from services.kit.topic_reader import TopicReader
+from services.recount.topics import read
 from services.shop.timeline import Poison
 from tests.factories import placed
 
@@ -142,7 +142,7 @@ def test_the_report_reads_each_event_once_and_counts_every_record(
     pass_on(topics.OUTREACH, "run-1", 0)
     reader = TopicReader(kafka_bootstrap, prefix=prefix, partitions=PARTITIONS)
     try:
-        assert {fact.id for fact in facts(reader)} == {first.id, second.id}
+        assert {fact.id for fact in read(reader).events.values()} == {first.id, second.id}
         lengths = reader.lengths(topics.OUTSIDE)
     finally:
         reader.close()
