@@ -1,10 +1,12 @@
 """Logging: one canonical line per message or request; JSON unless a person is looking."""
 
+import json
 import logging
 import sys
 from typing import Any
 
 import structlog
+from pydantic_core import PydanticSerializationError, to_json
 from structlog.typing import EventDict
 
 
@@ -12,7 +14,9 @@ def set_up(service: str, log_format: str = "auto", level: str = "info") -> None:
     """Send this process' logs to stdout; `auto` means console on a terminal, JSON otherwise."""
     as_console = log_format == "console" or (log_format == "auto" and sys.stdout.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if as_console else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer()
+        if as_console
+        else structlog.processors.JSONRenderer(serializer=_to_json)
     )
     structlog.configure(
         processors=[
@@ -24,6 +28,10 @@ def set_up(service: str, log_format: str = "auto", level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        # What is bytes already goes out in one write: a line per request is a tenth of a request's time.
+        logger_factory=(
+            structlog.PrintLoggerFactory() if as_console else structlog.BytesLoggerFactory()
+        ),
         cache_logger_on_first_use=True,
     )
     # Three lines for every attempt to connect; whoever needs the connection says it once, in words.
@@ -31,6 +39,15 @@ def set_up(service: str, log_format: str = "auto", level: str = "info") -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+
+
+def _to_json(line: EventDict, **_: object) -> bytes:
+    """Return the line; what JSON has no word for is told as Python tells it."""
+    try:
+        return to_json(line, inf_nan_mode="strings", fallback=repr)
+    except PydanticSerializationError:
+        # Half a surrogate pair, which no UTF-8 can hold: escaped, for a line must never end its request.
+        return json.dumps(line, default=repr).encode()
 
 
 def _named(service: str) -> structlog.typing.Processor:

@@ -71,6 +71,7 @@ class WatchedFile(Generic[T]):
         self, path: Path, read: Callable[[Path], T], called: str, instead: T | None = None
     ) -> None:
         self._path = path
+        self._name = os.fspath(path)
         self._read = read
         self.called = called
         """What it is, as in the log."""
@@ -78,13 +79,13 @@ class WatchedFile(Generic[T]):
         self._instead = instead
         self._lock = threading.Lock()
         # Before it is read: what is written meanwhile is a change.
-        self._stamp = _stamp(path)
+        self._stamp = _stamp(self._name)
         self._known = read(path)
 
     def current(self) -> T:
         """Return what the file says, or what stands in for it where it is wrong by now."""
         with self._lock:
-            stamp = _stamp(self._path)
+            stamp = _stamp(self._name)
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._read_again()
@@ -108,10 +109,11 @@ class WatchedFile(Generic[T]):
             _log.info(f"{self.called}_read")
 
 
-def _stamp(path: Path) -> _Stamp | None:
+def _stamp(name: str) -> _Stamp | None:
     """Return what differs once somebody has written to it, replaced it or changed who may read it."""
     try:
-        found = path.stat()
+        # Each request asks: `Path.stat` would take twice as long.
+        found = os.stat(name)  # noqa: PTH116
     except OSError:
         return None
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
