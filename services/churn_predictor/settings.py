@@ -75,6 +75,13 @@ class Settings(CommonSettings):
     session_seconds: float = Field(
         default=10.0, gt=1, description="Silence after which the group gives partitions to others."
     )
+    member: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="This worker's own name in its group (`group.instance.id`), and no other's: it does not "
+        "leave when it ends, and whoever joins under the name within a session has its partitions, "
+        "without a rebalance. Not set: it leaves, and the others share its partitions at once.",
+    )
     tick_seconds: float = Field(
         default=1.0,
         ge=1.0,
