@@ -107,7 +107,7 @@ def test_a_second_process_of_a_name_puts_the_first_one_out_and_says_so(
 def test_a_worker_that_was_frozen_beyond_its_session_ends_and_its_partitions_go_on(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    with two(deployment, tmp_path, ("predictor-0", "predictor-1"), session="6") as (first, second):
+    with two(deployment, tmp_path, ("predictor-0", "predictor-1"), session="12") as (first, second):
         half = len(taken(second))
         first.pause()
         # The others have them by now.
