@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench deploy
 
-.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check manifests deploy-check up down demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check settings manifests deploy-check up down demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,7 @@ lint: $(STAMP) ## Format, lint, types, imports and schemas only.
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m services.contracts check
 	@$(BIN)/python -m deploy.grafana check
+	@$(BIN)/python -m deploy.settings check
 	@$(BIN)/python -m deploy.kubernetes check
 
 format: $(STAMP) ## Rewrite the code in the house's format.
@@ -86,6 +87,9 @@ dashboards: $(STAMP) ## Make the committed Grafana dashboards from deploy/grafan
 
 dashboards-check: $(STAMP) ## Play the demo under a real Prometheus and run every panel's query and recording rule.  PROMETHEUS=<path>, JSON=1.
 	@PROMETHEUS="$(PROMETHEUS)" $(BIN)/python -m deploy.grafana.live $(if $(filter-out 0,$(JSON)),--json)
+
+settings: $(STAMP) ## Make the reference of settings (docs/settings.md) from the settings' models.
+	@$(BIN)/python -m deploy.settings write
 
 manifests: $(STAMP) ## Make the committed KafkaTopics and PrometheusRules from the contracts and deploy/prometheus.
 	@$(BIN)/python -m deploy.kubernetes write

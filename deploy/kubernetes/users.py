@@ -7,8 +7,8 @@ from services.contracts.access import SERVICES, Grant, grants, user_of
 
 API_VERSION = "kafka.strimzi.io/v1"
 PRINCIPALS = SERVICES
-"""Who has an object.  A person's user reads personal data and is not deployed; publishers are as many as
-there are company systems."""
+"""Who has an object.  Strimzi's own operator makes the topics; a person's user reads personal data and is not
+deployed; publishers are as many as there are company systems."""
 
 
 def kafka_users(principals: Iterable[str], prefix: str) -> Iterator[dict[str, Any]]:

@@ -200,6 +200,7 @@ def run(settings: Settings, spans: Spans) -> None:
             worker,
             partitions=settings.partitions,
             session_seconds=settings.session_seconds,
+            member=settings.member,
             folder=settings.folder / "faust",
         )
         stack.enter_context(_watched(settings, app))

@@ -4,11 +4,12 @@ import os
 from enum import StrEnum
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.kit.settings import CommonSettings
+from services.kit.settings import CommonSettings, FileUse
 from services.kit.stores import StoreKind
 
 _MODELS = Path(__file__).parent / "models"
@@ -55,7 +56,7 @@ class Settings(CommonSettings):
         "model looks at them; on, some weeks before such a model comes, or it begins without memory; off.  "
         "What other workers tell is counted in any case.",
     )
-    suppression_key_file: Path | None = Field(
+    suppression_key_file: Annotated[Path | None, FileUse.SECRET] = Field(
         default=None,
         description="File with the keys, one a line, each of 32 characters or more, by which the ids of "
         "erased customers are hashed before they are remembered: the same for every worker, and for "
@@ -73,6 +74,13 @@ class Settings(CommonSettings):
     )
     session_seconds: float = Field(
         default=10.0, gt=1, description="Silence after which the group gives partitions to others."
+    )
+    member: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="This worker's own name in its group (`group.instance.id`), and no other's: it does not "
+        "leave when it ends, and whoever joins under the name within a session has its partitions, "
+        "without a rebalance. Not set: it leaves, and the others share its partitions at once.",
     )
     tick_seconds: float = Field(
         default=1.0,

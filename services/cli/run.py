@@ -77,7 +77,7 @@ def _module(service: str, part: str) -> Any:
 
 def _row(settings: type[BaseSettings], name: str, field: FieldInfo) -> tuple[str, str]:
     default = field.get_default(call_default_factory=True, validated_data={})
-    wanted = "required" if default is PydanticUndefined else f"default: {_shown(default)}"
+    wanted = "required" if default is PydanticUndefined else f"default: {shown(default)}"
     words = f"{field.description or ''}  [{_kind(field.annotation)}; {wanted}]"
     return environment_names(settings, name), words.strip()
 
@@ -91,7 +91,8 @@ def _kind(annotation: Any) -> str:
     return str(getattr(annotation, "__name__", annotation))
 
 
-def _shown(default: Any) -> str:
+def shown(default: Any) -> str:
+    """Return a setting's default, as it would be written; `none` where there is nothing."""
     if isinstance(default, Enum):
         return str(default.value)
     shipped = Path(services.__file__).parent

@@ -21,11 +21,13 @@ NO_GROUP = "care-reads-without-a-group"
 never joins."""
 
 SERVICES = ("ingest", "churn_predictor", "outreach", "metrics")
+TOPIC_MAKER = "topics"
+"""`care topics apply` as a job: makes topics and looks whether they are there, reads and writes nothing."""
 OPERATOR = "operator"
 """A person's `care` commands: make topics, read and verify them, have a customer forgotten."""
 PUBLISHERS = "publishers"
 """Company systems that write to Kafka themselves."""
-PRINCIPALS = (*SERVICES, OPERATOR, PUBLISHERS)
+PRINCIPALS = (*SERVICES, TOPIC_MAKER, OPERATOR, PUBLISHERS)
 
 FORGETTING = (t.IDENTITIES, t.CUSTOMERS)
 """Topics that `care erase` writes to."""
@@ -85,8 +87,10 @@ def _on_topic(principal: str, topic: Topic) -> Iterator[Operation]:
         yield Operation.READ
     if principal in topic.written_by or (is_operator and topic in FORGETTING):
         yield Operation.WRITE
-    if is_operator:
+    if is_operator or principal == TOPIC_MAKER:
         yield Operation.CREATE
+    if principal == TOPIC_MAKER:
+        yield Operation.DESCRIBE
 
 
 def _beside_topics(principal: str, prefix: str) -> Iterator[Grant]:

@@ -1,6 +1,7 @@
 """Settings of ingest, from the environment."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -10,7 +11,7 @@ from services.ingest.access.callers import Method
 from services.ingest.access.tokens import ALGORITHMS
 from services.ingest.adapters.shopify_terms import ParcelName
 from services.ingest.reading import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
-from services.kit.settings import CommonSettings
+from services.kit.settings import CommonSettings, FileUse
 
 _METHODS = "|".join(method for method in Method if method is not Method.NONE)
 _ALGORITHMS = "|".join(ALGORITHMS)
@@ -92,12 +93,12 @@ class Settings(CommonSettings):
         description="How publishers show who they are, separated by commas: `api_keys`, `oidc`, `webhooks`; "
         "or `none`: anybody may publish, which needs a loopback host or CARE_DEPLOYMENT=dev.",
     )
-    api_keys_file: Path | None = Field(
+    api_keys_file: Annotated[Path | None, FileUse.SECRET, FileUse.REREAD] = Field(
         default=None,
         description="File with the hashes of the API keys, made with `care keys create`; read again when it "
         "changes.",
     )
-    webhook_secrets_file: Path | None = Field(
+    webhook_secrets_file: Annotated[Path | None, FileUse.SECRET, FileUse.REREAD] = Field(
         default=None,
         description="File with the publishers that sign what they send and their secrets; read again when it "
         "changes.",
@@ -136,7 +137,7 @@ class Settings(CommonSettings):
         description="Sources, or beginnings of them and a `*`, separated by commas, whose rejected events "
         "are counted by name; those in the scopes of keys and of signed webhooks' publishers are anyway.",
     )
-    aftership_secret_file: Path | None = Field(
+    aftership_secret_file: Annotated[Path | None, FileUse.SECRET, FileUse.REREAD] = Field(
         default=None,
         description="File with the secret of AfterShip's webhooks, one a line, any is accepted, read "
         "again when it changes; without it /v1/webhooks/aftership is not there.",
@@ -154,7 +155,7 @@ class Settings(CommonSettings):
         description="Whose delivery dates customers are told, separated by commas: the shop's own, the "
         "carrier's, AfterShip's prediction. A date nobody is told is no promise.",
     )
-    shopify_secret_file: Path | None = Field(
+    shopify_secret_file: Annotated[Path | None, FileUse.SECRET, FileUse.REREAD] = Field(
         default=None,
         description="The same for Shopify: the client secret of the app, or the one that the "
         "notification settings show.",
@@ -174,7 +175,7 @@ class Settings(CommonSettings):
         description="Order attribute (`note_attributes`) that holds the date promised at the checkout.",
     )
     shopify_time_zone: TimeZone = Field(default="UTC", description="Zone of that date.")
-    chatwoot_secret_file: Path | None = Field(
+    chatwoot_secret_file: Annotated[Path | None, FileUse.SECRET, FileUse.REREAD] = Field(
         default=None, description="The same for Chatwoot: the secret of the webhook."
     )
     chatwoot_customer_attribute: str | None = Field(

@@ -31,11 +31,13 @@ from faust.types import TP
 
 from services.kit import kafka_security
 from services.kit.exits import EXIT_INTERNAL, EXIT_UNAVAILABLE, Unavailable
+from services.kit.faust_membership import end_once_unknown
 from services.kit.logs import get
 from services.kit.slices import Host, Records, Slice, cut, numbers
 
 _BUFFERED_SLICES = 16
 _IDLE_SECONDS = 0.5
+_COMMIT_SECONDS = 1.0
 _TAKE_OVER_SECONDS = 1800.0
 _REQUEST_MS = 40_000
 _log = get(__name__)
@@ -77,6 +79,12 @@ def _deadly(where: str) -> Iterator[None]:
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    async def on_start(self) -> None:
+        """Start the client, and let a member with a name of its own heed it."""
+        await super().on_start()
+        if name := self.app.conf.consumer_group_instance_id:
+            end_once_unknown(self._consumer._coordinator, name)  # type: ignore[union-attr] # noqa: SLF001
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         # Faust reads committed records only in its own exactly-once mode; we want just the reading.
         self.consumer.in_transaction = True
@@ -331,11 +339,12 @@ def create_app(
     partitions: int,
     folder: Path,
     session_seconds: float = 10.0,
-    commit_seconds: float = 1.0,
+    member: str | None = None,
 ) -> SliceApp:
     """Return a Faust app, not started, that works these topics through `host`.
 
-    `folder` is where Faust makes folders of its own; nothing of ours is kept in it.
+    `folder` is where Faust makes folders of its own; nothing of ours is kept in it.  `member` is its own
+    name in the group, by which it has its partitions back after a restart; None: it leaves when it ends.
     """
     app = SliceApp(
         name,
@@ -347,8 +356,9 @@ def create_app(
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=0,
-        broker_commit_interval=commit_seconds,
+        broker_commit_interval=_COMMIT_SECONDS,
         broker_max_poll_records=6_000,
+        consumer_group_instance_id=member,
         broker_session_timeout=session_seconds,
         broker_heartbeat_interval=session_seconds / 3.4,
         # Taking partitions over happens inside one such request's time,

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from enum import StrEnum
+from enum import Enum, StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,6 +16,15 @@ S = TypeVar("S", bound=BaseSettings)
 
 DEPLOYMENT_VARIABLE = "CARE_DEPLOYMENT"
 DEVELOPMENT = "dev"
+
+
+class FileUse(Enum):
+    """What is to be known of a file that a setting names; it stands beside the setting's type."""
+
+    SECRET = "secret"  # noqa: S105 - a word, and no secret
+    """Mount it from where secrets are kept."""
+    REREAD = "read again"
+    """What it says by then counts, without a restart; any other file is read at the start alone."""
 
 
 class ClockSource(StrEnum):
@@ -70,11 +79,12 @@ class KafkaSecurity(BaseSettings):
         validation_alias=AliasChoices("KAFKA_SASL_USERNAME"),
         description="With SASL_SSL: the Kafka user.",
     )
-    kafka_sasl_password_file: Path | None = Field(
+    kafka_sasl_password_file: Annotated[Path | None, FileUse.SECRET, FileUse.REREAD] = Field(
         default=None,
         validate_default=True,
         validation_alias=AliasChoices("KAFKA_SASL_PASSWORD_FILE"),
-        description="With SASL_SSL: file with the user's password; read again when it changes.",
+        description="With SASL_SSL: file with the user's password; each new connection shows what it holds "
+        "by then.",
     )
     kafka_ssl_ca_file: Path | None = Field(
         default=None,
@@ -86,7 +96,7 @@ class KafkaSecurity(BaseSettings):
         validation_alias=AliasChoices("KAFKA_SSL_CERTIFICATE_FILE"),
         description="PEM file of this client's own certificate, where the brokers ask for one.",
     )
-    kafka_ssl_key_file: Path | None = Field(
+    kafka_ssl_key_file: Annotated[Path | None, FileUse.SECRET] = Field(
         default=None,
         validate_default=True,
         validation_alias=AliasChoices("KAFKA_SSL_KEY_FILE"),
@@ -193,6 +203,12 @@ def environment_names(settings: type[BaseSettings], field: str) -> str:
     if isinstance(alias, str):
         return alias
     return f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def uses_of(settings: type[BaseSettings], field: str) -> frozenset[FileUse]:
+    """Return what is said of the file that this field names; nothing where it names none."""
+    metadata = settings.model_fields[field].metadata
+    return frozenset(each for each in metadata if isinstance(each, FileUse))
 
 
 def _name(settings: type[BaseSettings], location: tuple[int | str, ...]) -> str:

@@ -65,8 +65,11 @@ class TransactionalWriter:
                 "message.max.bytes": max_message_bytes,
                 "queue.buffering.max.messages": 500_000,
                 **self._identity(),
+                # Without one a fatal error is raised inside the next delivery report: a SystemError.
+                "error_cb": self._note,
             }
         )
+        self._fatal: KafkaError | None = None
         self._is_open = False
         self._init()
 
@@ -117,8 +120,12 @@ class TransactionalWriter:
             try:
                 self._commit()
             except KafkaException as error:
-                raise self._ended(error.args[0]) from error
+                raise self._ended(self._fatal or error.args[0]) from error
             self._is_open = False
+
+    def _note(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = error
 
     def _identity(self) -> dict[str, Any]:
         return {

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.contracts.people import Channel
-from services.kit.settings import ClockSource, CommonSettings
+from services.kit.settings import ClockSource, CommonSettings, FileUse
 from services.outreach.channels.addresses import Network, networks_of
 from services.outreach.channels.breaker import Patience
 
@@ -43,7 +43,7 @@ class ChannelSettings(CommonSettings):
     webhook_plain_http: bool = Field(
         default=False, description="Whether http:// will do for a webhook in an allowed network."
     )
-    webhook_secrets_file: Path | None = Field(
+    webhook_secrets_file: Annotated[Path | None, FileUse.SECRET] = Field(
         default=None,
         description="File with the secrets that sign webhooks, one a line: `whsec_` and 24 to 64 bytes in "
         "base64. Each signs: to rotate, append one, and take the old one away when the receiver knows it.",
@@ -58,13 +58,13 @@ class ChannelSettings(CommonSettings):
         description="Whether the receiver does nothing again for a webhook-id that comes again; only then "
         "is a webhook repeated that was not answered.",
     )
-    sms_url_file: Path | None = Field(
+    sms_url_file: Annotated[Path | None, FileUse.SECRET] = Field(
         default=None, description=_URL_FILE.format("SMS", "the phone number", "SMS")
     )
-    push_url_file: Path | None = Field(
+    push_url_file: Annotated[Path | None, FileUse.SECRET] = Field(
         default=None, description=_URL_FILE.format("push", "the customer's push_id", "push")
     )
-    chat_url_file: Path | None = Field(
+    chat_url_file: Annotated[Path | None, FileUse.SECRET] = Field(
         default=None, description=_URL_FILE.format("chat", "the customer's chat_id", "chat")
     )
     email_per_second: Pace = Field(default=None, description=_PACE.format("mails"))

@@ -2,7 +2,7 @@
 
 from datetime import time
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, model_validator
@@ -10,6 +10,7 @@ from pydantic import AliasChoices, Field, model_validator
 from services.contracts.envelope import TimeZone
 from services.contracts.outreach import Mode
 from services.contracts.people import MailAddress
+from services.kit.settings import FileUse
 from services.outreach.channel_settings import ChannelSettings
 from services.outreach.quiet import QuietHours
 from services.outreach.situation import Policy
@@ -22,7 +23,8 @@ class Settings(ChannelSettings):
 
     database_url: str = Field(
         validation_alias=AliasChoices("DATABASE_URL"),
-        description="PostgreSQL, for example postgresql://user:password@host:5432/care.",
+        description="PostgreSQL, for example postgresql://user@host:5432/care; postgresql:///?service=care "
+        "takes host, user and password from the file that PGSERVICEFILE names.",
         repr=False,
     )
     host: str = Field(default="127.0.0.1", description="Where /metrics, /livez and /readyz listen.")
@@ -41,7 +43,7 @@ class Settings(ChannelSettings):
         description="`shadow`: decide and record, send nothing; `limited`: send to listed customers alone; "
         "`live`: send what live playbooks say.",
     )
-    limited_to_file: Path | None = Field(
+    limited_to_file: Annotated[Path | None, FileUse.REREAD] = Field(
         default=None,
         description="File with the ids of the customers who are written to where a mode is `limited`, one a "
         "line; read again when it changes.",
@@ -73,7 +75,7 @@ class Settings(ChannelSettings):
         default=time(20), description="From this time on the customer's clock nobody is disturbed."
     )
     quiet_end: time = Field(default=time(8), description="Until this time; may be past midnight.")
-    suppression_key_file: Path | None = Field(
+    suppression_key_file: Annotated[Path | None, FileUse.SECRET] = Field(
         default=None,
         description="File with the keys of the hashes that are left of who was erased, one a line of 32 "
         "characters or more; the last one is used, each is known again. Needed as soon as anybody is "

@@ -68,11 +68,15 @@ def test_personal_topics_are_read_by_outreach_and_the_operator_alone() -> None:
     assert readers == {"outreach", "operator"}
 
 
-def test_only_the_operator_makes_topics() -> None:
+def test_topics_are_made_by_a_person_or_by_a_job_that_may_do_nothing_else() -> None:
     makers = {p for p in PRINCIPALS if on_topics(p, Operation.CREATE)}
 
-    assert makers == {"operator"}
+    assert makers == {"operator", "topics"}
     assert on_topics("operator", Operation.CREATE) == names(*t.TOPICS)
+    assert set(grants("topics")) == {
+        Grant(Resource.TOPIC, topic.name, (Operation.CREATE, Operation.DESCRIBE))
+        for topic in t.TOPICS
+    }
 
 
 @pytest.mark.parametrize("principal", PRINCIPALS)

@@ -105,6 +105,21 @@ def test_a_writer_that_was_overtaken_while_idle_commits_nothing_any_more(
     assert read(deployment, changelog) == []
 
 
+def test_a_writer_that_was_overtaken_is_told_so_although_its_records_report_too(
+    deployment: Deployment, changelog: str, writer: TransactionalWriter
+) -> None:
+    open_writer(deployment)
+    errors: list[object] = []
+    for number in range(100):
+        name = b"%d" % number
+        writer.write(changelog, 0, name, b"lost", delivered=lambda e, _: errors.append(e))
+
+    with pytest.raises(Unavailable, match="another process has taken over"):
+        writer.commit()
+    assert len(errors) == 100
+    assert None not in errors
+
+
 def test_a_follower_catches_up_with_the_end_of_now_each_time_it_is_asked(
     deployment: Deployment, writer: TransactionalWriter
 ) -> None:

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from click.testing import CliRunner
 from confluent_kafka import KafkaException, Producer
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import TopicAuthorizationFailedError
 
 from services.cli.__main__ import care
 from services.contracts import topics as t
-from services.contracts.access import OPERATOR, SERVICES, Grant, Operation
+from services.contracts.access import OPERATOR, SERVICES, TOPIC_MAKER, Grant, Operation
 from services.contracts.envelope import STRUCTURED
 from services.contracts.purchases import PaymentFailed, PaymentFailure
 from services.kit import kafka_security
@@ -235,6 +237,35 @@ def test_a_command_works_as_the_operator(
     assert verified.exit_code == 0, verified.output
 
 
+def test_topics_are_made_by_a_user_who_may_do_nothing_else(
+    kafka: SecuredKafka, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell_this_process(kafka.admit(TOPIC_MAKER, topic_prefix), monkeypatch)
+    place = ("--bootstrap", kafka.bootstrap, "--prefix", topic_prefix)
+    apply = ["topics", "apply", *place, "--partitions", "1", "--json"]
+    made, again = (CliRunner().invoke(care, apply) for _ in range(2))
+    elsewhere = ("--bootstrap", kafka.bootstrap, "--prefix", f"another-{topic_prefix}")
+    beyond = CliRunner().invoke(care, ["topics", "apply", *elsewhere, "--partitions", "1"])
+
+    assert made.exit_code == 0, made.output
+    assert json.loads(made.stdout) == {"created": mine_of(topic_prefix), "existed": 0}
+    assert json.loads(again.stdout) == {"created": [], "existed": len(t.TOPICS)}
+    # Neither does it read what is there, nor make what is another's.
+    profiles = t.CUSTOMERS.physical(topic_prefix)
+    reader = open_consumer(kafka.bootstrap)
+    reader.assign([TopicPartition(profiles, 0)])
+    with pytest.raises(TopicAuthorizationFailedError):
+        reader.poll(timeout_ms=10_000)
+    reader.close(autocommit=False)
+    assert beyond.exit_code == 75, beyond.output
+    assert "may not" in beyond.output
+
+
+def mine_of(prefix: str) -> list[str]:
+    """Return the names of all topics with this prefix."""
+    return sorted(topic.physical(prefix) for topic in t.TOPICS)
+
+
 def tell_this_process(told: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process be the one that is told so."""
     for name, value in told.items():
@@ -310,6 +341,20 @@ def test_clients_made_before_a_password_changed_show_the_new_one(
 
     producer.list_topics(timeout=20)
     KafkaConsumer(**settings).close()
+
+
+def test_while_an_authority_is_exchanged_a_file_with_both_gets_everybody_in(
+    kafka: SecuredKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell_this_process(kafka.environment(), monkeypatch)
+    another = trustme.CA().cert_pem.bytes()
+    file = tmp_path / "both.pem"
+    monkeypatch.setenv("KAFKA_SSL_CA_FILE", str(file))
+
+    file.write_bytes(another + kafka.broker.authority.cert_pem.bytes())
+    assert who_gets_in(kafka.bootstrap) == EVERYBODY
+    file.write_bytes(another)
+    assert who_gets_in(kafka.bootstrap) == set()
 
 
 def test_another_hosts_certificate_is_refused_by_every_client(

@@ -83,7 +83,7 @@ def tell(deployment: Deployment, service: Service, kills: frozenset[int]) -> dic
 def test_kills_change_nothing_of_what_is_said(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """Undisturbed with everything in memory, and killed with a store on disk."""
+    """Undisturbed with everything in memory, and killed with a store on disk and a name in its group."""
     told = []
     for store, kills in (("memory", frozenset[int]()), ("rocksdb", frozenset({4, 11}))):
         deployment = Deployment(kafka_bootstrap, f"{topic_prefix}{store}-")
@@ -91,6 +91,8 @@ def test_kills_change_nothing_of_what_is_said(
             deployment,
             CARE_CHURN_PREDICTOR_STORE=store,
             CARE_CHURN_PREDICTOR_FOLDER=str(tmp_path / "folder"),
+            # As it runs in a cluster.
+            **({"CARE_CHURN_PREDICTOR_MEMBER": "predictor-0"} if store == "rocksdb" else {}),
         )
         with running("churn_predictor", environment, tmp_path / store) as service:
             told.append(tell(deployment, service, kills))

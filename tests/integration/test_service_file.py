@@ -15,6 +15,9 @@ URL = "postgresql:///?service=care"
 """As deploy/kubernetes/base sets it."""
 
 
+_WHERE = text("SELECT current_database()")
+
+
 @pytest.fixture
 def service_file(fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that says where the test's own database is, readable by its group as a secret's is."""
@@ -35,8 +38,29 @@ def test_a_url_may_name_a_service_of_that_file(fresh_database: str) -> None:
     engine = open_engine(URL)
     try:
         with engine.connect() as connection:
-            found = connection.execute(text("SELECT current_database()")).scalar_one()
+            found = connection.execute(_WHERE).scalar_one()
     finally:
         engine.dispose()
 
     assert found == make_url(fresh_database).database
+
+
+def test_the_file_is_read_again_for_each_new_connection(
+    service_file: Path, fresh_database: str, database_url: str
+) -> None:
+    """As a platform changes a mounted secret: what is open stays so, what comes next goes by the new one."""
+    before, after = make_url(fresh_database).database, make_url(database_url).database
+    engine = open_engine(URL)
+    try:
+        with engine.connect() as first:
+            assert first.execute(_WHERE).scalar_one() == before
+            said = service_file.read_text(encoding="utf-8")
+            service_file.chmod(0o640)
+            service_file.write_text(
+                said.replace(f"dbname={before}", f"dbname={after}"), encoding="utf-8"
+            )
+            with engine.connect() as second:
+                assert second.execute(_WHERE).scalar_one() == after
+            assert first.execute(_WHERE).scalar_one() == before
+    finally:
+        engine.dispose()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from deploy.kubernetes.inspection import settings
 from deploy.kubernetes.inspection.objects import Json, Manifests, Workload, name_of
 from deploy.kubernetes.users import kafka_users
-from services.contracts.access import OPERATOR, SERVICES
+from services.contracts.access import SERVICES, TOPIC_MAKER
 
 CLUSTER = "strimzi.io/cluster"
 _USERNAME = "KAFKA_SASL_USERNAME"
@@ -41,7 +41,7 @@ def _of_user(
 
 def _principal(workload: Workload) -> str:
     last = workload.container["args"][-1]
-    return last if last in SERVICES else OPERATOR
+    return last if last in SERVICES else TOPIC_MAKER
 
 
 def _secrets(manifests: Manifests, users: dict[str, Json]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from services.churn_predictor.settings import Settings as PredictorSettings
 from services.cli.db import upgrade
 from services.cli.topics import apply
 from services.ingest.settings import Settings as IngestSettings
-from services.kit.settings import KafkaSecurity, environment_names
+from services.kit.settings import FileUse, KafkaSecurity, environment_names, uses_of
 from services.metrics.settings import Settings as MetricsSettings
 from services.outreach.api import settings as api
 from services.outreach.pages import settings as pages
@@ -54,6 +54,15 @@ class Part:
             if fields[each].annotation is Path or Path in get_args(fields[each].annotation)
         )
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The variables that name a file in which something is secret."""
+        return frozenset(
+            name
+            for name, each in self.names.items()
+            if FileUse.SECRET in uses_of(self.settings, each)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -82,6 +91,11 @@ class Program:
     def paths(self) -> frozenset[str]:
         """The variables that name a file or a folder."""
         return (self.beside & {LIBPQ_SERVICES}).union(*(part.paths for part in self.parts))
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The variables that name a file in which something is secret."""
+        return (self.beside & {LIBPQ_SERVICES}).union(*(part.secrets for part in self.parts))
 
 
 _DATABASE = frozenset({LIBPQ_SERVICES})

@@ -15,6 +15,9 @@ ALONE = "metrics"
 _ANSWER_SECONDS = 3
 """What ingest takes to answer the last requests."""
 
+MEMBER = "CARE_CHURN_PREDICTOR_MEMBER"
+"""A worker's own name in its group."""
+
 _SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
@@ -23,6 +26,7 @@ def faults(manifests: Manifests) -> Iterator[str]:
     yield from _ends(manifests)
     yield from _alone(manifests)
     yield from _state(manifests)
+    yield from _members(manifests)
     yield from _scaled(manifests)
     yield from _by_lag(manifests)
     yield from _topics(manifests)
@@ -77,6 +81,8 @@ def _state(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.ours():
         environment = manifests.environment(workload)
         if environment.get("CARE_CHURN_PREDICTOR_STORE") != "rocksdb":
+            if workload.spec.get("volumeClaimTemplates"):
+                yield f"{workload}: keeps a volume for nothing"
             continue
         claims = {
             each["metadata"]["name"] for each in workload.spec.get("volumeClaimTemplates", ())
@@ -88,6 +94,22 @@ def _state(manifests: Manifests) -> Iterator[str]:
         ]
         if environment.get("CARE_CHURN_PREDICTOR_FOLDER") not in kept:
             yield f"{workload}: its store goes with its pod"
+
+
+def _members(manifests: Manifests) -> Iterator[str]:
+    """A worker is called like its pod, whose name comes back in a StatefulSet alone."""
+    for workload in manifests.ours():
+        entries = workload.container.get("env") or ()
+        paths = [_field_of(each) for each in entries if each["name"] == MEMBER]
+        if MEMBER in manifests.environment(workload) or any(p != "metadata.name" for p in paths):
+            yield f"{workload}: all its workers have one name, and put each other out"
+        if paths and workload.kind != "StatefulSet":
+            yield f"{workload}: its workers have a new name at each start"
+
+
+def _field_of(entry: Json) -> str | None:
+    path: str | None = entry.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+    return path
 
 
 def _scaled(manifests: Manifests) -> Iterator[str]:

@@ -141,6 +141,8 @@ def _files(workload: Workload, program: Program, environment: Mapping[str, str])
             yield f"{variable} names {path}, where nothing is mounted"
         else:
             named.add(volume["name"])
+        if volume is not None and variable in program.secrets and "secret" not in volume:
+            yield f"{variable} names what is secret, and {path} is in no secret"
     for volume in workload.pod.get("volumes", ()):
         if "secret" in volume and volume["name"] not in named:
             yield f"secret {volume['secret']['secretName']} is mounted and no setting names it"

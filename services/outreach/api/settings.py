@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.kit.settings import environment_names
+from services.kit.settings import FileUse, environment_names
 
 PREFIX = "CARE_OUTREACH_API"
 
@@ -21,7 +22,7 @@ class ApiSettings(BaseSettings):
     port: int = Field(
         ge=0, le=65535, description="The API's port; 0 picks a free one.  Not set: there is no API."
     )
-    keys_file: Path = Field(
+    keys_file: Annotated[Path, FileUse.SECRET, FileUse.REREAD] = Field(
         description="File with the hashes of the API's keys, made with `care keys create`; read again when "
         "it changes."
     )

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.contracts.people import Channel
-from services.kit.settings import environment_names
+from services.kit.settings import FileUse, environment_names
 from services.outreach.pages.tokens import HELPFUL, PREFERENCES, SURVEY, Purpose
 
 PREFIX = "CARE_OUTREACH_PAGES"
@@ -28,7 +28,7 @@ class PagesSettings(BaseSettings):
         description="Where customers reach the pages, as it is written into messages, for example "
         "https://care.example.com; https, except on this machine."
     )
-    secrets_file: Path = Field(
+    secrets_file: Annotated[Path, FileUse.SECRET, FileUse.REREAD] = Field(
         description="File with the secrets that sign links, one a line of 32 characters or more. The last "
         "one signs, each is accepted: to rotate, append one, and take the first away when its links are old."
     )

@@ -5,14 +5,17 @@ from typing import Any
 import pytest
 
 from deploy.kubernetes.inspection import running
-from deploy.kubernetes.inspection.objects import Manifests
+from deploy.kubernetes.inspection.objects import Json, Manifests
+from deploy.kubernetes.rendering import combined
 from services.contracts.topics import TOPICS
 from services.metrics.lag import READERS
 from tests.deploy.kubernetes.changes import (
+    at,
     bare,
     changed,
     config,
     container,
+    environment,
     everything,
     pod,
     spec,
@@ -50,6 +53,31 @@ def no_claim(m: Manifests) -> None:
     del spec(m, "StatefulSet", "churn-predictor")["volumeClaimTemplates"]
 
 
+def in_memory(m: Manifests) -> None:
+    config(m, "churn-predictor")["CARE_CHURN_PREDICTOR_STORE"] = "memory"
+
+
+def member(m: Manifests) -> Json:
+    return environment(m, "StatefulSet", "churn-predictor", running.MEMBER)
+
+
+def one_name(m: Manifests) -> None:
+    del member(m)["valueFrom"]
+    member(m)["value"] = "predictor"
+
+
+def name_of_the_node(m: Manifests) -> None:
+    member(m)["valueFrom"]["fieldRef"]["fieldPath"] = "spec.nodeName"
+
+
+def name_for_all(m: Manifests) -> None:
+    config(m, "care")[running.MEMBER] = "predictor"
+
+
+def deployed(m: Manifests) -> None:
+    at(m, "StatefulSet", "churn-predictor")["kind"] = "Deployment"
+
+
 def two_say(m: Manifests) -> None:
     spec(m, "Deployment", "outreach")["replicas"] = 2
 
@@ -83,7 +111,10 @@ BROKEN = [
     (two_of_metrics, "Deployment metrics: two of it may run at once"),
     (rolled_metrics, "Deployment metrics: two of it may run at once"),
     (scaled_metrics, "HorizontalPodAutoscaler ingest: makes two of metrics"),
-    (no_claim, "StatefulSet churn-predictor: its store goes with its pod"),
+    (one_name, "StatefulSet churn-predictor: all its workers have one name"),
+    (name_of_the_node, "StatefulSet churn-predictor: all its workers have one name"),
+    (name_for_all, "Deployment ingest: all its workers have one name"),
+    (deployed, "Deployment churn-predictor: its workers have a new name at each start"),
     (two_say, "ScaledObject outreach: two say how many outreach there are"),
     (gone, "ScaledObject outreach: absent is not there"),
     (too_many, "ScaledObject churn-predictor: more replicas than partitions"),
@@ -103,6 +134,26 @@ def test_each_is_done_wrong_once(change: Any, fault: str) -> None:
     found = list(running.faults(changed(change)))
 
     assert any(fault in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (no_claim, "StatefulSet churn-predictor: its store goes with its pod"),
+        (in_memory, "StatefulSet churn-predictor: keeps a volume for nothing"),
+    ],
+)
+def test_a_store_and_its_volume_go_together(change: Any, fault: str) -> None:
+    assert fault in list(running.faults(changed(change, bare)))
+
+
+def test_without_volumes_the_state_is_in_memory_and_the_name_stays() -> None:
+    manifests = combined("production", ["in-memory"])
+    predictor = spec(manifests, "StatefulSet", "churn-predictor")
+
+    assert not predictor.keys() & {"volumeClaimTemplates", "persistentVolumeClaimRetentionPolicy"}
+    assert config(manifests, "churn-predictor")["CARE_CHURN_PREDICTOR_STORE"] == "memory"
+    assert member(manifests)["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
 
 
 def test_topics_are_made_by_one() -> None:

@@ -50,6 +50,12 @@ def elsewhere(m: Manifests) -> None:
     environment(m, *INGEST, KEYS)["value"] = "/etc/other/api-keys.json"
 
 
+def in_the_open(m: Manifests) -> None:
+    keys = next(each for each in pod(m, *INGEST)["volumes"] if each["name"] == "api-keys")
+    del keys["secret"]
+    keys["configMap"] = {"name": "keys"}
+
+
 def unnamed_secret(m: Manifests) -> None:
     pod(m, *INGEST)["volumes"].append({"name": "more", "secret": {"secretName": "more"}})
 
@@ -75,6 +81,7 @@ BROKEN = [
     (other_command, "Deployment ingest: runs what is not known"),
     (other_config, "ConfigMap 'absent' is not there"),
     (elsewhere, f"{KEYS} names /etc/other/api-keys.json, where nothing is mounted"),
+    (in_the_open, f"{KEYS} names what is secret, and /etc/care/api-keys/api-keys.json is in no secret"),
     (unnamed_secret, "secret more is mounted and no setting names it"),
     (told("care", KAFKA_SECURITY_PROTOCOL="PLAINTEXT"), "does not take KAFKA_SECURITY_PROTOCOL"),
     (other_port, "port http is 8001, and the settings say 8000"),

@@ -1,0 +1,134 @@
+"""What the guide tells platform teams to type is what is there, and does what it says."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from deploy.kubernetes import operators
+from deploy.kubernetes.inspection import settings
+from deploy.kubernetes.inspection.every import faults
+from deploy.kubernetes.inspection.objects import Manifests
+from deploy.kubernetes.rendering import combined, kubectl, rendered
+from services.cli.__main__ import care
+
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "docs" / name for name in ("deploy.md", "operations.md")]
+FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CREATED = re.compile(
+    r"kubectl create secret generic -n care (\S+) --from-file=([^=\s]+)(?:=\S+)?\n"
+)
+
+
+def blocks(page: Path) -> list[str]:
+    """Return what a page shows as typed."""
+    return FENCE.findall(page.read_text(encoding="utf-8"))
+
+
+def overlay_block() -> str:
+    (found,) = [each for each in blocks(PAGES[0]) if each.startswith("# overlay\n")]
+    return found
+
+
+def typed() -> Iterator[str]:
+    """Yield every command of `care` in the guide, in blocks and in running text, with its options."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        spans = re.findall(r"`(care [^`\n]+)`", text)
+        for line in [line for block in blocks(page) for line in block.splitlines()] + spans:
+            found = re.search(r"(?:^|-- )(care [^#>|]+)", line)
+            if found and "…" not in found[1]:
+                yield found[1].strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what the guide works on."""
+    for folder in ("kubernetes", "grafana", "prometheus"):
+        shutil.copytree(ROOT / "deploy" / folder, tmp_path / "deploy" / folder)
+    return tmp_path
+
+
+def test_the_overlay_of_the_guide_is_right(checkout: Path) -> None:
+    path = (
+        f"{Path(kubectl()).parent}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
+    )
+    environment = {"PATH": path, "PYTHONPATH": str(ROOT), "REGISTRY": "registry.test/care"}
+    done = subprocess.run(
+        ["sh", "-e", "-c", overlay_block()],
+        cwd=checkout, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.stdout, done.returncode) == ("nothing is wrong\n", 0), done.stderr
+    mine = rendered(checkout / "deploy" / "kubernetes" / "overlays" / "mine")
+    assert mine.of("KafkaTopic")
+    assert {each.container["image"].rpartition("/")[0] for each in mine.ours()} == {
+        "registry.test/care"
+    }
+    told = {name: value for each in mine.ours() for name, value in mine.environment(each).items()}
+    assert "care.shop.example.com" in told["CARE_OUTREACH_PAGES_BASE_URL"]
+    assert told["CARE_OUTREACH_MODE"] == "shadow"
+
+
+def test_the_guide_makes_every_secret_that_is_not_kafkas() -> None:
+    made = {match for block in blocks(PAGES[0]) for match in CREATED.findall(block)}
+
+    assert made == settings.secrets(combined("production", ["strimzi"]), settings.is_of_ours)
+
+
+def test_its_kafka_is_one_that_strimzi_takes_and_the_component_expects() -> None:
+    text = (ROOT / "deploy" / "kubernetes" / "examples" / "kafka.yaml").read_text(encoding="utf-8")
+    kafka = Manifests(tuple(yaml.safe_load_all(text)))
+    (broker,) = kafka.of("Kafka")
+    (listener,) = broker["spec"]["kafka"]["listeners"]
+    servers = combined("production").environment(combined("production").ours()[0])
+
+    assert [list(operators.faults(each)) for each in kafka.objects] == [[], []]
+    assert listener["tls"] is True
+    assert listener["authentication"] == {"type": "scram-sha-512"}
+    assert (
+        servers["KAFKA_BOOTSTRAP_SERVERS"]
+        == f"{broker['metadata']['name']}-kafka-bootstrap:{listener['port']}"
+    )
+    assert broker["spec"]["kafka"]["config"]["min.insync.replicas"] == 2
+
+
+def test_a_kafka_with_a_wrong_word_is_refused() -> None:
+    wrong = {
+        "apiVersion": "kafka.strimzi.io/v1",
+        "kind": "Kafka",
+        "metadata": {"name": "kafka"},
+        "spec": {
+            "kafka": {"listeners": [{"name": "tls", "port": 9093, "type": "internal", "tsl": True}]}
+        },
+    }
+
+    assert any("tsl" in each for each in operators.faults(wrong))
+
+
+def test_there_are_commands_in_it() -> None:
+    assert len(set(typed())) > 15
+
+
+@pytest.mark.parametrize("line", sorted(set(typed())))
+def test_every_command_it_names_is_there_with_its_options(line: str) -> None:
+    words = shlex.split(line)[1:]
+    command: click.Command = care
+    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words.pop(0))
+        assert found is not None, line
+        command = found
+    known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known | {"--help"}
+
+
+def test_everything_the_production_overlay_is_made_of_stays_right() -> None:
+    assert faults(combined("production", ["strimzi", "in-memory"])) == []
