@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench deploy
 
-.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check manifests deploy-check up down demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check manifests deploy-check images-check sbom audit up down demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -93,6 +93,16 @@ manifests: $(STAMP) ## Make the committed KafkaTopics and PrometheusRules from t
 deploy-check: $(STAMP) ## Render every combination of the Kubernetes components and hold it against schemas and wiring; minutes.
 	@$(BIN)/python -m pytest tests/deploy/kubernetes tests/deploy/test_images.py tests/deploy/test_compose.py
 	@$(BIN)/python -m deploy.kubernetes combinations
+
+# What a builder without a registry or behind a proxy is told: BASE=<image>, BUILD='--network host'.
+images-check: $(STAMP) ## Build the five images and run each hardened, alone and on a real Kafka and PostgreSQL; minutes, needs Docker.  BASE=<image> BUILD=<options>, or TAG=<tag> that is there.
+	@CARE_IMAGES_BASE="$(BASE)" CARE_IMAGES_BUILD="$(BUILD)" CARE_IMAGES_TAG="$(TAG)" $(BIN)/python -m pytest tests/images
+
+sbom: $(STAMP) ## Write build/sbom/<image>.cdx.json: what each image's lock names, as CycloneDX.
+	@$(BIN)/python -m deploy.supply_chain sbom
+
+audit: $(STAMP) ## What is known against every locked package, by OSV.  SERVICE=pypi, or the address of a mirror.
+	@$(BIN)/python -m deploy.supply_chain audit $(if $(SERVICE),--service "$(SERVICE)")
 
 COMPOSE := docker compose --file deploy/compose/compose.yml
 # The simulated shop owns the time, and its customers get their mail from it.
