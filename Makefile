@@ -108,8 +108,8 @@ COMPOSE := docker compose --file deploy/compose/compose.yml
 # The simulated shop owns the time, and its customers get their mail from it.
 SHOPPING := CARE_CLOCK=ticks CARE_MAIL_HOST=shop CARE_MAIL_PORT=2525
 
-up: ## The whole stack with Docker Compose, and its addresses.  SHOP=1: a simulated shop plays in it, after `make down`.
-	@$(if $(filter-out 0,$(SHOP)),$(SHOPPING)) $(COMPOSE) $(if $(filter-out 0,$(SHOP)),--profile shop) up --build --detach
+up: ## The whole stack with Docker Compose, and its addresses.  SHOP=1: a simulated shop plays in it, after `make down`.  SERVICES=<names>: these alone.
+	@$(if $(filter-out 0,$(SHOP)),$(SHOPPING)) $(COMPOSE) $(if $(filter-out 0,$(SHOP)),--profile shop) up --build --detach $(SERVICES)
 	@echo "ingest http://127.0.0.1:8080  mails http://127.0.0.1:8025  Grafana http://127.0.0.1:3000  Prometheus http://127.0.0.1:9090"
 
 down: ## End it and forget all it knew.
