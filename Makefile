@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench deploy
 
-.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check settings manifests deploy-check up down demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check settings manifests deploy-check images-check sbom audit up down demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -98,12 +98,22 @@ deploy-check: $(STAMP) ## Render every combination of the Kubernetes components 
 	@$(BIN)/python -m pytest tests/deploy/kubernetes tests/deploy/test_images.py tests/deploy/test_compose.py
 	@$(BIN)/python -m deploy.kubernetes combinations
 
+# What a builder without a registry or behind a proxy is told: BASE=<image>, BUILD='--network host'.
+images-check: $(STAMP) ## Build the five images and run each hardened, alone and on a real Kafka and PostgreSQL; minutes, needs Docker.  BASE=<image> BUILD=<options>, or TAG=<tag> that is there.
+	@CARE_IMAGES_BASE="$(BASE)" CARE_IMAGES_BUILD="$(BUILD)" CARE_IMAGES_TAG="$(TAG)" $(BIN)/python -m pytest tests/images
+
+sbom: $(STAMP) ## Write build/sbom/<image>.cdx.json: what each image's lock names, as CycloneDX.
+	@$(BIN)/python -m deploy.supply_chain sbom
+
+audit: $(STAMP) ## What is known against every locked package, by OSV.  SERVICE=pypi, or the address of a mirror.
+	@$(BIN)/python -m deploy.supply_chain audit $(if $(SERVICE),--service "$(SERVICE)")
+
 COMPOSE := docker compose --file deploy/compose/compose.yml
 # The simulated shop owns the time, and its customers get their mail from it.
 SHOPPING := CARE_CLOCK=ticks CARE_MAIL_HOST=shop CARE_MAIL_PORT=2525
 
-up: ## The whole stack with Docker Compose, and its addresses.  SHOP=1: a simulated shop plays in it, after `make down`.
-	@$(if $(filter-out 0,$(SHOP)),$(SHOPPING)) $(COMPOSE) $(if $(filter-out 0,$(SHOP)),--profile shop) up --build --detach
+up: ## The whole stack with Docker Compose, and its addresses.  SHOP=1: a simulated shop plays in it, after `make down`.  SERVICES=<names>: these alone.
+	@$(if $(filter-out 0,$(SHOP)),$(SHOPPING)) $(COMPOSE) $(if $(filter-out 0,$(SHOP)),--profile shop) up --build --detach $(SERVICES)
 	@echo "ingest http://127.0.0.1:8080  mails http://127.0.0.1:8025  Grafana http://127.0.0.1:3000  Prometheus http://127.0.0.1:9090"
 
 down: ## End it and forget all it knew.

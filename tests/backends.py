@@ -5,16 +5,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from services.kit.exits import Unavailable
 from services.local.kafka.broker import SETTINGS
 from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE, running
 from services.local.ports import LOOPBACK, free_port
 
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
+
 _CONTAINER_SECONDS = 120
+_LAST_WORDS = 2_000
 
 # What Apache's image and its look-alikes have in common is where the jars are.
 _START_KAFKA = """
@@ -68,10 +74,11 @@ def _kafka_container(image: str) -> Iterator[str]:
     port = free_port()
     broker = DockerContainer(image).with_command(["sh", "-c", _START_KAFKA])
     # Clients are sent to the advertised address, so the port is the same inside and outside.
-    broker.with_bind_ports(port, port).with_env("SERVER_PROPERTIES", _properties(port))
+    _open(broker.with_env("SERVER_PROPERTIES", _properties(port)), port, port)
+    address = f"{LOOPBACK}:{port}"
     with broker:
-        _wait(lambda: KafkaAdminClient(bootstrap_servers=f"{LOOPBACK}:{port}").close())
-        yield f"{LOOPBACK}:{port}"
+        _wait(broker, lambda: KafkaAdminClient(bootstrap_servers=address).close())
+        yield address
 
 
 @contextmanager
@@ -79,11 +86,17 @@ def _postgres_container(image: str) -> Iterator[str]:
     from testcontainers.core.container import DockerContainer
 
     port = free_port()
-    server = DockerContainer(image).with_bind_ports(5432, port)
+    server = DockerContainer(image).with_env("POSTGRES_PASSWORD", "care")
+    _open(server, 5432, port)
     url = f"postgresql://postgres:care@{LOOPBACK}:{port}/postgres"
-    with server.with_env("POSTGRES_PASSWORD", "care"):
-        _wait(lambda: psycopg.connect(url).close())
+    with server:
+        _wait(server, lambda: psycopg.connect(url).close())
         yield url
+
+
+def _open(container: "DockerContainer", inside: int, outside: int) -> None:
+    # Docker takes an address with the port; the method for it takes none, and opens it to every machine.
+    container.ports[str(inside)] = (LOOPBACK, outside)  # type: ignore[assignment]
 
 
 def _properties(port: int) -> str:
@@ -96,13 +109,20 @@ def _properties(port: int) -> str:
     return "".join(f"{name}={value}\n" for name, value in (SETTINGS | listeners).items())
 
 
-def _wait(connect: Callable[[], None]) -> None:
+def _wait(container: "DockerContainer", connect: Callable[[], None]) -> None:
+    """Return once `connect` does; raises Unavailable with the container's last words where it never will."""
     deadline = time.monotonic() + _CONTAINER_SECONDS
     while True:
         try:
-            connect()
-            break
-        except (KafkaError, OSError, psycopg.Error):
-            if time.monotonic() > deadline:
-                raise
+            return connect()
+        except (KafkaError, OSError, psycopg.Error) as error:
+            if time.monotonic() > deadline or _has_ended(container):
+                said = b"".join(container.get_logs()).decode(errors="replace")[-_LAST_WORDS:]
+                raise Unavailable(f"{container.image}: {error}; it said: {said}") from None
             time.sleep(0.5)
+
+
+def _has_ended(container: "DockerContainer") -> bool:
+    running = container.get_wrapped_container()
+    running.reload()
+    return running.status in {"exited", "dead"}

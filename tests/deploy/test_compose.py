@@ -1,6 +1,8 @@
 """The Compose file: what it names is there, what it sets is read, and nobody else can reach it."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,30 @@ def test_ports_are_open_to_this_machine_alone() -> None:
     assert len({port.split(":")[1] for port in ports}) == len(ports)
 
 
+@pytest.mark.parametrize(("said", "is_right"), [("read_only:", True), ("readonly:", False)])
+def test_it_is_what_the_specification_calls_a_compose_file(
+    said: str, is_right: bool, tmp_path: Path
+) -> None:
+    text = (FOLDER / "compose.yml").read_text(encoding="utf-8")
+    file = tmp_path / "compose.yml"
+    file.write_text(text.replace("read_only:", said), encoding="utf-8")
+    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec")
+    done = subprocess.run((*command, str(file)), capture_output=True, text=True, check=False)
+
+    assert (done.returncode == 0) is is_right, done.stdout
+    assert ("'readonly' " in done.stdout) is not is_right
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_image_from_elsewhere_can_be_named(name: str) -> None:
+    """Each is a variable of its own, or built here on a base that is one."""
+    service = SERVICES[name]
+    if "build" in service:
+        assert service["build"]["args"]["BASE"] == FILE["x-base"]
+    else:
+        assert service["image"].startswith(f"${{CARE_{name.upper()}_IMAGE:-")
+
+
 def test_there_is_no_secret() -> None:
     names = {name for service in SERVICES for name in environment(service)}
 
@@ -77,7 +103,9 @@ def test_there_is_no_secret() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_images_have_a_fixed_tag_or_are_built_here(name: str) -> None:
-    image, _, tag = SERVICES[name]["image"].partition(":")
+    named = re.fullmatch(r"\$\{CARE_\w+_IMAGE:-(.+)\}|(.+)", SERVICES[name]["image"])
+    assert named
+    image, _, tag = (named[1] or named[2]).partition(":")
 
     if image.startswith("proactive-care/"):
         assert SERVICES[name]["build"]["args"]["SERVICE"] == image.removeprefix("proactive-care/")

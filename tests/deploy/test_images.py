@@ -60,8 +60,18 @@ def test_what_runs_is_nobody_and_needs_no_shell() -> None:
     assert re.search(r"^USER 1\d{4}:1\d{4}$", runtime, re.MULTILINE)
     assert 'ENTRYPOINT ["care"]' in runtime
     assert "HEALTHCHECK NONE" in runtime
-    assert "RUN" not in runtime
     assert not re.search(r"^(CMD|ENTRYPOINT) [^\[]", TEXT, re.MULTILINE)
+
+
+def test_no_base_leaves_its_pip_in_what_runs() -> None:
+    """The one command there is comes before what is copied in and before the user who may not run it."""
+    commands = [line for line in stage("runtime").splitlines() if re.match("RUN|COPY|USER", line)]
+
+    assert [line.split()[0] for line in commands] == ["USER", "RUN", "COPY", "USER"]
+    assert commands[0] == "USER 0:0"
+    for path in ("*/bin/pip*", "*/*-packages/pip*", "ensurepip"):
+        assert path in commands[1]
+    assert commands[1].endswith("-exec rm -rf {} +")
 
 
 def test_versions_are_the_projects() -> None:
