@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from services.contracts.envelope import BARRIER, CustomerId, Event
 from services.contracts.events import Fault, Unreadable
+from services.contracts.moved import is_moved
 from services.contracts.topics import (
     CONSENTS,
     CONTACTS,
@@ -182,6 +183,9 @@ class Batch:
         if topic is PROBLEMS and is_barrier(record):
             counts.applied += 1
             return
+        if topic is CUSTOMERS and record.value is None and is_moved(record.headers):
+            counts.duplicate += 1
+            return
         if topic is CUSTOMERS and record.value is None and record.key:
             # A tombstone: the customer's profile is to be forgotten.
             forgotten = Profile.forgotten(_customer_of(record.key), _written_at(record, self.now))
@@ -230,10 +234,10 @@ class Batch:
                 counts.late += 1
                 continue
             counts.applied += 1
-            under, partition = standing.under(event), source[1]
-            if under is not event:
-                partition = partition_of(under.customer_id.encode(), standing.partitions)
-            additions.add(under, partition, self.rules.catalogue)
+            under = standing.under(event)
+            # Not where it lies: it may be told under another name, or from when there were fewer partitions.
+            home = partition_of(under.customer_id.encode(), standing.partitions)
+            additions.add(under, home, self.rules.catalogue)
         return additions
 
     def _owners(self, connection: Connection, standing: Standing) -> Mapping[UUID, str]:
