@@ -234,10 +234,10 @@ class Batch:
                 counts.late += 1
                 continue
             counts.applied += 1
-            under = standing.under(event)
-            # Not where it lies: it may be told under another name, or from when there were fewer partitions.
-            home = partition_of(under.customer_id.encode(), standing.partitions)
-            additions.add(under, home, self.rules.catalogue)
+            under, partition = standing.under(event), source[1]
+            if under is not event:
+                partition = partition_of(under.customer_id.encode(), standing.partitions)
+            additions.add(under, partition, self.rules.catalogue)
         return additions
 
     def _owners(self, connection: Connection, standing: Standing) -> Mapping[UUID, str]:

@@ -21,7 +21,6 @@ from services.contracts.people import Channel
 from services.contracts.topics import OUTREACH
 from services.kit.clock import SystemClock
 from services.kit.kafka_admin import check_topics
-from services.kit.kafka_clients import partition_of
 from services.kit.records import read_event
 from services.kit.topic_reader import Progress, TopicReader
 from services.outreach import reconciliation, said
@@ -62,7 +61,7 @@ class SaidTopic:
     def events(
         self, since: Mapping[int, int], progress: Progress = lambda *_: None
     ) -> Iterator[tuple[int, Event[Any]]]:
-        """Yield the events from these offsets on, with their customers' partitions; raises `Unavailable`.
+        """Yield the events from these offsets on, with their partitions; raises `Unavailable`.
 
         What is no event of a kind known here is passed over: it changes nothing in the ledger.
         """
@@ -70,7 +69,7 @@ class SaidTopic:
             for _, record in reader.records([OUTREACH], since=since, progress=progress):
                 event = _event_in(record)
                 if event is not None:
-                    yield partition_of(event.customer_id.encode(), self.partitions), event
+                    yield int(record.partition), event
 
     def reader(self) -> TopicReader:
         """Return a reader of this deployment's topics, to be closed."""

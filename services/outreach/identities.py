@@ -107,7 +107,7 @@ def standing_of(connection: Connection, names: Iterable[str], keys: Keys | None)
     return Standing(
         survivors,
         {} if keys is None else _erased(connection, wanted, keys),
-        positions.partitions(connection),
+        positions.partitions(connection) if survivors else 1,
     )
 
 

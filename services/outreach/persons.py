@@ -33,7 +33,7 @@ class Standing:
     erased: Mapping[str, datetime] = field(default_factory=dict)
     """Id → until when everything about it is forgotten."""
     partitions: int = 1
-    """Of every topic."""
+    """Of every topic; only known where there are survivors."""
 
     def customer(self, name: str) -> str:
         """Return the id under which everything of this one is kept."""

@@ -19,7 +19,6 @@ from services.contracts.events import Unreadable
 from services.contracts.outreach import Outcome, OutreachDecided
 from services.contracts.topics import PROBLEMS
 from services.contracts.trace_context import TraceContext, of_problem, parse_event
-from services.kit.kafka_clients import partition_of
 from services.kit.records import read_event
 from services.kit.topic_reader import Progress
 from services.outreach import identities, ledger, memory, reconciliation, rows, said
@@ -153,7 +152,7 @@ class Replaying:
                     event = in_its_trace(event, record)
                 except Unreadable:
                     continue
-                yield partition_of(event.customer_id.encode(), self.topic.partitions), event
+                yield int(record.partition), event
 
     def _take_in(self, told: Sequence[tuple[int, Event[Any]]]) -> None:
         events = [event for _, event in told]

@@ -215,8 +215,8 @@ def test_killed_at_any_step_it_goes_on_and_the_story_ends_as_without_a_move(
     calm.publish(*(profile(f"p-{n}") for n in range(PEOPLE)))
     tell(calm, range(STEPS + 2), tmp_path / "calm")
     expected, got = said(calm), said(after)
-    assert len(expected["problems"]) > PEOPLE / 2
     assert got == expected
+    assert len(expected["problems"]) >= PEOPLE / 3
     for each in (after, calm):
         each.close()
 
@@ -255,29 +255,30 @@ def _profiles_lie_where_they_belong(deployment: Deployment) -> None:
     assert all(is_moved(record.headers) for record in gone)
 
 
-@pytest.mark.parametrize(
-    ("step", "words"),
-    [
-        ("_carry", "customers and histories lie elsewhere"),
-        ("_divide", "do not know who was erased"),
-        ("_move_latest", "latest values lie elsewhere"),
-    ],
-)
+LEFT_OUT = {
+    "_divide": "do not know who was erased",
+    "_carry": "customers and histories lie elsewhere",
+    "_move_latest": "latest values lie elsewhere",
+}
+"""Step of the move → what the checks say where it was left out."""
+
+
 def test_a_step_that_is_left_out_is_found_and_nobody_starts(
-    half: Deployment,
-    database: str,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-    words: str,
+    half: Deployment, database: str
 ) -> None:
-    monkeypatch.setattr(Relocation, step, lambda *_, **__: 0)
+    for number in range(len(LEFT_OUT)):
+        steps = list(LEFT_OUT)[number:]
+        with pytest.MonkeyPatch.context() as patch:
+            for step in steps:
+                patch.setattr(Relocation, step, lambda *_, **__: 0)
+            found = move(half, database)
+        said_of = {s for s, words in LEFT_OUT.items() if any(words in each for each in found.wrong)}
+        assert said_of == set(steps), found.wrong
 
-    found = move(half, database)
-
-    assert any(words in each for each in found.wrong), found.wrong
     assert find_topics(half.bootstrap)[f"{half.prefix}purchases"].partitions == LAYOUT.before
     half.partitions = LAYOUT.after
     assert run_to_end("churn_predictor", environment(half)).returncode == 75
+    assert move(half, database).wrong == []
 
 
 def test_what_is_unread_or_still_runs_is_in_the_way(

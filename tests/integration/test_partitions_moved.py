@@ -20,7 +20,7 @@ from services.shop.parameters import ShopParameters
 from tests.support.moved import Played, command, go_on, moved, pause, play, rows
 from tests.support.topics import wait_for
 
-pytestmark = pytest.mark.connected
+pytestmark = [pytest.mark.connected, pytest.mark.timeout(3600)]
 
 OPTIONS = Options(
     seed=3, parameters=ShopParameters(customers=200, days=10), step=timedelta(hours=12)
@@ -30,7 +30,7 @@ BEFORE, AFTER = 4, 8
 if os.environ.get("CARE_TEST_MOVE") == "full":
     # `make partitions-check`: the size that the guide speaks of.
     OPTIONS = Options(
-        seed=3, parameters=ShopParameters(customers=1000, days=14), step=timedelta(hours=6)
+        seed=3, parameters=ShopParameters(customers=1000, days=14), step=timedelta(hours=12)
     )
     BEFORE, AFTER = 12, 24
 
@@ -75,6 +75,7 @@ def test_what_is_moved_in_the_middle_ends_as_what_is_not(calm: Played, tmp_path:
     assert seen["moved"]["digest"] == seen["planned"]["digest"]
     assert (seen["again"]["entries"], seen["again"]["wrong"]) == (0, [])
     assert found.lives.misplaced == []
+    assert (found.misplaced, calm.misplaced) == ({}, {})
     assert found.lives.states == calm.lives.states
     assert found.decided == calm.decided
     assert found.sent == calm.sent

@@ -24,6 +24,8 @@ from services.demo.stage import Stage, standing
 from services.kit.clock import monotonic
 from services.kit.kafka_clients import partition_of
 from services.kit.topic_reader import TopicReader
+from services.outreach import relocating
+from services.outreach.database import open_engine
 from services.shop.timeline import Poison
 
 STOPPED = ("churn_predictor", "outreach", "metrics")
@@ -46,6 +48,8 @@ class Played:
     decided: list[tuple[Any, ...]]
     """Every decision, without the partition in which it was made."""
     sent: list[tuple[Any, ...]]
+    misplaced: dict[str, int]
+    """Table of outreach → customers with rows under another partition than theirs."""
 
 
 class Time:
@@ -111,7 +115,7 @@ def play(
             ticks = replayer.run()
         grown = replace(stage, partitions=time.partitions)
         report = report_on(world, grown, options, ticks, lambda: monotonic() - began)
-        return Played(report, lives(grown), decided(stage), sent(stage))
+        return Played(report, lives(grown), decided(stage), sent(stage), misplaced(grown))
 
 
 @contextmanager
@@ -208,15 +212,10 @@ def sent(stage: Stage) -> list[tuple[Any, ...]]:
     return rows(stage, "SELECT step_id, customer_id, state, attempt FROM sends ORDER BY 1")
 
 
-def feeds(stage: Stage) -> dict[str, int]:
-    """Return how much each publisher and carrier has said, over all partitions."""
-    totals: dict[str, dict[int, int]] = {}
-    reader = TopicReader(
-        stage.kafka_bootstrap, prefix=stage.topic_prefix, partitions=stage.partitions
-    )
-    with closing(reader):
-        for _, record in reader.records([t.FEEDS]):
-            told = json.loads(record.value or b"{}")
-            if told.get("kind") == "feed":
-                totals.setdefault(told["feed"], {})[told["partition"]] = told["events"]
-    return {feed: sum(counts.values()) for feed, counts in totals.items()}
+def misplaced(stage: Stage) -> dict[str, int]:
+    """Return table → customers whose rows stand under another partition than theirs."""
+    engine = open_engine(stage.database_url)
+    with engine.connect() as connection:
+        found = relocating.misplaced(connection, stage.partitions)
+    engine.dispose()
+    return dict(found)
