@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench deploy
 
-.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check settings manifests deploy-check images-check sbom audit up down demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check partitions-check outreach-check alerts-check dashboards dashboards-check settings manifests deploy-check images-check sbom audit up down demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
 
 stream-check: $(STAMP) ## Kill, freeze, scale and starve the stream, then verify it; hours.  QUICK=1, ROW=<name> SEED=1, FRESH=1.
 	@$(BIN)/python -m tests.faults $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(FRESH)),--fresh)
+
+partitions-check: $(STAMP) ## Move a busy deployment of 1,000 customers from 12 to 24 partitions, and compare it with one that was not moved; minutes.
+	@CARE_TEST_MOVE=full $(BIN)/python -m pytest tests/integration/test_partitions_moved.py
 
 outreach-check: $(STAMP) ## Kill and freeze outreach and let its mail server fail, then judge the ledger; a quarter of an hour.  QUICK=1, ROW=<name> SEED=1.
 	@$(BIN)/python -m tests.faults.outreach --folder build/outreach $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick)

@@ -28,8 +28,8 @@ _CACHED = 2_000
 """Keys kept decoded beside those that changed: a kilobyte each, those of large sellers a hundred."""
 _PIECE = 200
 """Most observations, questions and answers of one record each: it stays well below 1 MiB."""
-_HISTORY_KEY = INTERNAL + b"history-"
-_NEWS_KEY = INTERNAL + b"news-"
+HISTORY_KEY = INTERNAL + b"history-"
+NEWS_KEY = INTERNAL + b"news-"
 _HISTORY: TypeAdapter[KeyHistory] = TypeAdapter(KeyHistory)
 
 
@@ -76,7 +76,7 @@ class Exchange:
             owners: Of the keys.
             most_keys: Kept here.
         """
-        self.keys = Keyed(values, _HISTORY, KeyHistory, _CACHED, _HISTORY_KEY)
+        self.keys = Keyed(values, _HISTORY, KeyHistory, _CACHED, HISTORY_KEY)
         self.idle = DueIndex()
         """When to forget each key."""
         self.crowded_out = 0
@@ -86,15 +86,15 @@ class Exchange:
         self._number = number
         self._owners = owners
         self._most_keys = most_keys
-        self._inbox = Inbox(_NEWS_KEY)
+        self._inbox = Inbox(NEWS_KEY)
         self._outgoing: dict[int, _Outgoing] = {}
 
     def take_in(self, key: bytes, value: bytes | None) -> None:
         """Follow what is stored under a key that is no customer's."""
-        if key.startswith(_NEWS_KEY):
+        if key.startswith(NEWS_KEY):
             self._inbox.take_in(key, value)
-        elif key.startswith(_HISTORY_KEY):
-            name = key.removeprefix(_HISTORY_KEY).decode()
+        elif key.startswith(HISTORY_KEY):
+            name = key.removeprefix(HISTORY_KEY).decode()
             self.keys.forget(name)
             self.idle.plan(
                 name, None if value is None else _end(_HEARD.validate_json(value).latest)

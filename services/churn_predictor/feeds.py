@@ -88,7 +88,9 @@ def forget(feeds: dict[str, FeedState], partition: int, now: datetime) -> list[F
     ]
 
 
-def marks(feeds: Mapping[str, FeedState], partition: int, tick: Tick) -> list[FeedMark | TickMark]:
+def marks(
+    feeds: Mapping[str, FeedState], partition: int, tick: Tick, layouts: tuple[int, ...] = ()
+) -> list[FeedMark | TickMark]:
     """Return what this partition has to say of its feeds at this tick, and count that as said."""
     said: list[FeedMark | TickMark] = []
     for name, feed in sorted(feeds.items()):
@@ -103,7 +105,7 @@ def marks(feeds: Mapping[str, FeedState], partition: int, tick: Tick) -> list[Fe
                 voices=feed.voices,
             )
             said.append(mark)
-    return [*said, TickMark(partition=partition, tick=tick.number, at=tick.at)]
+    return [*said, TickMark(partition=partition, tick=tick.number, at=tick.at, layouts=layouts)]
 
 
 def to_forget(feeds: Mapping[str, FeedState | Rhythm], now: datetime) -> list[str]:

@@ -44,6 +44,13 @@ class HeardFeeds:
         """What was said up to the ticks that every partition has got to, by feed and partition."""
         self._heard: dict[str, datetime] = {}
         self._voices: dict[str, frozenset[str]] = {}
+        self._layouts: dict[int, int] = {}
+        """Partition → for how many partitions it last said to be one of."""
+
+    @property
+    def layouts(self) -> frozenset[int]:
+        """Of how many partitions they say to be; more than one number while they are being moved."""
+        return frozenset(self._layouts.values())
 
     def keep(self, key: bytes, value: bytes | None) -> None:
         """Take in one record of the feeds topic; one that nobody can read is passed over."""
@@ -57,6 +64,8 @@ class HeardFeeds:
             record = FEED_RECORD.validate_json(value)
         except ValidationError:
             return
+        if isinstance(record, TickMark) and record.layouts:
+            self._layouts[record.partition] = record.layouts[-1]
         if record.partition >= len(self._done):
             return
         if isinstance(record, TickMark):

@@ -23,9 +23,9 @@ from services.churn_predictor.state import INTERNAL, CustomerState, Episode, Ide
 from services.contracts.envelope import Event
 from services.contracts.people import CustomerErased, CustomerMerged
 
-_MOVE_KEY = INTERNAL + b"move-"
-_NAME_KEY = INTERNAL + b"name-"
-_SAMPLE_KEY = INTERNAL + b"names"
+MOVE_KEY = INTERNAL + b"move-"
+NAME_KEY = INTERNAL + b"name-"
+SAMPLE_KEY = INTERNAL + b"names"
 _NOBODY = ""
 """No customer's id is empty: its hashes show by which keys all others were made."""
 
@@ -127,13 +127,13 @@ class Identities:
         self._found_samples: tuple[str, ...] = ()
         self._known: dict[str, Known] = {}
         self._changed: set[str] = set()
-        self._arrivals = Arrivals(_MOVE_KEY)
+        self._arrivals = Arrivals(MOVE_KEY)
         self._leaving: list[Move] = []
 
     @staticmethod
     def owns(key: bytes) -> bool:
         """Whether what is stored under this key is told to `take_in`."""
-        return key.startswith((_NAME_KEY, _MOVE_KEY)) or key == _SAMPLE_KEY
+        return key.startswith((NAME_KEY, MOVE_KEY)) or key == SAMPLE_KEY
 
     @property
     def is_of_another_key(self) -> bool:
@@ -142,12 +142,12 @@ class Identities:
 
     def take_in(self, key: bytes, value: bytes | None) -> None:
         """Follow what is stored under one of our keys."""
-        if key.startswith(_MOVE_KEY):
+        if key.startswith(MOVE_KEY):
             self._arrivals.take_in(key, value)
-        elif key == _SAMPLE_KEY:
+        elif key == SAMPLE_KEY:
             self._found_samples = () if value is None else tuple(value.decode().splitlines())
         elif value is not None:
-            name = key.removeprefix(_NAME_KEY).decode()
+            name = key.removeprefix(NAME_KEY).decode()
             self._known[name] = _KNOWN.validate_json(value)
 
     def take(self, offset: int, value: bytes | None) -> None:
@@ -217,9 +217,9 @@ class Identities:
         """Yield stored key and value of all that changed since the last `settle`."""
         samples = self._samples_with_ours()
         if self._changed and samples != self._found_samples:
-            yield _SAMPLE_KEY, "\n".join(samples).encode()
+            yield SAMPLE_KEY, "\n".join(samples).encode()
         for name in sorted(self._changed):
-            yield _NAME_KEY + name.encode(), _KNOWN.dump_json(self._known[name])
+            yield NAME_KEY + name.encode(), _KNOWN.dump_json(self._known[name])
         yield from self._arrivals.changes()
 
     def settle(self) -> None:

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.churn_predictor.state import CustomerState
+from services.churn_predictor.state import FORMAT, CustomerState
+from services.churn_predictor.trust import refuse_newer
 from services.contracts.envelope import CustomerId
 from services.contracts.events import Fault, Unreadable
 
@@ -29,18 +30,34 @@ class Move:
     state: CustomerState
     erased: datetime | None = None
     """Up to when whoever has that id is to be forgotten, too."""
+    format: int = FORMAT
+    """In which the state is written."""
 
     def encode(self) -> bytes:
         """Return the JSON on the topic."""
         return _MOVE.dump_json(self)
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What must be known of a move before the rest of it is read."""
+
+    format: int = FORMAT
+
+
 _MOVE: TypeAdapter[Move] = TypeAdapter(Move)
+_WRITTEN: TypeAdapter[_Written] = TypeAdapter(_Written)
 
 
 def read_move(value: bytes | None) -> Move:
-    """Return the move in a record; raises `Unreadable`."""
+    """Return the move in a record.
+
+    Raises:
+        Unreadable: it is none.
+        WrittenByNewer: by a version whose state this one does not know; it must not be set aside.
+    """
     try:
+        refuse_newer(_WRITTEN.validate_json(value or b"").format)
         return _MOVE.validate_json(value or b"")
     except ValidationError as error:
         fault = Fault("", "invalid", f"{error.error_count()} faults")

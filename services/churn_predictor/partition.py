@@ -27,6 +27,7 @@ from services.churn_predictor.records import Read, Record, read_tick
 from services.churn_predictor.rules import Rules
 from services.churn_predictor.silence import Listener, Notice, Relays
 from services.churn_predictor.state import CustomerState, Episode, PartitionState, SourceState
+from services.churn_predictor.trust import trust
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, JSON, Event
 from services.contracts.events import Fault, Unreadable
@@ -47,10 +48,6 @@ class Refused:
     record: Record
     reason: str
     detail: str
-
-
-class Moved(Exception):
-    """The topic under this state is another one than the state was made from."""
 
 
 class Partition:
@@ -93,6 +90,7 @@ class Partition:
         self._rules = rules
         self._read = read
         self._listener = listener
+        self._owners = owners
         self._topic_ids: Mapping[str, UUID] = {}
         self._touched: set[str] = set()
 
@@ -124,14 +122,9 @@ class Partition:
 
         Raises:
             Moved: one was made anew since; its offsets mean nothing now.
+            LaidOutOtherwise: it was written for another number of partitions.
         """
-        for name, source in self.state.sources.items():
-            if source.topic_id != topic_ids[name]:
-                raise Moved(name)
-        changelog = t.FACTS_CHANGELOG.name
-        self.state.changelog_id = self.state.changelog_id or topic_ids[changelog]
-        if self.state.changelog_id != topic_ids[changelog]:
-            raise Moved(changelog)
+        trust(self.state, topic_ids, self._owners.partitions)
         self._topic_ids = topic_ids
 
     def begin(self, topic: Topic, offset: int) -> int:
@@ -271,6 +264,10 @@ class Partition:
         known = self.customers.get(event.customer_id)
         if known is not None and name in known.seen:
             return False
+        if known is None and self._owners.of(event.customer_id) != self.number:
+            # Whoever wrote it counts other partitions than there are; here the story would be torn apart.
+            fault = Fault("/partitionkey", "misplaced", "its key belongs to another partition")
+            raise Unreadable("misplaced", (fault,))
         customer = self.customers.change(event.customer_id)
         customer.seen[name] = event.time
         customer.fresh[name] = of_record(event, record.headers).in_one_line
@@ -359,7 +356,8 @@ class Partition:
         """What is to be said of silences, and then, the tick's mark last, what was heard here."""
         gone = forget(self.state.feeds, self.number, tick.at)
         self.crowded_out += sum(1 for each in gone if each.is_crowded_out)
-        for record in (*notices, *gone, *marks(self.state.feeds, self.number, tick)):
+        said_here = marks(self.state.feeds, self.number, tick, self.state.layouts)
+        for record in (*notices, *gone, *said_here):
             said = b"" if isinstance(record, Forgotten) else record.model_dump_json().encode()
             yield Output(t.FEEDS, record.key.encode(), said)
 

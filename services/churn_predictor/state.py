@@ -35,6 +35,10 @@ class Episode:
     complaint_risk: float | None = None
 
 
+FORMAT = 1
+"""Of everything in the changelog.  Raise it with any change after which an older version, which passes over
+fields it does not know, would write an entry again without them; a test compares the schemas."""
+
 SILENCE = f"customer|{DecisionPoint.SILENCE}|"
 """How the assessments of a customer's silence are named; the look's instant follows.  One that a later
 purchase made void is kept: where that is cancelled, the same look counts again, and is said once."""
@@ -188,6 +192,10 @@ class PartitionState:
     feeds: dict[str, FeedState] = field(default_factory=dict)
     rhythms: dict[str, Rhythm] = field(default_factory=dict)
     """Of the feeds whose silence is reported here, wherever they are heard."""
+    layouts: tuple[int, ...] = ()
+    """How many partitions there have been, one number after the other; this was written for the last."""
+    format: int = FORMAT
+    """The newest in which anything of this partition may be written."""
 
 
 CUSTOMER: TypeAdapter[CustomerState] = TypeAdapter(CustomerState)

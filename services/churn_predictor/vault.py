@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from services.churn_predictor.partition import Moved, Partition
+from services.churn_predictor.partition import Partition
+from services.churn_predictor.state import FORMAT
+from services.churn_predictor.trust import LaidOutOtherwise, Moved, WrittenByNewer
 from services.contracts import topics as t
 from services.kit.changelog import Truncated, read_on
 from services.kit.exits import Unavailable
@@ -168,3 +170,23 @@ class Vault:
                 f"topic {topic} was made anew since this state was written, so it cannot be "
                 f"gone on from: stop every worker and make {self._changelog} anew, to start from an empty one"
             ) from None
+        except WrittenByNewer as newer:
+            raise written_by_newer(newer) from None
+        except LaidOutOtherwise as before:
+            raise laid_out_otherwise(f"{before}", self.deployment.partitions) from None
+
+
+def written_by_newer(newer: WrittenByNewer) -> Unavailable:
+    """Return what to do where a newer version's state is met."""
+    return Unavailable(
+        f"a newer version wrote this state, in format {newer}, and this one knows up to {FORMAT}: to go on "
+        "would lose some of it; start the newer version here"
+    )
+
+
+def laid_out_otherwise(before: str, partitions: int) -> Unavailable:
+    """Return what to do where state belongs to another number of partitions than there are."""
+    return Unavailable(
+        f"the state was written for {before} partitions, and every topic has {partitions} now: stop every "
+        f"worker and run `care partitions move --from {before} --to {partitions}`"
+    )

@@ -11,7 +11,14 @@ from services.churn_predictor.outputs import Output
 from services.churn_predictor.partition import Partition, Refused
 from services.churn_predictor.telemetry import Telemetry
 from services.churn_predictor.told import SliceNotes, log_said
-from services.churn_predictor.vault import Deployment, Owned, Vault
+from services.churn_predictor.trust import WrittenByNewer
+from services.churn_predictor.vault import (
+    Deployment,
+    Owned,
+    Vault,
+    laid_out_otherwise,
+    written_by_newer,
+)
 from services.contracts import topics as t
 from services.contracts.access import PREDICTOR_GROUP
 from services.contracts.problems import RiskAssessed
@@ -81,12 +88,18 @@ class Worker:
                 self._suspects.recall(number)
             if partitions:
                 self._feeds.catch_up(_FEEDS_SECONDS)
+                self._refuse_other_layouts()
             self._telemetry.owned(owned.partition for owned in self._owned.values())
         return {
             (name, number): owned.partition.next_offset(topic)
             for number, owned in self._owned.items()
             for name, topic in self._topics.items()
         }
+
+    def _refuse_other_layouts(self) -> None:
+        """End where others' state belongs to another number of partitions: one that is new holds no state."""
+        for before in sorted(self._heard.layouts - {self._deployment.partitions}):
+            raise laid_out_otherwise(str(before), self._deployment.partitions)
 
     def begin(self, starts: Mapping[tuple[str, int], int]) -> None:
         """Note from where each source is read, so that an empty one counts as read."""
@@ -141,6 +154,14 @@ class Worker:
                 self._tick(owned)
 
     def _apply(self, partition: Partition, topic: Topic, piece: Slice) -> Iterator[Refused]:
+        try:
+            yield from self._apply_noted(partition, topic, piece)
+        except WrittenByNewer as newer:
+            # It is no fault of the record: nothing is noted that could set it aside one day.
+            self._suspects.done(piece.partition, topic.name, 0)
+            raise written_by_newer(newer) from None
+
+    def _apply_noted(self, partition: Partition, topic: Topic, piece: Slice) -> Iterator[Refused]:
         now = self._now(partition)
         if topic is t.TICKS:
             # Never set aside: time must pass, and what ends the process lies in the facts.

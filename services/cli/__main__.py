@@ -11,6 +11,11 @@ COMMANDS = {
     "topics": Entry(
         "services.cli.topics:topics", "Make and list the topics; who may do what there."
     ),
+    "partitions": Entry(
+        "services.cli.partitions:partitions",
+        "Move a deployment to more partitions.",
+        "cli",
+    ),
     "db": Entry("services.cli.db:db", "Bring the database to this version's schema.", "outreach"),
     "bounces": Entry(
         "services.cli.bounces:bounces",

@@ -108,12 +108,15 @@ def ask(topics: Topics, names: Sequence[str], by: str, now: datetime) -> None:
 def take_profiles(topics: Topics, names: Sequence[str]) -> None:
     """Write tombstones on `customers`: whoever reads it from its beginning finds nobody.
 
+    In each partition that was ever the name's: a publisher may have written to one of before.
+
     Raises:
         Unavailable: no broker answers.
     """
     with _producing(topics) as send:
         for name in names:
-            send(CUSTOMERS, name, None)
+            for partition in topics.homes_of(name):
+                send(CUSTOMERS, name, None, partition)
 
 
 Connect = Callable[[], AbstractContextManager[Connection]]
@@ -211,12 +214,13 @@ def _ageing(topic: Topic, lying: Sequence[Lying]) -> Store:
 def _producing(topics: Topics) -> Iterator[Any]:
     producer = open_producer(topics.bootstrap)
 
-    def send(topic: Topic, name: str, value: bytes | None) -> None:
+    def send(topic: Topic, name: str, value: bytes | None, partition: int | None = None) -> None:
+        home = partition_of(name.encode(), topics.partitions)
         producer.send(
             topic.physical(topics.prefix),
             value,
             key=name.encode(),
-            partition=partition_of(name.encode(), topics.partitions),
+            partition=home if partition is None else partition,
             headers=[("content-type", STRUCTURED.encode())],
         ).get(_ACK_SECONDS)
 

@@ -9,9 +9,9 @@ from typing import Any
 from services.contracts.events import Unreadable
 from services.contracts.identities import Merge
 from services.contracts.people import CustomerErased, CustomerMerged
-from services.contracts.topics import DEAD_LETTERS, IDENTITIES, TOPICS, Topic
+from services.contracts.topics import DEAD_LETTERS, FEEDS, IDENTITIES, TOPICS, Topic
 from services.kit.kafka_admin import check_topics
-from services.kit.kafka_clients import partition_of
+from services.kit.layouts import homes_of, layouts_of
 from services.kit.records import read_event
 from services.kit.topic_reader import TopicReader
 from services.outreach.persons import Person, people_of, person_among
@@ -81,12 +81,22 @@ class Topics:
             Unavailable: no broker answers, or a topic is missing.
         """
         keys = {name.encode(): name for name in names}
-        only = {partition_of(key, self.partitions) for key in keys}
+        self._check([*wanted, FEEDS])
+        only = {home for name in keys.values() for home in self.homes_of(name)}
         for topic, record in self._records(wanted, only):
             if record.key in keys:
                 at = datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
                 place = (record.partition, record.offset)
                 yield Lying(topic, keys[record.key], *place, at, record.value)
+
+    def homes_of(self, name: str) -> frozenset[int]:
+        """Return the partitions in which records under this name may lie.
+
+        Raises:
+            Unavailable: no broker answers.
+        """
+        told = layouts_of(self.bootstrap, prefix=self.prefix, partitions=self.partitions)
+        return homes_of(name.encode(), told)
 
     def _told(self) -> Iterator[tuple[Any, Any]]:
         for topic, record in self._records([IDENTITIES], None):
@@ -95,18 +105,24 @@ class Topics:
             except Unreadable:
                 continue
 
+    def _check(self, wanted: Sequence[Topic]) -> None:
+        check_topics(self.bootstrap, wanted, partitions=self.partitions, prefix=self.prefix)
+
     def _records(
         self, wanted: Sequence[Topic], only: set[int] | None
     ) -> Iterator[tuple[Topic, Any]]:
-        check_topics(self.bootstrap, wanted, partitions=self.partitions, prefix=self.prefix)
+        self._check(wanted)
         reader = TopicReader(self.bootstrap, prefix=self.prefix, partitions=self.partitions)
         with closing(reader):
             yield from reader.records(wanted, only=only)
 
 
 def has_value(records: Iterable[Lying], topic: Topic) -> bool:
-    """Return whether the latest record under any name on a compacted topic is no tombstone."""
-    latest = {lying.name: lying.value for lying in records if lying.topic is topic}
+    """Return whether the latest record under any name on a compacted topic is no tombstone.
+
+    In any partition: where there are more than there were, the name's own is another one by now.
+    """
+    latest = {(one.name, one.partition): one.value for one in records if one.topic is topic}
     return any(value is not None for value in latest.values())
 
 

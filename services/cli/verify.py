@@ -7,6 +7,7 @@ from services.cli.tolerances import tolerances as tolerances_option
 from services.contracts.tolerances import Tolerances
 from services.kit import kafka_security
 from services.kit.exits import Unavailable
+from services.kit.layouts import Layouts, layouts_of
 from services.kit.settings import ClockSource
 from services.verifier.verify import CLASSES, Unreachable, Verdict, read
 from services.verifier.verify import verify as judge
@@ -57,7 +58,7 @@ def verify(
 
     \b
     Exit codes: 0 nothing differs, 1 something does, 2 the file holds no tolerances, 75 Kafka or a topic
-    is not there.
+    is not there, or the deployment was moved to more partitions.
 
     \b
     Examples:
@@ -75,12 +76,22 @@ def verify(
         )
     except Unreachable as error:
         raise Unavailable(str(error)) from error
+    _refuse_moved(layouts_of(bootstrap, prefix=prefix, partitions=partitions))
     verdict = judge(evidence, lockstep=clock == ClockSource.TICKS, tolerances=tolerances)
     if as_json:
         click.echo(verdict.model_dump_json(indent=2))
     else:
         _tell(verdict, show)
     ctx.exit(0 if verdict.is_good else EXIT_FOUND)
+
+
+def _refuse_moved(told: Layouts) -> None:
+    """End where a story may lie in two partitions: it would be found torn where it is not."""
+    if len(told) > 1:
+        raise Unavailable(
+            f"this deployment was moved from {told[-2]} to {told[-1]} partitions: stories that lie in two "
+            "of them cannot be recomputed here, and `care partitions move` has checked what it moved"
+        )
 
 
 def _tell(verdict: Verdict, show: int) -> None:

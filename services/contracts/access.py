@@ -27,7 +27,19 @@ OPERATOR = "operator"
 """A person's `care` commands: make topics, read and verify them, have a customer forgotten."""
 PUBLISHERS = "publishers"
 """Company systems that write to Kafka themselves."""
-PRINCIPALS = (*SERVICES, TOPIC_MAKER, OPERATOR, PUBLISHERS)
+MOVER = "mover"
+"""`care partitions move`: writes for all others, once."""
+PRINCIPALS = (*SERVICES, TOPIC_MAKER, OPERATOR, MOVER, PUBLISHERS)
+
+MOVED = (
+    t.FACTS_CHANGELOG,
+    t.HISTORIES,
+    t.MOVES,
+    t.FEEDS,
+    t.CUSTOMERS,
+    t.CUSTOMER_RISKS,
+)
+"""Topics on which something is brought to another partition where there are more."""
 
 FORGETTING = (t.IDENTITIES, t.CUSTOMERS)
 """Topics that `care erase` writes to."""
@@ -47,6 +59,7 @@ class Operation(StrEnum):
     READ = "Read"
     WRITE = "Write"
     CREATE = "Create"
+    ALTER = "Alter"
     DESCRIBE = "Describe"
 
 
@@ -83,10 +96,20 @@ def grants(principal: str, prefix: str = "") -> tuple[Grant, ...]:
 
 def _on_topic(principal: str, topic: Topic) -> Iterator[Operation]:
     is_operator = principal == OPERATOR
-    if is_operator or principal in topic.read_by:
+    is_moved = principal == MOVER and (topic in MOVED or topic in t.PREDICTOR_SOURCES)
+    is_published = principal == MOVER and "outreach" in topic.written_by
+    is_read = principal == MOVER and ("outreach" in topic.read_by or topic is t.OUTREACH)
+    if is_operator or is_moved or is_read or principal in topic.read_by:
         yield Operation.READ
-    if principal in topic.written_by or (is_operator and topic in FORGETTING):
+    if (
+        is_moved
+        or is_published
+        or principal in topic.written_by
+        or (is_operator and topic in FORGETTING)
+    ):
         yield Operation.WRITE
+    if principal == MOVER:
+        yield Operation.ALTER
     if is_operator or principal == TOPIC_MAKER:
         yield Operation.CREATE
     if principal == TOPIC_MAKER:
@@ -102,6 +125,13 @@ def _beside_topics(principal: str, prefix: str) -> Iterator[Grant]:
         yield Grant(ids, f"{name}-", write, is_prefix=True)
     elif principal == "outreach":
         yield Grant(Resource.GROUP, f"{prefix}{OUTREACH_GROUP}", (Operation.READ,))
+    elif principal == MOVER:
+        for group in (PREDICTOR_GROUP, OUTREACH_GROUP):
+            yield Grant(Resource.GROUP, f"{prefix}{group}", (Operation.DESCRIBE,))
+        yield Grant(Resource.GROUP, NO_GROUP, (Operation.DESCRIBE,))
+        ids, write = Resource.TRANSACTIONAL_ID, (Operation.WRITE,)
+        yield Grant(ids, f"{prefix}{PREDICTOR_GROUP}-", write, is_prefix=True)
+        yield Grant(ids, f"{prefix}{METRICS_WRITER}", write)
     elif principal == "metrics":
         # How far the others are behind.
         for group in (PREDICTOR_GROUP, OUTREACH_GROUP):

@@ -86,11 +86,18 @@ class TickMark(Contract):
     partition: Annotated[int, Field(ge=0)]
     tick: Annotated[int, Field(ge=0)]
     at: Instant
+    layouts: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """How many partitions every topic has had, one after the other, the number of now last; (): not told."""
 
     @property
     def key(self) -> str:
         """The record's key."""
-        return f"tick|{self.partition}"
+        return self.key_of(self.partition)
+
+    @staticmethod
+    def key_of(partition: int) -> str:
+        """Return the key of the last mark of this partition."""
+        return f"tick|{partition}"
 
 
 class _Notice(Contract):

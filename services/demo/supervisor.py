@@ -148,6 +148,11 @@ class Supervisor:
         """End one service as a power cut would; it is started again."""
         self.send_signal(name, signal.SIGKILL)
 
+    def tell(self, setting: str, value: str) -> None:
+        """Give whoever starts from now on another setting."""
+        with self._lock:
+            self._environment[setting] = value
+
     def begin(self, name: str, *, is_kept: bool = True) -> None:
         """Fill a post: a new one, or one whose holder was halted; returns before it is live.
 

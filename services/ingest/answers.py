@@ -45,7 +45,9 @@ Rejects = Counter[tuple[str, str | None]]
 _KINDS = {"not_json": ProblemKind.NOT_JSON, "forbidden": ProblemKind.FORBIDDEN}
 """Of a refused event, by reason; all others are `INVALID`."""
 
-_FOR_NOW = frozenset({ProblemKind.OVERLOADED, ProblemKind.NO_TIME_YET, ProblemKind.TOO_SLOW})
+_FOR_NOW = frozenset(
+    {ProblemKind.OVERLOADED, ProblemKind.NO_TIME_YET, ProblemKind.PAUSED, ProblemKind.TOO_SLOW}
+)
 """It is not the events' fault."""
 
 

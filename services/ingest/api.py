@@ -85,6 +85,12 @@ class Terms:
 
     retry_after_seconds: int = 1
     body_timeout_seconds: float = 10.0
+    is_paused: bool = False
+    """Whether nothing is taken, and nothing looked for, until this process is replaced."""
+
+
+class _Paused(Exception):
+    """Nothing is taken for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,8 @@ async def fate(request: Request) -> Response:
     """Answer what became of one event."""
     door: _Door = request.state.door
     started = monotonic()
+    if door.terms.is_paused:
+        return _response(_come_back(ProblemKind.PAUSED, door))
     with door.ports.gate.visit(request.headers, None) as visit:
         answer, outcome = await fates.fate_of(
             request, visit, door.ports.looks, door.repeats, door.terms.retry_after_seconds
@@ -219,6 +227,8 @@ async def _answered(request: Request, door: _Door, take: _Take) -> tuple[Answer,
 async def _answer(request: Request, reader: BodyReader, door: _Door, take: _Take) -> Answer:
     """Return the answer, whatever is wrong with the request or with the broker."""
     try:
+        if door.terms.is_paused:
+            raise _Paused
         return await take(request, reader, door)
     except Denied as denied:
         answer = refusals.answer_of(denied)
@@ -236,6 +246,8 @@ async def _answer(request: Request, reader: BodyReader, door: _Door, take: _Take
         answer = answers.turned_away(ProblemKind.TOO_SLOW, limit)
     except Overloaded:
         answer = _come_back(ProblemKind.OVERLOADED, door)
+    except _Paused:
+        answer = _come_back(ProblemKind.PAUSED, door)
     await reader.discard()
     # What is left of the body must not be taken for the next request.
     return replace(answer, headers={**answer.headers, "connection": "close"})

@@ -24,6 +24,7 @@ class ProblemKind(StrEnum):
     OVERLOADED = "overloaded"
     OUTCOME_UNKNOWN = "outcome-unknown"
     NO_TIME_YET = "no-time-yet"
+    PAUSED = "paused"
     NOT_SIGNED = "not-signed"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
@@ -50,6 +51,7 @@ STATUS: Mapping[ProblemKind, HTTPStatus] = {
     ProblemKind.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.OUTCOME_UNKNOWN: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NO_TIME_YET: HTTPStatus.SERVICE_UNAVAILABLE,
+    ProblemKind.PAUSED: HTTPStatus.SERVICE_UNAVAILABLE,
     ProblemKind.NOT_SIGNED: HTTPStatus.UNAUTHORIZED,
     ProblemKind.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
     ProblemKind.FORBIDDEN: HTTPStatus.FORBIDDEN,
@@ -76,6 +78,7 @@ TITLES: Mapping[ProblemKind, str] = {
     ProblemKind.OVERLOADED: "Too much is under way; nothing was taken",
     ProblemKind.OUTCOME_UNKNOWN: "The broker did not acknowledge; the outcome is not known",
     ProblemKind.NO_TIME_YET: "Simulated time has not begun; nothing was taken",
+    ProblemKind.PAUSED: "Nothing is taken for now: the deployment is being changed",
     ProblemKind.NOT_SIGNED: "The webhook is not signed as it must be; nothing was taken",
     ProblemKind.BAD_QUESTION: "The question cannot be read",
     ProblemKind.NOT_FOUND_WITHIN: "No such event lies where it was looked for",

@@ -229,9 +229,15 @@ class _Judge:
 
 
 def _could_shadow(earlier: Found, later: Found) -> bool:
-    """Whether the predictor may take the later one for a repeat of the earlier."""
-    is_same_log = (earlier.topic, earlier.partition) == (later.topic, later.partition)
-    return is_same_log and earlier.customer == later.customer and earlier.offset < later.offset
+    """Whether the predictor may take the later one for a repeat of the earlier.
+
+    In another partition it lies only if there were fewer when it came, and then it came before.
+    """
+    if earlier.topic is not later.topic or earlier.customer != later.customer:
+        return False
+    if earlier.partition == later.partition:
+        return earlier.offset < later.offset
+    return earlier.partition < later.partition and earlier.written_at <= later.written_at
 
 
 def _lies_before(account: Account, found: Found) -> bool:

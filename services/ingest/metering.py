@@ -28,6 +28,7 @@ REASONS = (
     "unsupported_media_type",
     "overloaded",
     "no_time_yet",
+    "paused",
     "forbidden",
 )
 """Every value of the label `reason`."""

@@ -209,6 +209,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         (ProblemKind.OVERLOADED, SAME_ID, []),
         (ProblemKind.OUTCOME_UNKNOWN, SAME_ID, []),
         (ProblemKind.NO_TIME_YET, SAME_ID, []),
+        (ProblemKind.PAUSED, SAME_ID, []),
         (ProblemKind.ISSUER_AWAY, "The tokens' issuer does not answer.", []),
     )
     | {"headers": RETRY_AFTER},

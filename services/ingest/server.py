@@ -15,7 +15,7 @@ import uvloop
 from services.ingest.api import Ports, Terms, create_app
 from services.ingest.headers import MAX_HEAD_BYTES, HeadLimitProtocol
 from services.ingest.settings import Settings
-from services.ingest.wiring import open_ports
+from services.ingest.wiring import open_paused, open_ports
 from services.kit import address_file, logs
 from services.kit.exits import Unavailable
 from services.kit.health import Verdict
@@ -68,13 +68,14 @@ async def _serve(settings: Settings, spans: Spans) -> None:
     @contextlib.asynccontextmanager
     async def ports_or_failure() -> AsyncIterator[Ports]:
         try:
-            async with open_ports(settings, drain.verdict, spans) as ports:
+            opening = open_paused if settings.paused else open_ports
+            async with opening(settings, drain.verdict, spans) as ports:
                 yield ports
         except Unavailable as error:
             failures.append(error)
             raise
 
-    terms = Terms(settings.retry_after_seconds, settings.body_timeout_seconds)
+    terms = _terms(settings)
     listening = _bind(settings.host, settings.port)
     server = _Server(_config(create_app(ports_or_failure, terms), settings), settings)
     _drain_on_signal(server, drain, settings.drain_delay_seconds)
@@ -86,6 +87,13 @@ async def _serve(settings: Settings, spans: Spans) -> None:
             raise failures[0] from None
         raise
     _log.info("drained")
+
+
+def _terms(settings: Settings) -> Terms:
+    if not settings.paused:
+        return Terms(settings.retry_after_seconds, settings.body_timeout_seconds)
+    _log.warning("paused", retry_after_seconds=settings.paused_retry_after_seconds)
+    return Terms(settings.paused_retry_after_seconds, settings.body_timeout_seconds, is_paused=True)
 
 
 def _config(app: object, settings: Settings) -> uvicorn.Config:

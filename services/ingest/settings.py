@@ -55,6 +55,14 @@ class Settings(CommonSettings):
     retry_after_seconds: int = Field(
         default=1, ge=1, description="What `retry-after` says with a 503."
     )
+    paused: bool = Field(
+        default=False,
+        description="Take nothing: live and ready, it answers publishers with 503 and never asks the "
+        "broker. For a planned pause; it ends with the next start.",
+    )
+    paused_retry_after_seconds: int = Field(
+        default=30, ge=1, description="What `retry-after` says while paused."
+    )
     remembered_events: int = Field(
         default=100_000,
         ge=0,

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -13,13 +13,14 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from services.contracts.topics import OUTSIDE, TICKS
 from services.ingest.access.opening import open_gate
 from services.ingest.adapters.adapter import open_adapters
-from services.ingest.admission import Admission
+from services.ingest.admission import Admission, Overloaded
 from services.ingest.api import Ports
 from services.ingest.fates import LookTerms
 from services.ingest.looks import ProcessLooks
 from services.ingest.memory import Memory
 from services.ingest.producers import Producers
 from services.ingest.publisher import KafkaPublisher
+from services.ingest.records import Outcome, Record
 from services.ingest.settings import Settings
 from services.kit.clock import Clock, SystemClock
 from services.kit.exits import Unavailable
@@ -77,6 +78,30 @@ async def open_ports(
         yield Ports(
             publisher, clock.now, ready, admission, adapters, memory, looks, gate=gate, spans=spans
         )
+
+
+@contextlib.asynccontextmanager
+async def open_paused(
+    settings: Settings, readiness: Check, spans: Spans = NO_SPANS
+) -> AsyncIterator[Ports]:
+    """Open what answers are counted by and no more: the topics may be in the middle of a change.
+
+    Raises:
+        Unavailable: nothing says how publishers show who they are.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, spans.close)
+        gate = await stack.enter_async_context(open_gate(settings))
+        admission = Admission(settings.max_in_flight_records, settings.max_in_flight_bytes)
+        yield Ports(_NoPublisher(), SystemClock().now, readiness, admission, gate=gate, spans=spans)
+
+
+class _NoPublisher:
+    """Stands where nobody may get to while nothing is taken."""
+
+    async def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        """Publish nothing; raises `Overloaded`, should anybody get here."""
+        raise Overloaded
 
 
 def _looks(settings: Settings) -> LookTerms:

@@ -1,12 +1,13 @@
 """Topics on the broker: made from the contracts, and checked before a service trusts its offsets."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.contracts.topics import TOPICS, Topic
 from services.kit.exits import Unavailable
@@ -80,6 +81,46 @@ def apply_topics(
     return sorted(missing)
 
 
+def grow_topics(bootstrap: str, names: Iterable[str], partitions: int) -> None:
+    """Give these physical topics more partitions; those that have as many stay as they are.
+
+    Raises:
+        Unavailable: no broker answers, or a topic has more already.
+    """
+    found = find_topics(bootstrap)
+    growing = {n: partitions for n in sorted(set(names)) if found[n].partitions != partitions}
+    if growing:
+        with _admin(bootstrap) as client, reaching(bootstrap):
+            client.create_partitions(growing)
+            _wait_until_grown(client, growing)
+
+
+def _wait_until_grown(client: Any, growing: Mapping[str, int]) -> None:
+    """Return once every partition has its leader and is known to be there."""
+    for attempt in Retrying(
+        retry=retry_if_exception_type(KafkaTimeoutError),
+        stop=stop_after_delay(_READY_SECONDS),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    ):
+        with attempt:
+            client.wait_for_topics(list(growing), timeout_ms=_READY_SECONDS * 1000)
+            described = client.describe_topics(list(growing))
+            if any(len(topic["partitions"]) != growing[topic["name"]] for topic in described):
+                raise KafkaTimeoutError("not all of the new partitions are known yet")
+
+
+def members_of(bootstrap: str, groups: Iterable[str]) -> dict[str, int]:
+    """Return how many members each of these consumer groups has now.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    with _admin(bootstrap) as client, reaching(bootstrap):
+        found = client.describe_groups(list(groups))
+    return {name: len(group["members"] or ()) for name, group in found.items()}
+
+
 def delete_topics(bootstrap: str, names: Iterable[str]) -> None:
     """Delete those of these physical topics that exist.
 
@@ -108,8 +149,8 @@ def check_topics(
         if found[name].partitions != partitions:
             raise Unavailable(
                 f"topic {name} has {found[name].partitions} partitions and this service expects "
-                f"{partitions}: set CARE_PARTITIONS={found[name].partitions} for every service, or "
-                f"make the topics anew with `{_APPLY}`; counts that differ split a customer's story"
+                f"{partitions}: set CARE_PARTITIONS={found[name].partitions} for every service, or move to "
+                "more with `care partitions move`; counts that differ split a customer's story"
             )
     return {logical: found[name] for logical, name in wanted.items()}
 

@@ -30,6 +30,7 @@ REASONS = (
     "empty",
     "wrong_topic",
     "wrong_key",
+    "misplaced",
     "future",
 )
 """Reasons of dead letters that get a series of their own from the start."""

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from services.contracts.envelope import BARRIER, CustomerId, Event
 from services.contracts.events import Fault, Unreadable
+from services.contracts.moved import is_moved
 from services.contracts.topics import (
     CONSENTS,
     CONTACTS,
@@ -181,6 +182,9 @@ class Batch:
         topic = SOURCES[source[0]]
         if topic is PROBLEMS and is_barrier(record):
             counts.applied += 1
+            return
+        if topic is CUSTOMERS and record.value is None and is_moved(record.headers):
+            counts.duplicate += 1
             return
         if topic is CUSTOMERS and record.value is None and record.key:
             # A tombstone: the customer's profile is to be forgotten.

@@ -9,16 +9,18 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from services.kit import logs
 from services.kit.exits import Unavailable
 from services.outreach.database import open_engine, reaching
 
+_log = logs.get(__name__)
 _LOCK = 0x6F757472  # any number, as long as every version of this service uses the same
 _TURN_SECONDS = 0.1
 _FOLDER = Path(__file__).parent / "migrations"
 
 
 def upgrade(database_url: str) -> list[str]:
-    """Apply what is missing and return those revisions, oldest first.
+    """Apply what is missing and return those revisions, oldest first; of a newer schema nothing is missing.
 
     Raises:
         Unavailable: the database does not answer.
@@ -38,15 +40,17 @@ def upgrade(database_url: str) -> list[str]:
 
 
 def check(engine: Engine) -> None:
-    """Return where the schema is this version's.
+    """Return where the schema is this version's, or a newer one: migrations add, and old replicas work on.
 
     Raises:
-        Unavailable: the database does not answer, or has another schema.
+        Unavailable: the database does not answer, or has an older schema.
     """
     head = _scripts().get_current_head()
     with reaching(engine), engine.connect() as connection:
         current = _revision(connection)
-    if current != head:
+    if _is_newer(current):
+        _log.warning("schema_newer", found=current, known=head)
+    elif current != head:
         raise Unavailable(
             f"the database schema is at {current or 'nothing'} and this service needs {head}: "
             "run `care db upgrade`"
@@ -68,6 +72,8 @@ def _wait_for_turn(connection: Connection) -> None:
 
 def _upgrade(connection: Connection) -> list[str]:
     before = _revision(connection)
+    if _is_newer(before):
+        return []
     # Alembic begins and ends its own transactions, one for each revision.
     connection.commit()
     config = _config()
@@ -80,6 +86,12 @@ def _upgrade(connection: Connection) -> list[str]:
 
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def _is_newer(revision: str | None) -> bool:
+    """Return whether a version after this one made the schema: ours are numbered, one after the other."""
+    head = _scripts().get_current_head() or ""
+    return revision is not None and revision.isdecimal() and int(revision) > int(head)
 
 
 def _scripts() -> ScriptDirectory:

@@ -1,6 +1,6 @@
 """How far each source partition is applied: moved by compare-and-set, in the effects' own transaction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -135,7 +135,8 @@ def check_topic_ids(engine: Engine, found: Mapping[str, FoundTopic]) -> None:
     """Make a position for every partition not seen before, and refuse topics that were made anew.
 
     Raises:
-        Unavailable: a stored position belongs to a topic of the same name that no longer exists.
+        Unavailable: a stored position belongs to a topic of the same name that no longer exists, or what is
+            stored belongs to another number of partitions.
     """
     rows = [
         {"topic": name, "partition": p, "topic_id": topic.topic_id, "next_offset": 0}
@@ -143,6 +144,7 @@ def check_topic_ids(engine: Engine, found: Mapping[str, FoundTopic]) -> None:
         for p in range(topic.partitions)
     ]
     with engine.begin() as connection:
+        _refuse_other_layouts(connection, {topic.partitions for topic in found.values()})
         connection.execute(insert(SOURCE_POSITIONS).on_conflict_do_nothing(), rows)
         stored = connection.execute(
             select(SOURCE_POSITIONS.c.topic, SOURCE_POSITIONS.c.topic_id).distinct()
@@ -152,6 +154,16 @@ def check_topic_ids(engine: Engine, found: Mapping[str, FoundTopic]) -> None:
             raise Unavailable(
                 f"topic {found[topic].name} was made anew since this database last read it, so its "
                 "stored offsets mean nothing: restore the topic, or start with an empty database"
+            )
+
+
+def _refuse_other_layouts(connection: Connection, found: Collection[int]) -> None:
+    before = connection.execute(select(func.max(SOURCE_POSITIONS.c.partition))).scalar_one()
+    for now in found:
+        if before is not None and before + 1 != now:
+            raise Unavailable(
+                f"what this database holds belongs to {before + 1} partitions, and every topic has {now}: "
+                f"stop every replica and run `care partitions move --from {before + 1} --to {now}`"
             )
 
 

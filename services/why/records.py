@@ -1,4 +1,4 @@
-"""Reads one customer's records: of each topic only the partition that holds them; and all merges.  Shell."""
+"""Reads one customer's records: of each topic only the partitions that hold them; and all merges.  Shell."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -8,7 +8,8 @@ from typing import Any
 from kafka import TopicPartition
 
 from services.contracts.events import Unreadable
-from services.contracts.topics import DEAD_LETTERS, IDENTITIES, Topic, dead_letter
+from services.contracts.moved import is_moved
+from services.contracts.topics import DEAD_LETTERS, FEEDS, IDENTITIES, Topic, dead_letter
 from services.kit import dead_letters
 from services.kit.clock import monotonic
 from services.kit.dead_letters import read_header
@@ -18,9 +19,9 @@ from services.kit.kafka_clients import (
     begin_offsets,
     end_offsets,
     open_consumer,
-    partition_of,
     reaching,
 )
+from services.kit.layouts import homes_of, layouts_of
 from services.kit.records import read_event
 from services.kit.topic_reader import TopicReader
 from services.why.names import names
@@ -49,22 +50,27 @@ def read_customer(
             the broker fell silent on the way.
     """
     letters = [topic for topic in map(dead_letter, wanted) if topic in DEAD_LETTERS]
-    check_topics(bootstrap, (*wanted, *letters), partitions=partitions, prefix=prefix)
+    check_topics(bootstrap, (*wanted, *letters, FEEDS), partitions=partitions, prefix=prefix)
     key = customer_id.encode()
-    number = partition_of(key, partitions)
+    told = layouts_of(bootstrap, prefix=prefix, partitions=partitions)
+    numbers = sorted(homes_of(key, told))
     consumer = open_consumer(bootstrap, fetch_max_wait_ms=100)
 
     def own(topic: Topic) -> Iterator[Any]:
-        place = TopicPartition(topic.physical(prefix), number)
-        records = _records(consumer, place, partitions, topic, progress)
-        return (record for record in records if record.key == key)
+        for number in numbers:
+            place = TopicPartition(topic.physical(prefix), number)
+            for record in _records(consumer, place, partitions, topic, progress):
+                # What was only moved was told before.
+                if record.key == key and not is_moved(record.headers):
+                    yield record
 
     try:
         with reaching(bootstrap):
             set_aside = _set_aside(letter for topic in letters for letter in own(topic))
             for topic in wanted:
                 for record in own(topic):
-                    yield _found(topic, record, set_aside.get((topic.name, record.offset), ()))
+                    where = (topic.name, record.partition, record.offset)
+                    yield _found(topic, record, set_aside.get(where, ()))
     finally:
         consumer.close()
 
@@ -87,14 +93,15 @@ def read_names(
     return names(customer_id, [event for event in found if event is not None])
 
 
-def _set_aside(letters: Iterable[Any]) -> dict[tuple[str, int], tuple[str, ...]]:
-    """Return which record, by topic and offset, was set aside by which services, and why."""
-    found: dict[tuple[str, int], tuple[str, ...]] = {}
+def _set_aside(letters: Iterable[Any]) -> dict[tuple[str, int, int], tuple[str, ...]]:
+    """Return which record, by topic, partition and offset, was set aside by which services, and why."""
+    found: dict[tuple[str, int, int], tuple[str, ...]] = {}
     for letter in letters:
         names = (dead_letters.TOPIC, dead_letters.OFFSET, dead_letters.SERVICE, dead_letters.REASON)
         topic, offset, service, reason = (read_header(letter.headers, name) for name in names)
         if topic is not None and offset is not None and offset.isdecimal():
-            place = topic, int(offset)
+            # It lies in the partition of what it is about.
+            place = topic, int(letter.partition), int(offset)
             found[place] = (*found.get(place, ()), f"{service}: {reason}")
     return found
 

@@ -10,6 +10,7 @@ from services.churn_predictor.worker import SOURCES as PREDICTOR_SOURCES
 from services.cli.__main__ import care
 from services.contracts import topics as t
 from services.contracts.access import (
+    MOVED,
     PRINCIPALS,
     Grant,
     Operation,
@@ -62,10 +63,19 @@ def test_ingest_and_publishers_write_what_comes_from_outside_alone() -> None:
     assert on_topics("publishers", READ) == set()
 
 
-def test_personal_topics_are_read_by_outreach_and_the_operator_alone() -> None:
+def test_personal_topics_are_read_by_outreach_and_whoever_works_for_it() -> None:
     readers = {p for p in PRINCIPALS if on_topics(p, READ) & names(*t.PERSONAL)}
 
-    assert readers == {"outreach", "operator"}
+    assert readers == {"outreach", "operator", "mover"}
+
+
+def test_the_mover_changes_every_topic_and_writes_only_where_something_is_moved() -> None:
+    assert on_topics("mover", Operation.ALTER) == names(*t.TOPICS)
+    assert {p for p in PRINCIPALS if on_topics(p, Operation.ALTER)} == {"mover"}
+    assert on_topics("mover", WRITE) == names(
+        *MOVED, *t.PREDICTOR_SOURCES, t.CONSENTS, t.OUTREACH
+    ) | names(*(letters for letters in t.DEAD_LETTERS if "outreach" in letters.written_by))
+    assert on_topics("mover", READ) >= names(*MOVED, *OUTREACH_SOURCES.values(), t.OUTREACH)
 
 
 def test_topics_are_made_by_a_person_or_by_a_job_that_may_do_nothing_else() -> None:

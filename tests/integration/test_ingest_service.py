@@ -85,6 +85,29 @@ def test_simulated_time_is_the_clock(deployment: Deployment, tmp_path: Path) -> 
     assert (ahead.status_code, ahead.json()["errors"][0]["pointer"]) == (422, "/time")
 
 
+def test_paused_it_is_ready_and_sends_everybody_away_without_a_broker(tmp_path: Path) -> None:
+    """Nobody listens at that port: whatever becomes of the topics meanwhile is none of its business."""
+    environment = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "CARE_INGEST_PAUSED": "1"}
+    with (
+        open_door(environment, tmp_path) as (service, address),
+        httpx.Client(base_url=address) as client,
+    ):
+        assert client.get("/livez").status_code == client.get("/readyz").status_code == 200
+        answers = [
+            send(client, factories.placed()),
+            post(client, [factories.placed(), factories.promised()]),
+            client.post("/v1/webhooks/shopify", content=b"{}"),
+            client.get("/v1/events/shop/e-1"),
+        ]
+        figures = client.get("/metrics").text
+        assert service.terminate() == 0
+
+    for answer in answers:
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        assert answer.json()["type"].endswith(ProblemKind.PAUSED)
+    assert 'care_ingest_rejected_total{reason="paused",source="other"}' in figures
+
+
 def test_a_record_that_the_broker_refuses_does_not_close_the_door(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from kafka import TopicPartition
 class Record:
     offset: int
     headers: Sequence[tuple[str, bytes | None]] = ()
+    partition: int = 0
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """From one schema to the next, with rows in the tables and a replica at work."""
 
+import ast
 import threading
 from typing import Any
 
@@ -9,6 +10,7 @@ import sqlalchemy.exc
 from alembic import command
 from sqlalchemy import Engine
 
+from services.kit.exits import Unavailable
 from services.outreach import migrate
 from services.outreach.database import Refused, open_engine
 from tests.component.outreach.desk import REVISIONS, execute
@@ -142,3 +144,50 @@ def wait_for_the_lock(url: str) -> None:
             return
         threading.Event().wait(0.01)
     raise AssertionError("nobody waits")
+
+
+def test_a_schema_of_a_later_version_is_worked_with_and_left_alone(before: str) -> None:
+    """A replica of the version before that is started again during an update; and its `care db upgrade`."""
+    migrate.upgrade(before)
+    execute(before, "UPDATE alembic_version SET version_num = '9999'")
+    engine = open_engine(before)
+
+    migrate.check(engine)
+
+    assert migrate.upgrade(before) == []
+    assert query(before, "SELECT version_num FROM alembic_version") == [("9999",)]
+    for other in ("0001", "abcdef012345"):
+        execute(before, f"UPDATE alembic_version SET version_num = '{other}'")
+        with pytest.raises(Unavailable, match=f"at {other} and this service needs"):
+            migrate.check(engine)
+    engine.dispose()
+
+
+TAKES_AWAY = {"drop_column", "drop_table", "drop_constraint", "rename_table"}
+
+
+def taken_away(source: str) -> set[str]:
+    """Return what a migration on its way forward takes from replicas of the version before."""
+    forward = [
+        part
+        for part in ast.parse(source).body
+        if isinstance(part, ast.FunctionDef) and part.name != "downgrade"
+    ]
+    calls = [c for part in forward for c in ast.walk(part) if isinstance(c, ast.Call)]
+    names = {c.func.attr for c in calls if isinstance(c.func, ast.Attribute)} & TAKES_AWAY
+    renames = any(k.arg == "new_column_name" for c in calls for k in c.keywords)
+    return names | ({"new_column_name"} if renames else set())
+
+
+def test_migrations_add_and_take_nothing_away() -> None:
+    """So that replicas of the version before work on beside the new schema."""
+    files = sorted((migrate._FOLDER / "versions").glob("0*.py"))
+    assert len(files) == len(REVISIONS)
+    for file in files:
+        assert taken_away(file.read_text(encoding="utf-8")) == set(), file.name
+
+
+@pytest.mark.parametrize("call", ["op.drop_column('sends', 'state')", "op.rename_table('a', 'b')"])
+def test_one_that_takes_away_is_noticed(call: str) -> None:
+    assert taken_away(f"def upgrade() -> None:\n    {call}\n")
+    assert not taken_away(f"def downgrade() -> None:\n    {call}\n")

@@ -232,3 +232,15 @@ def test_a_forgotten_voice_is_no_voice() -> None:
     assert feeds.relays(2, feeds.as_of(2)) == frozenset()
     keep(feeds, tick_mark(1, 2))
     assert feeds.relays(2, feeds.as_of(2)) == frozenset()
+
+
+def test_of_how_many_partitions_the_state_is_one_is_known_also_of_those_beyond_ours() -> None:
+    feeds = HeardFeeds(2)
+    unsaid = TickMark(partition=0, tick=1, at=START)
+    keep(feeds, unsaid)
+    assert feeds.layouts == frozenset()
+
+    keep(feeds, unsaid.model_copy(update={"layouts": (2,)}))
+    keep(feeds, TickMark(partition=3, tick=1, at=START, layouts=(2, 4)))
+
+    assert feeds.layouts == {2, 4}

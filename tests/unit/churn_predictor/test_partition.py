@@ -1,6 +1,7 @@
 """A partition accounts for every record, lets no tick overtake an event, and survives a restart."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,8 +9,8 @@ import pytest
 
 from services.churn_predictor import partition
 from services.churn_predictor.decide import decide
-from services.churn_predictor.partition import Moved
 from services.churn_predictor.state import CustomerState
+from services.churn_predictor.trust import Moved
 from services.contracts import topics as t
 from services.contracts.stream import Account, Barrier, FeedMark, Tick
 from services.contracts.topics import HORIZON
@@ -187,6 +188,21 @@ def test_a_topic_that_was_made_anew_is_noticed(name: str) -> None:
 
     with pytest.raises(Moved, match=name):
         new_partition(changelog).trust({**TOPIC_IDS, name: TOPIC_IDS["deliveries"]})
+
+
+def test_a_record_in_a_partition_that_is_not_its_customers_is_set_aside_unless_they_are_known() -> (
+    None
+):
+    """As a publisher writes that counts the partitions of before."""
+    stream = Stream()
+    stream.give(placed("o-1", customer="c-1"))
+    stream.partition._owners = replace(stream.partition._owners, of=lambda _: 1)
+
+    refused = stream.give(placed("o-2", customer="c-1"), placed("o-3", customer="c-2"))
+
+    assert customer(stream).facts.orders.keys() == {"o-1", "o-2"}
+    assert stream.partition.customers.get("c-2") is None
+    assert [letter.reason for letter in refused] == ["misplaced"]
 
 
 def test_the_barrier_comes_last_and_says_when_there_will_be_work_again() -> None:

@@ -35,7 +35,7 @@ def test_an_unknown_outcome_is_neither() -> None:
 
 def test_what_was_turned_away_for_now_is_no_refusal() -> None:
     meter = Meter(lambda: 0)
-    for kind in (ProblemKind.NO_TIME_YET, ProblemKind.OVERLOADED, ProblemKind.TOO_SLOW):
+    for kind in (ProblemKind.NO_TIME_YET, ProblemKind.PAUSED, ProblemKind.TOO_SLOW):
         meter.count(turned_away(kind, "detail"), 0.1)
     for kind in (ProblemKind.TOO_LARGE, ProblemKind.UNSUPPORTED_MEDIA_TYPE):
         meter.count(turned_away(kind, "detail"), 0.1)

@@ -77,6 +77,16 @@ class TestOneRecord:
         assert fate_of(Evidence([old], accounts=[counted(6)])) is fate
 
 
+def test_a_repeat_in_the_partition_to_which_its_customer_was_moved_is_one() -> None:
+    moved = replace(FOUND, partition=4, offset=0, written_at=START + DAY)
+    account = Account(topic="purchases", partition=4, next_offset=1, at=START + DAY)
+    evidence = Evidence([FOUND, moved], accounts=[counted(6), Counted(account, START + DAY)])
+
+    told = {record.partition: record.fate for record in fates(evidence, simulated=False)}
+
+    assert told == {0: Fate.APPLIED, 4: Fate.DUPLICATE}
+
+
 def test_the_best_of_its_records_is_what_became_of_an_event() -> None:
     again = replace(FOUND, offset=7)
     records = fates(Evidence([again, FOUND], accounts=[counted(8)]), simulated=False)

@@ -157,7 +157,7 @@ class TestMeter:
         meter = Meter(lambda: 0)
         before = {(s.name, *s.labels.items()) for m in meter.registry.collect() for s in m.samples}
 
-        for kind in (ProblemKind.OVERLOADED, ProblemKind.TOO_LARGE, ProblemKind.NO_TIME_YET):
+        for kind in (ProblemKind.OVERLOADED, ProblemKind.PAUSED, ProblemKind.TOO_LARGE):
             meter.count(turned_away(kind, "detail"), 0.1)
             assert kind.value.replace("-", "_") in REASONS
 

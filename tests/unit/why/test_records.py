@@ -50,10 +50,10 @@ def test_dead_letters_name_the_record_and_who_set_it_aside() -> None:
         headers = dead_letters.headers_for(
             service=service, reason=reason, detail="", topic=t.CONTACTS, partition=1, offset=7
         )
-        return Record(0, headers)
+        return Record(0, headers, partition=1)
 
     letters = [letter("outreach", "invalid"), letter("churn-predictor", "future"), Record(0)]
 
     assert _set_aside(letters) == {
-        ("contacts", 7): ("outreach: invalid", "churn-predictor: future")
+        ("contacts", 1, 7): ("outreach: invalid", "churn-predictor: future")
     }

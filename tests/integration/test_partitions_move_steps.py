@@ -1,0 +1,337 @@
+"""`care partitions move` on real Kafka: interrupted, refused where it must be, and with a step left out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.churn_predictor import state as st
+from services.churn_predictor.relocating import Relocation
+from services.churn_predictor.relocation import Layout
+from services.cli.moving import Move, Moved, Place
+from services.contracts import topics as t
+from services.contracts.access import PREDICTOR_GROUP
+from services.contracts.envelope import Event
+from services.contracts.moved import is_moved
+from services.contracts.people import CustomerErased, CustomerMerged
+from services.kit.exits import Unavailable
+from services.kit.kafka_admin import FoundTopic, check_topics, find_topics, members_of
+from services.kit.kafka_clients import partition_of
+from services.kit.layouts import homes_of, layouts_of
+from services.kit.transactions import TransactionalWriter
+from services.outreach import positions
+from services.outreach.batch import SOURCES
+from services.outreach.database import open_engine
+from tests.factories import HOUR, START, delivered, event, placed, promised
+from tests.support.outreach import profile
+from tests.support.service import run_to_end, running
+from tests.support.topics import Deployment, by_customer, wait_for
+
+pytestmark = pytest.mark.connected
+
+LAYOUT = Layout(2, 4)
+PEOPLE = 12
+HALF, STEPS = 4, 7
+MERGED_AT, ERASED_AT = 2, 3
+GONE = "p-0"
+CALM = "calm-"
+
+
+class Killed(Exception):
+    """Stands for a process that is gone at this point."""
+
+
+def environment(deployment: Deployment) -> dict[str, str]:
+    return {
+        **deployment.environment(CARE_CHURN_PREDICTOR_HISTORIES="on"),
+        "CARE_CHURN_PREDICTOR_SESSION_SECONDS": "6",
+    }
+
+
+def story(step: int) -> list[Event[Any]]:
+    """Parcels come late; half of the people get another id, one is erased, and is told of all the same."""
+    at, told = START + step * 12 * HOUR, list[Event[Any]]()
+    for n in range(PEOPLE):
+        who: dict[str, Any] = {"customer": f"p-{n}", "at": at - HOUR}
+        names: dict[str, Any] = {"shipment": f"sh-{n}-{step}", "order": f"o-{n}-{step}"}
+        told += [placed(names["order"], event_id=f"a-{n}-{step}", **who)]
+        told += [promised(**names, by=at + (6 + n) * HOUR, event_id=f"b-{n}-{step}", **who)]
+        if step > 1 and n % 3:
+            before = {"shipment": f"sh-{n}-{step - 1}", "order": f"o-{n}-{step - 1}"}
+            told += [delivered(**before, event_id=f"d-{n}-{step}", **who)]
+        if step == MERGED_AT and n % 2:
+            told += [
+                event(CustomerMerged(into=f"q-{n}"), customer=f"p-{n}", at=at, event_id=f"m-{n}")
+            ]
+    if step == ERASED_AT:
+        told += [event(CustomerErased(), customer=GONE, at=at, event_id="x-0")]
+    if step == STEPS:
+        told += [placed("o-old", customer=GONE, at=START + HOUR, event_id="late-1")]
+    return told
+
+
+def tell(deployment: Deployment, steps: range, log: Path) -> None:
+    """Tell these steps to a predictor of this deployment, and end it."""
+    with running("churn_predictor", environment(deployment), log) as service:
+        for step in steps:
+            deployment.publish(*(story(step) if step else ()))
+            number = deployment.tick(START + step * 12 * HOUR)
+            deployment.await_barrier(number, seconds=120)
+        assert service.terminate() == 0
+
+
+def said(deployment: Deployment) -> dict[str, Any]:
+    """Return what was said and is remembered, wherever it lies; traces are drawn anew in each run."""
+    accounts = {(v["topic"], v["partition"]): v for v in deployment.values(t.ACCOUNTS)}
+    totals: dict[tuple[str, str], int] = {}
+    for (topic, _), account in accounts.items():
+        for outcome in ("applied", "duplicate", "late", "dead_lettered"):
+            if topic in {source.name for source in t.PREDICTOR_SOURCES}:
+                totals[topic, outcome] = totals.get((topic, outcome), 0) + account[outcome]
+    return {
+        "problems": _without_traces(by_customer(_sorted(deployment, t.PROBLEMS))),
+        "assessments": _without_traces(by_customer(_sorted(deployment, t.ASSESSMENTS))),
+        "states": {key: state for key, (_, state) in states(deployment).items()},
+        "accounts": totals,
+    }
+
+
+def _sorted(deployment: Deployment, topic: t.Topic) -> list[dict[str, Any]]:
+    return sorted(deployment.values(topic), key=lambda value: (value["time"], value["id"]))
+
+
+def _without_traces(told: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    kept = {"traceparent", "tracestate"}
+    return {
+        c: [{k: v for k, v in e.items() if k not in kept} for e in each] for c, each in told.items()
+    }
+
+
+def states(deployment: Deployment) -> dict[str, tuple[int, st.CustomerState]]:
+    """Return customer → where the changelog has them, and what it has; once each."""
+    latest = {(r.partition, r.key): r.value for r in deployment.records(t.FACTS_CHANGELOG)}
+    found: dict[str, tuple[int, st.CustomerState]] = {}
+    for (partition, key), value in latest.items():
+        if value is not None and not key.startswith(st.INTERNAL):
+            assert key.decode() not in found, f"{key!r} lies in two partitions"
+            state = st.CUSTOMER.validate_json(value)
+            state.fresh = {}
+            found[key.decode()] = partition, state
+    return found
+
+
+@pytest.fixture
+def deployment(kafka_bootstrap: str, topic_prefix: str) -> Iterator[Deployment]:
+    """Topics of the test's own, few partitions each."""
+    made = Deployment(kafka_bootstrap, topic_prefix, LAYOUT.before)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def half(deployment: Deployment, database: str, tmp_path: Path) -> Deployment:
+    """A deployment in the middle of the story, at rest; its outreach has read everything."""
+    deployment.publish(*(profile(f"p-{n}") for n in range(PEOPLE)))
+    tell(deployment, range(HALF), tmp_path / "first")
+    engine = open_engine(database)
+    names = check_topics(
+        deployment.bootstrap,
+        SOURCES.values(),
+        partitions=LAYOUT.before,
+        prefix=deployment.prefix,
+    )
+    positions.check_topic_ids(engine, names)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE source_positions SET next_offset = 1000000"))
+    engine.dispose()
+    return deployment
+
+
+def move(deployment: Deployment, database: str) -> Moved:
+    """Move in this process."""
+    engine = open_engine(database)
+    one = Move(Place(deployment.bootstrap, deployment.prefix), engine, LAYOUT, lambda _: None)
+    try:
+        return one.run()
+    finally:
+        one.close()
+        engine.dispose()
+
+
+def grown(deployment: Deployment) -> Deployment:
+    """Return the same deployment with the new number of partitions."""
+    after = Deployment(deployment.bootstrap, deployment.prefix, LAYOUT.after)
+    after._number = deployment._number
+    return after
+
+
+def test_killed_at_any_step_it_goes_on_and_the_story_ends_as_without_a_move(
+    half: Deployment, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {key: state for key, (_, state) in states(half).items()}
+    commit, flush = TransactionalWriter.commit, Relocation._flush
+    # Of the state nothing; half of one partition; the other divided, not carried; profiles in two places;
+    # and all but the last word, with every topic grown.
+    deaths = (
+        (commit, 1, False),
+        (commit, 2, True),
+        (commit, 3, False),
+        (flush, 1, True),
+        (commit, 3, False),
+    )
+    for real, number, is_done in deaths:
+        kind = TransactionalWriter if real is commit else Relocation
+        _die_at(monkeypatch, kind, real.__name__, real, number, is_done)
+        with pytest.raises(Killed):
+            move(half, database)
+        monkeypatch.setattr(kind, real.__name__, real)
+    assert {topic.partitions for topic in _topics_of(half)} == {LAYOUT.after}
+    # Wherever it stood: nobody starts in the middle of it.
+    for partitions in (LAYOUT.before, LAYOUT.after):
+        half.partitions = partitions
+        assert run_to_end("churn_predictor", environment(half)).returncode == 75
+    half.partitions = LAYOUT.before
+    group = f"{half.prefix}{PREDICTOR_GROUP}"
+    # The one that was refused its partitions has not left its group.
+    wait_for(lambda: not members_of(half.bootstrap, [group])[group], "its session to be over")
+
+    found = move(half, database)
+
+    assert found.wrong == []
+    after = grown(half)
+    assert {key: state for key, (_, state) in states(after).items()} == before
+    for key, (partition, _) in states(after).items():
+        assert partition == partition_of(key.encode(), LAYOUT.after)
+    _profiles_lie_where_they_belong(after)
+    where = {"prefix": after.prefix, "partitions": LAYOUT.after}
+    told = layouts_of(after.bootstrap, **where)  # type: ignore[arg-type]
+    assert told == (LAYOUT.before, LAYOUT.after)
+    assert homes_of(b"p-1", told) == {partition_of(b"p-1", n) for n in told}
+
+    tell(after, range(HALF, STEPS + 2), tmp_path / "second")
+    calm = Deployment(half.bootstrap, half.prefix + CALM, LAYOUT.before)
+    calm.publish(*(profile(f"p-{n}") for n in range(PEOPLE)))
+    tell(calm, range(STEPS + 2), tmp_path / "calm")
+    expected, got = said(calm), said(after)
+    assert got == expected
+    assert len(expected["problems"]) >= PEOPLE / 3
+    for each in (after, calm):
+        each.close()
+
+
+def _topics_of(deployment: Deployment) -> list[FoundTopic]:
+    found = find_topics(deployment.bootstrap)
+    return [found[topic.physical(deployment.prefix)] for topic in t.TOPICS]
+
+
+def _die_at(
+    monkeypatch: pytest.MonkeyPatch, kind: type, name: str, real: Any, number: int, is_done: bool
+) -> None:
+    """Let the call of this number be the last; done itself, or not."""
+    calls = 0
+
+    def dying(self: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == number and not is_done:
+            raise Killed
+        real(self)
+        if calls == number:
+            raise Killed
+
+    monkeypatch.setattr(kind, name, dying)
+
+
+def _profiles_lie_where_they_belong(deployment: Deployment) -> None:
+    latest = {(r.partition, r.key): r for r in deployment.records(t.CUSTOMERS)}
+    living = {key: partition for (partition, key), r in latest.items() if r.value is not None}
+    gone = [record for record in latest.values() if record.value is None]
+    assert living == {
+        f"p-{n}".encode(): partition_of(f"p-{n}".encode(), LAYOUT.after) for n in range(PEOPLE)
+    }
+    assert gone
+    assert all(is_moved(record.headers) for record in gone)
+
+
+LEFT_OUT = {
+    "_divide": "do not know who was erased",
+    "_carry": "customers and histories lie elsewhere",
+    "_move_latest": "latest values lie elsewhere",
+}
+"""Step of the move → what the checks say where it was left out."""
+
+
+def test_a_step_that_is_left_out_is_found_and_nobody_starts(
+    half: Deployment, database: str
+) -> None:
+    for number in range(len(LEFT_OUT)):
+        steps = list(LEFT_OUT)[number:]
+        with pytest.MonkeyPatch.context() as patch:
+            for step in steps:
+                patch.setattr(Relocation, step, lambda *_, **__: 0)
+            found = move(half, database)
+        said_of = {s for s, words in LEFT_OUT.items() if any(words in each for each in found.wrong)}
+        assert said_of == set(steps), found.wrong
+
+    assert find_topics(half.bootstrap)[f"{half.prefix}purchases"].partitions == LAYOUT.before
+    half.partitions = LAYOUT.after
+    assert run_to_end("churn_predictor", environment(half)).returncode == 75
+    assert move(half, database).wrong == []
+
+
+def test_what_is_unread_or_still_runs_is_in_the_way(
+    half: Deployment, database: str, tmp_path: Path
+) -> None:
+    half.publish(placed("o-unread", customer="p-1", at=START, event_id="u-1"))
+    with pytest.raises(Unavailable, match="churn_predictor has not read everything \\(1 on purch"):
+        move(half, database)
+    with running("churn_predictor", environment(half), tmp_path / "again") as service:
+        half.await_barrier(half.tick(START + HALF * 12 * HOUR), seconds=120)
+        with pytest.raises(Unavailable, match="churn-predictor still has members"):
+            move(half, database)
+        assert service.terminate() == 0
+    assert find_topics(half.bootstrap)[f"{half.prefix}moves"].partitions == LAYOUT.before
+
+
+def test_what_comes_by_the_old_number_afterwards_is_set_aside_and_not_mixed_in(
+    half: Deployment, database: str, tmp_path: Path
+) -> None:
+    """A publisher that has not heard of the new partitions; and one that wrote during the move."""
+    name = next(n for n in (f"p-{i}" for i in range(99)) if _goes(n))
+    late = placed("o-late", customer=name, at=START, event_id="l-1")
+    real = Relocation.move_latest
+
+    def publish_meanwhile(self: Relocation, tell: Any) -> int:
+        half.put(t.PURCHASES, late.encode(), name.encode(), partition=_old(name))
+        return real(self, tell)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Relocation, "move_latest", publish_meanwhile)
+        found = move(half, database)
+    assert (found.late, found.wrong) == ({"purchases": 1}, [])
+    stale = placed("o-stale", customer=name, at=START, event_id="l-2")
+    half.put(t.PURCHASES, stale.encode(), name.encode(), partition=_old(name))
+
+    after = grown(half)
+    tell(after, range(HALF, HALF + 1), tmp_path / "second")
+
+    letters = after.records(t.by_name("purchases-dlq"))
+    assert len(letters) == 2
+    owner, state = states(after)[name]
+    assert owner == partition_of(name.encode(), LAYOUT.after)
+    assert "o-late" in state.facts.orders
+    assert "o-stale" not in state.facts.orders
+    after.close()
+
+
+def _old(name: str) -> int:
+    return partition_of(name.encode(), LAYOUT.before)
+
+
+def _goes(name: str) -> bool:
+    """Whether this customer of the story moves and was neither merged nor erased."""
+    number = int(name.removeprefix("p-"))
+    is_known = number < PEOPLE and number % 2 == 0 and name != GONE
+    return is_known and partition_of(name.encode(), LAYOUT.after) != _old(name)
