@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kafka.errors import TopicAlreadyExistsError
 
-from services.contracts.topics import TOPICS, Topic
+from services.contracts.topics import TOPICS, Topic, in_sync
 from services.kit.exits import Unavailable
 from services.kit.kafka_clients import open_admin, reaching
 
@@ -66,11 +66,7 @@ def apply_topics(
     wanted = tuple(topics)
     found = find_topics(bootstrap)
     missing = {
-        topic.physical(prefix): {
-            "num_partitions": partitions,
-            "replication_factor": replication,
-            "configs": topic.config(),
-        }
+        topic.physical(prefix): new_topic(topic, partitions, replication)
         for topic in wanted
         if topic.physical(prefix) not in found
     }
@@ -78,6 +74,18 @@ def apply_topics(
         _create(bootstrap, missing)
     check_topics(bootstrap, wanted, partitions=partitions, prefix=prefix)
     return sorted(missing)
+
+
+def new_topic(topic: Topic, partitions: int, replication: int) -> dict[str, Any]:
+    """Return how a topic is asked for: all copies but one must have a record before it counts as written.
+
+    The broker's own default would be one copy, and with its loss an accepted event would be lost.
+    """
+    return {
+        "num_partitions": partitions,
+        "replication_factor": replication,
+        "configs": topic.config() | {"min.insync.replicas": str(in_sync(replication))},
+    }
 
 
 def delete_topics(bootstrap: str, names: Iterable[str]) -> None:
