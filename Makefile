@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench deploy
 
-.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check manifests deploy-check up down demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check outreach-check alerts-check dashboards dashboards-check manifests deploy-check cluster-test up down demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -93,6 +93,9 @@ manifests: $(STAMP) ## Make the committed KafkaTopics and PrometheusRules from t
 deploy-check: $(STAMP) ## Render every combination of the Kubernetes components and hold it against schemas and wiring; minutes.
 	@$(BIN)/python -m pytest tests/deploy/kubernetes tests/deploy/test_images.py tests/deploy/test_compose.py
 	@$(BIN)/python -m deploy.kubernetes combinations
+
+cluster-test: $(STAMP) ## On a Kubernetes cluster that you can do without: what its server takes, the demo's story, a rolling update, a drain; minutes.  KUBECONFIG=<path>.
+	@KUBECONFIG="$(KUBECONFIG)" $(BIN)/python -m pytest tests/cluster
 
 COMPOSE := docker compose --file deploy/compose/compose.yml
 # The simulated shop owns the time, and its customers get their mail from it.
