@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut 
 # Where the types and rules are checked; tests too.
 CODE := services tests bench deploy
 
-.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check partitions-check outreach-check alerts-check dashboards dashboards-check settings manifests deploy-check images-check sbom audit up down demo train-olist clean
+.PHONY: help setup lock schemas format lint check test ingest-check contract-check stream-check partitions-check outreach-check alerts-check dashboards dashboards-check settings manifests deploy-check cluster-test images-check sbom audit up down demo train-olist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -110,6 +110,9 @@ sbom: $(STAMP) ## Write build/sbom/<image>.cdx.json: what each image's lock name
 
 audit: $(STAMP) ## What is known against every locked package, by OSV.  SERVICE=pypi, or the address of a mirror.
 	@$(BIN)/python -m deploy.supply_chain audit $(if $(SERVICE),--service "$(SERVICE)")
+
+cluster-test: $(STAMP) ## On a Kubernetes cluster that you can do without: what its server takes, the demo's story, a rolling update, a drain; minutes.  KUBECONFIG=<path>.
+	@KUBECONFIG="$(KUBECONFIG)" $(BIN)/python -m pytest tests/cluster
 
 COMPOSE := docker compose --file deploy/compose/compose.yml
 # The simulated shop owns the time, and its customers get their mail from it.

@@ -38,7 +38,7 @@ def kubectl() -> str:
 
 
 def combined(overlay: str, components: Iterable[str] = ()) -> Manifests:
-    """Return an overlay with these components.
+    """Return an overlay with these components, as if its own kustomization named them.
 
     Raises:
         NotRendered: it cannot be.
@@ -48,11 +48,17 @@ def combined(overlay: str, components: Iterable[str] = ()) -> Manifests:
         content = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
+            "namespace": _namespace(overlay),
             "resources": [str(here / "overlays" / overlay)],
             "components": [str(here / "components" / name) for name in components],
         }
         Path(folder, "kustomization.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
         return rendered(Path(folder))
+
+
+def _namespace(overlay: str) -> str:
+    text = (FOLDER / "overlays" / overlay / "kustomization.yaml").read_text(encoding="utf-8")
+    return str(yaml.safe_load(text)["namespace"])
 
 
 def rendered(folder: Path) -> Manifests:

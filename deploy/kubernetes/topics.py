@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from services.contracts.topics import DEFAULT_PARTITIONS, Topic
+from services.contracts.topics import DEFAULT_PARTITIONS, Topic, in_sync
 
 API_VERSION = "kafka.strimzi.io/v1"
 
@@ -16,11 +16,6 @@ class Layout:
     prefix: str = ""
     partitions: int = DEFAULT_PARTITIONS
     replicas: int = 3
-
-    @property
-    def in_sync(self) -> int:
-        """How many copies must have a record before it counts as written; one broker may be away."""
-        return max(1, self.replicas - 1)
 
 
 def kafka_topics(topics: Iterable[Topic], layout: Layout) -> Iterator[dict[str, Any]]:
@@ -36,6 +31,6 @@ def kafka_topics(topics: Iterable[Topic], layout: Layout) -> Iterator[dict[str, 
                 "topicName": name,
                 "partitions": layout.partitions,
                 "replicas": layout.replicas,
-                "config": {**topic.config(), "min.insync.replicas": str(layout.in_sync)},
+                "config": {**topic.config(), "min.insync.replicas": str(in_sync(layout.replicas))},
             },
         }

@@ -73,6 +73,11 @@ class Topic:
         return config
 
 
+def in_sync(copies: int) -> int:
+    """Return how many copies must have a record before it counts as written; one broker may be away."""
+    return max(1, copies - 1)
+
+
 def _milliseconds(span: timedelta) -> str:
     return str(int(span.total_seconds() * 1000))
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from services.contracts.topics import TOPICS, Topic
+from services.contracts.topics import TOPICS, Topic, in_sync
 from services.kit.exits import Unavailable
 from services.kit.kafka_clients import open_admin, reaching
 
@@ -67,11 +67,7 @@ def apply_topics(
     wanted = tuple(topics)
     found = find_topics(bootstrap)
     missing = {
-        topic.physical(prefix): {
-            "num_partitions": partitions,
-            "replication_factor": replication,
-            "configs": topic.config(),
-        }
+        topic.physical(prefix): new_topic(topic, partitions, replication)
         for topic in wanted
         if topic.physical(prefix) not in found
     }
@@ -119,6 +115,18 @@ def members_of(bootstrap: str, groups: Iterable[str]) -> dict[str, int]:
     with _admin(bootstrap) as client, reaching(bootstrap):
         found = client.describe_groups(list(groups))
     return {name: len(group["members"] or ()) for name, group in found.items()}
+
+
+def new_topic(topic: Topic, partitions: int, replication: int) -> dict[str, Any]:
+    """Return how a topic is asked for: all copies but one must have a record before it counts as written.
+
+    The broker's own default would be one copy, and with its loss an accepted event would be lost.
+    """
+    return {
+        "num_partitions": partitions,
+        "replication_factor": replication,
+        "configs": topic.config() | {"min.insync.replicas": str(in_sync(replication))},
+    }
 
 
 def delete_topics(bootstrap: str, names: Iterable[str]) -> None:

@@ -99,6 +99,11 @@ def _sqlstate(error: DBAPIError) -> str | None:
 
 
 def _unreachable(url: URL) -> Unavailable:
+    if service := url.query.get("service"):
+        return Unavailable(
+            f"PostgreSQL does not answer where the service file says for {service}: start it, or put "
+            "host, port and dbname right in the file that PGSERVICEFILE names"
+        )
     return Unavailable(
         f"PostgreSQL does not answer at {url.host}:{url.port or 5432} for database {url.database}: "
         "start it, or set DATABASE_URL to where it runs"

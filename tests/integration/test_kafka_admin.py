@@ -9,7 +9,7 @@ from kafka.errors import KafkaTimeoutError
 
 from services.contracts import topics as t
 from services.kit.exits import Unavailable
-from services.kit.kafka_admin import apply_topics, check_topics, find_topics
+from services.kit.kafka_admin import apply_topics, check_topics, find_topics, new_topic
 from services.kit.kafka_clients import end_offsets, open_consumer, open_producer, partition_of
 from tests.support.topics import wait_for
 
@@ -41,6 +41,23 @@ def test_the_broker_keeps_the_contracts_settings(
     assert (
         settings_of(kafka_bootstrap, topic.physical(topic_prefix)).items() >= topic.config().items()
     )
+
+
+@pytest.mark.parametrize(("copies", "needed"), [(1, "1"), (2, "1"), (3, "2")])
+def test_all_copies_but_one_must_have_a_record(copies: int, needed: str) -> None:
+    asked = new_topic(t.PURCHASES, PARTITIONS, copies)
+
+    assert asked["replication_factor"] == copies
+    assert asked["configs"]["min.insync.replicas"] == needed
+
+
+def test_the_broker_is_told_how_many_must_have_a_record(
+    kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    apply_topics(kafka_bootstrap, partitions=1, prefix=topic_prefix, topics=[t.PURCHASES])
+
+    name = t.PURCHASES.physical(topic_prefix)
+    assert settings_of(kafka_bootstrap, name)["min.insync.replicas"] == "1"
 
 
 def settings_of(bootstrap: str, name: str) -> dict[str, str]:

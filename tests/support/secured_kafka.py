@@ -10,33 +10,27 @@ from uuid import uuid4
 import trustme
 from cryptography.hazmat.primitives import serialization
 from kafka.admin import (
-    ACL,
     ACLFilter,
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
     KafkaAdminClient,
-    ResourcePattern,
     ResourcePatternFilter,
     ResourceType,
     UserScramCredentialUpsertion,
 )
 
-from services.contracts.access import Grant, Operation, Resource, grants, user_of
+from services.contracts.access import Grant, Operation, grants, user_of
 from services.local import folders
 from services.local.kafka.broker import SETTINGS, Broker
 from services.local.kafka.jars import class_path, locked_jars
 from services.local.leftovers import Ledger
 from services.local.ports import LOOPBACK
+from tests.support.kafka_grants import acls_of
 
 ADMIN = "admin"
 _MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256")
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required"
-_TYPES = {
-    Resource.TOPIC: ResourceType.TOPIC,
-    Resource.GROUP: ResourceType.GROUP,
-    Resource.TRANSACTIONAL_ID: ResourceType.TRANSACTIONAL_ID,
-}
 
 
 class SecuredBroker(Broker):
@@ -51,7 +45,7 @@ class SecuredBroker(Broker):
 
     def _settings(self) -> dict[str, str]:
         own = self.authority.issue_cert(self._host, common_name=ADMIN)
-        identity = self._pem("broker.pem", _key_of(own), *_chain_of(own))
+        identity = self._pem("broker.pem", identity_of(own))
         authority = self._pem("authority.pem", self.authority.cert_pem.bytes())
         return {
             **SETTINGS,
@@ -85,6 +79,11 @@ class SecuredBroker(Broker):
         path = self.folder / name
         path.write_bytes(b"".join(blobs))
         return path
+
+
+def identity_of(issued: trustme.LeafCert) -> bytes:
+    """Return key and chain of a server, as Kafka reads them."""
+    return b"".join((_key_of(issued), *_chain_of(issued)))
 
 
 def _key_of(issued: trustme.LeafCert) -> bytes:
@@ -147,7 +146,7 @@ class SecuredKafka:
         self.add_user(user, password)
         wanted = [grant for grant in grants(principal, prefix) if not but(grant)]
         with self._admin() as admin:
-            made = admin.create_acls([acl for grant in wanted for acl in _acls(user, grant)])
+            made = admin.create_acls([acl for grant in wanted for acl in acls_of(user, grant)])
         assert not made["failed"]
         return self.environment(user, password)
 
@@ -182,18 +181,6 @@ class SecuredKafka:
         path = self.folder / name
         path.write_bytes(content)
         return path
-
-
-def _acls(user: str, grant: Grant) -> Iterator[ACL]:
-    pattern = ACLResourcePatternType.PREFIXED if grant.is_prefix else ACLResourcePatternType.LITERAL
-    for operation in grant.operations:
-        yield ACL(
-            principal=f"User:{user}",
-            host="*",
-            operation=ACLOperation[operation.name],
-            permission_type=ACLPermissionType.ALLOW,
-            resource_pattern=ResourcePattern(_TYPES[grant.resource], grant.name, pattern),
-        )
 
 
 @contextmanager

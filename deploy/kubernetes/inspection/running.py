@@ -18,11 +18,18 @@ _ANSWER_SECONDS = 3
 MEMBER = "CARE_CHURN_PREDICTOR_MEMBER"
 """A worker's own name in its group."""
 
+_ANSWERING = ("ingest", "outreach")
+"""What others send requests to through a Service."""
+
+_UNROUTED_SECONDS = 5
+"""How long a node may still send requests to a pod that is being taken away."""
+
 _SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
 def faults(manifests: Manifests) -> Iterator[str]:
     """Yield what would lose work, count it twice, or scale without an effect."""
+    yield from _leaves(manifests)
     yield from _ends(manifests)
     yield from _alone(manifests)
     yield from _state(manifests)
@@ -32,14 +39,29 @@ def faults(manifests: Manifests) -> Iterator[str]:
     yield from _topics(manifests)
 
 
+def _leaves(manifests: Manifests) -> Iterator[str]:
+    """Nobody is sent to a pod that no longer listens: it outlives its place in the Service, and says so."""
+    for workload in manifests.ours():
+        if workload.name not in _ANSWERING:
+            continue
+        if _stays(workload) < _UNROUTED_SECONDS:
+            yield f"{workload}: ends while requests are still sent to it"
+        delay = manifests.environment(workload).get("CARE_INGEST_DRAIN_DELAY_SECONDS", "0")
+        if workload.name == "ingest" and float(delay) <= 0:
+            yield f"{workload}: stops serving before it is not ready"
+
+
+def _stays(workload: Workload) -> int:
+    """Return for how many seconds a pod that is taken away works on before it is told to end."""
+    hook: Json = workload.container.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
+    return int(hook.get("seconds", 0))
+
+
 def _ends(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.ours():
         if workload.kind == "Job":
             continue
-        hook: Json = workload.container.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
-        needed = hook.get("seconds", 0) + _seconds_to_end(
-            workload.name, manifests.environment(workload)
-        )
+        needed = _stays(workload) + _seconds_to_end(workload.name, manifests.environment(workload))
         given = workload.pod.get("terminationGracePeriodSeconds", 30)
         if given < needed:
             yield f"{workload}: is killed after {given} s, and needs {needed} to end"

@@ -17,6 +17,7 @@ _ADDED = frozenset({"namespace", "service", "pod", "container", "endpoint", "nod
 
 def faults(manifests: Manifests) -> Iterator[str]:
     """Yield every name that leads nowhere."""
+    yield from _places(manifests)
     yield from _accounts(manifests)
     yield from _services(manifests)
     yield from _probes(manifests)
@@ -25,6 +26,17 @@ def faults(manifests: Manifests) -> Iterator[str]:
     yield from _routes(manifests)
     yield from _certificates(manifests)
     yield from _external_secrets(manifests)
+
+
+def _places(manifests: Manifests) -> Iterator[str]:
+    """A name means something of one's own namespace: what is elsewhere is not found by it."""
+    homes = {name_of(each) for each in manifests.of("Namespace")}
+    if not homes:
+        return
+    for each in manifests.objects:
+        place = each["metadata"].get("namespace", "default")
+        if each["kind"] != "Namespace" and place not in homes:
+            yield f"{each['kind']} {name_of(each)}: is in namespace {place}, and the others are not"
 
 
 def _accounts(manifests: Manifests) -> Iterator[str]:

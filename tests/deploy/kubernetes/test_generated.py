@@ -61,10 +61,6 @@ def test_users_may_do_what_the_contracts_say_and_have_no_password_here() -> None
         ]
 
 
-def test_one_copy_alone_is_in_sync_with_itself() -> None:
-    assert Layout(replicas=1).in_sync == 1
-
-
 def test_a_layout_of_ones_own_goes_elsewhere(tmp_path: Path) -> None:
     words = ["write", "--out", str(tmp_path), "--prefix", "shop-", "--partitions", "24"]
 

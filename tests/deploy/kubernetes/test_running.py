@@ -37,6 +37,10 @@ def sleepy(m: Manifests) -> None:
     container(m, "Deployment", "outreach")["lifecycle"]["preStop"]["sleep"]["seconds"] = 100
 
 
+def hasty(name: str) -> Any:
+    return lambda m: container(m, "Deployment", name).pop("lifecycle")
+
+
 def two_of_metrics(m: Manifests) -> None:
     spec(m, "Deployment", "metrics")["replicas"] = 2
 
@@ -103,8 +107,11 @@ def another_topic(m: Manifests) -> None:
 
 
 BROKEN = [
-    (grace("Deployment", "ingest", 17), "Deployment ingest: is killed after 17 s, and needs 18"),
-    (told("ingest", CARE_INGEST_ACKNOWLEDGEMENT_TIMEOUT_SECONDS="60"), "and needs 68 to end"),
+    (hasty("ingest"), "Deployment ingest: ends while requests are still sent to it"),
+    (hasty("outreach"), "Deployment outreach: ends while requests are still sent to it"),
+    (told("ingest", CARE_INGEST_DRAIN_DELAY_SECONDS="0"), "ingest: stops serving before it is not ready"),
+    (grace("Deployment", "ingest", 22), "Deployment ingest: is killed after 22 s, and needs 23"),
+    (told("ingest", CARE_INGEST_ACKNOWLEDGEMENT_TIMEOUT_SECONDS="60"), "and needs 73 to end"),
     (sleepy, "Deployment outreach: is killed after 120 s, and needs 140"),
     (told("outreach", CARE_OUTREACH_SMTP_TIMEOUT_SECONDS="120"), "and needs 135 to end"),
     (grace("Deployment", "metrics", 5), "Deployment metrics: is killed after 5 s"),

@@ -39,15 +39,15 @@ def of_another_version(m: Manifests) -> None:
     m.of("PodDisruptionBudget")[0]["apiVersion"] = "policy/v1beta1"
 
 
+TO_KUBERNETES: list[tuple[Any, str]] = [
+    (misspelt, "readinesProbe"),
+    (of_another_type, "'three' is not of type 'integer'"),
+    (of_another_version, "is not known to Kubernetes"),
+]
+
+
 @pytest.mark.parametrize("version", schemas.VERSIONS)
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        (misspelt, "readinesProbe"),
-        (of_another_type, "'three' is not of type 'integer'"),
-        (of_another_version, "is not known to Kubernetes"),
-    ],
-)
+@pytest.mark.parametrize(("change", "fault"), TO_KUBERNETES)
 def test_kubernetes_takes_only_what_it_knows(change: Any, fault: str, version: str) -> None:
     found = list(schemas.faults(changed(change), version))
 
@@ -58,22 +58,22 @@ def set_in(kind: str, name: str, field: str, value: object) -> Any:
     return lambda m: spec(m, kind, name).update({field: value})
 
 
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        (set_in("KafkaTopic", "purchases", "partition", 12), "'partition' was unexpected"),
-        (set_in("KafkaTopic", "purchases", "partitions", "12"), "is not of type 'integer'"),
-        (set_in("KafkaUser", "care-ingest", "authentication", {"type": "plain"}), "is not one of"),
-        (set_in("ScaledObject", "outreach", "coolDownPeriod", 600), "'coolDownPeriod' was unexpected"),
-        (set_in("ServiceMonitor", "care", "endpoints", [{"prot": "http"}]), "'prot' was unexpected"),
-        (set_in("PrometheusRule", "care-rules-care", "groups", [{}]), "'name' is a required property"),
-        (set_in("Certificate", "care", "secretname", "x"), "'secretname' was unexpected"),
-        (set_in("ExternalSecret", "outreach-pages", "refresh", "1m"), "'refresh' was unexpected"),
-        (set_in("Gateway", "care", "listeners", [{"name": "x"}]), "'port' is a required property"),
-        (set_in("HTTPRoute", "pages", "hosts", []), "'hosts' was unexpected"),
-        (lambda m: m.of("KafkaTopic")[0].update(apiVersion="kafka.strimzi.io/v1beta2"), "no schema of"),
-    ],
-)  # fmt: skip
+TO_OPERATORS: list[tuple[Any, str]] = [
+    (set_in("KafkaTopic", "purchases", "partition", 12), "'partition' was unexpected"),
+    (set_in("KafkaTopic", "purchases", "partitions", "12"), "is not of type 'integer'"),
+    (set_in("KafkaUser", "care-ingest", "authentication", {"type": "plain"}), "is not one of"),
+    (set_in("ScaledObject", "outreach", "coolDownPeriod", 600), "'coolDownPeriod' was unexpected"),
+    (set_in("ServiceMonitor", "care", "endpoints", [{"prot": "http"}]), "'prot' was unexpected"),
+    (set_in("PrometheusRule", "care-rules-care", "groups", [{}]), "'name' is a required property"),
+    (set_in("Certificate", "care", "secretname", "x"), "'secretname' was unexpected"),
+    (set_in("ExternalSecret", "outreach-pages", "refresh", "1m"), "'refresh' was unexpected"),
+    (set_in("Gateway", "care", "listeners", [{"name": "x"}]), "'port' is a required property"),
+    (set_in("HTTPRoute", "pages", "hosts", []), "'hosts' was unexpected"),
+    (lambda m: m.of("KafkaTopic")[0].update(apiVersion="kafka.strimzi.io/v1beta2"), "no schema of"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "fault"), TO_OPERATORS)
 def test_operators_take_only_what_they_know(change: Any, fault: str) -> None:
     found = list(schemas.operator_faults(changed(change)))
 

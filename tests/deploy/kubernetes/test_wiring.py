@@ -95,7 +95,17 @@ def unwanted_secret(m: Manifests) -> None:
     )
 
 
+def elsewhere(m: Manifests) -> None:
+    at(m, "Service", "ingest")["metadata"]["namespace"] = "other"
+
+
+def nowhere(m: Manifests) -> None:
+    del at(m, "ServiceMonitor", "care")["metadata"]["namespace"]
+
+
 BROKEN = [
+    (elsewhere, "Service ingest: is in namespace other, and the others are not"),
+    (nowhere, "ServiceMonitor care: is in namespace default, and the others are not"),
     (no_account, "Deployment ingest: ServiceAccount absent is not there"),
     (other_pods, "Service ingest: takes the pods of 0 workloads"),
     (other_port, "Service outreach: Deployment outreach has no port desk"),

@@ -31,6 +31,14 @@ def test_a_refused_or_lost_connection_says_what_to_start(sqlstate: str | None) -
     assert "s3cret" not in str(caught.value)
 
 
+def test_where_a_service_file_says_where_it_is_that_file_is_named() -> None:
+    with pytest.raises(Unavailable) as caught, reaching(open_engine("postgresql:///?service=care")):
+        raise failure(OperationalError, "08001")
+
+    assert "where the service file says for care" in str(caught.value)
+    assert "None" not in str(caught.value)
+
+
 def test_a_connection_that_broke_under_another_error_is_lost_too() -> None:
     with pytest.raises(Unavailable), reaching(open_engine(URL)):
         raise failure(DBAPIError, "25P03", lost=True)
