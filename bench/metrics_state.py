@@ -55,7 +55,7 @@ def story(customers: int) -> Iterator[Event[Any]]:
         at = START + number * _PACE
         yield _event(OrderPlaced(order_id=order, currency="EUR", lines=(_LINE,)), customer, at)
         if number % PROBLEM_IN == 0:
-            yield from _problem(order, customer, at + timedelta(days=4))
+            yield from problem(order, customer, at + timedelta(days=4))
         if number % CONTACT_IN == 0:
             contact = ContactOpened(
                 contact_id=f"con-{number}",
@@ -66,7 +66,8 @@ def story(customers: int) -> Iterator[Event[Any]]:
             yield _event(contact, customer, at + timedelta(days=5))
 
 
-def _problem(order: str, customer: str, at: datetime) -> Iterator[Event[Any]]:
+def problem(order: str, customer: str, at: datetime) -> Iterator[Event[Any]]:
+    """Yield what is said of an order that is late since `at`: noticed, written about, solved."""
     subject = f"shipment-{order}"
     problem_id = ids.problem_id(customer, subject, "delivery_delay", 1)
     about: dict[str, Any] = {

@@ -86,15 +86,20 @@ _ADAPTERS: dict[str, TypeAdapter[Event[Any]]] = {name: _event_of(f) for name, f 
 _HEAD = TypeAdapter(Head)
 
 
-def read(raw: bytes) -> Event[Any]:
+def read(raw: bytes, type_name: str | None = None) -> Event[Any]:
     """Return the event in structured JSON, ignoring what is newer than this reader.
+
+    Args:
+        raw: The event.
+        type_name: Its type, where that was read already: an event of another one is invalid.
 
     Raises:
         Unreadable: not JSON, not an event, a type nobody here knows, or a value of the wrong type.
     """
-    adapter = _ADAPTERS.get(_type_of(raw))
+    name = type_name or _type_of(raw)
+    adapter = _ADAPTERS.get(name)
     if adapter is None:
-        raise _unknown_type(_type_of(raw))
+        raise _unknown_type(name)
     try:
         return adapter.validate_json(raw, strict=True)
     except ValidationError as error:

@@ -42,9 +42,12 @@ class CleanUp(StrEnum):
     COMPACT = "compact"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Topic:
-    """One log.  `retention` is None where only compaction ends a record's life."""
+    """One log.  `retention` is None where only compaction ends a record's life.
+
+    There is one object of each: comparing their fields would cost a reader of all of them as much as parsing.
+    """
 
     name: str
     key: str

@@ -12,9 +12,13 @@ KafkaHeaders = Sequence[tuple[str, bytes | None]]
 
 
 def read_event(
-    topic: Topic, key: bytes | None, value: bytes | None, headers: KafkaHeaders
+    topic: Topic,
+    key: bytes | None,
+    value: bytes | None,
+    headers: KafkaHeaders,
+    type_name: str | None = None,
 ) -> Event[Any]:
-    """Return the event in this record of this topic.
+    """Return the event in this record of this topic; `type_name` is its type, where that was read already.
 
     Raises:
         Unreadable: empty, not an event, of a type that does not live on this topic, or under a key
@@ -22,7 +26,7 @@ def read_event(
     """
     if value is None:
         raise Unreadable("empty", (Fault("", "empty", "the record has no value"),))
-    event = events.read(_structured(value, headers))
+    event = events.read(_structured(value, headers), type_name)
     if events.TOPIC_OF[type(event.data)] is not topic:
         detail = f"{event.type} does not belong on {topic.name}"
         raise Unreadable("wrong_topic", (Fault("/type", "wrong_topic", detail),))

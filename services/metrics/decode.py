@@ -11,7 +11,7 @@ from services.contracts.stream import FEED_RECORD, Account, Barrier, Tick
 from services.kit import dead_letters
 from services.kit.dead_letters import read_header
 from services.kit.records import KafkaHeaders, read_event
-from services.metrics.envelopes import read_envelope
+from services.metrics.envelopes import check, is_enough, read_envelope
 from services.metrics.figures.pipeline import DeadLetter
 from services.metrics.fold import Record, Unread
 
@@ -86,8 +86,13 @@ def _read(topic: t.Topic, record: KafkaRecord) -> Record:
         return FEED_RECORD.validate_json(value)
     if topic in _WITH_BARRIERS and read_header(record.headers, _CONTENT_TYPE) == BARRIER:
         return Barrier.model_validate_json(value)
-    told = read_envelope(topic, record.key, value, record.headers)
-    return told or read_event(topic, record.key, record.value, record.headers)
+    told = read_envelope(value, record.headers)
+    if told is None:
+        return read_event(topic, record.key, record.value, record.headers)
+    if not is_enough(told):
+        return read_event(topic, record.key, record.value, record.headers, told.type)
+    check(told, topic, record.key)
+    return told
 
 
 def _dead_letter(topic: t.Topic, headers: KafkaHeaders) -> DeadLetter:

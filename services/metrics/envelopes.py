@@ -19,29 +19,35 @@ _ENVELOPE = msgspec.json.Decoder(Envelope)
 _BY_ENVELOPE = {name: TOPIC_OF[f] for name, f in FACTS.items() if f not in READERS}
 
 
-def read_envelope(
-    topic: Topic, key: bytes | None, value: bytes, headers: KafkaHeaders
-) -> Envelope | None:
-    """Return the event with its content unread; None: it has to be read whole to say more.
+def read_envelope(value: bytes, headers: KafkaHeaders) -> Envelope | None:
+    """Return the event with its content unread; None: it has to be read whole to say more."""
+    if _is_binary(headers):
+        return None
+    try:
+        return _ENVELOPE.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def is_enough(told: Envelope) -> bool:
+    """Return whether no figure needs the content of this type."""
+    return told.type in _BY_ENVELOPE
+
+
+def check(told: Envelope, topic: Topic, key: bytes | None) -> None:
+    """Do nothing where an event that is read by its envelope lies where it belongs.
 
     Raises:
         Unreadable: of a type that does not live on this topic, or under a key that is not its customer.
     """
-    if _is_binary(headers):
-        return None
-    try:
-        told = _ENVELOPE.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    home = _BY_ENVELOPE.get(told.type)
-    if home is None:
-        return None
-    if home is not topic:
+    if _BY_ENVELOPE[told.type] is not topic:
         raise Unreadable("wrong_topic")
     if key != told.partitionkey.encode():
         raise Unreadable("wrong_key")
-    return told
 
 
 def _is_binary(headers: Collection[tuple[str, bytes | None]]) -> bool:
-    return any(name.startswith(BINARY_PREFIX) for name, _ in headers)
+    for name, _ in headers:  # noqa: SIM110 - `any` takes twice as long, for each record
+        if name.startswith(BINARY_PREFIX):
+            return True
+    return False

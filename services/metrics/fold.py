@@ -63,8 +63,7 @@ def fold(state: State, topic: Topic, partition: int, record: Record) -> State:
     match record:
         case Event():
             state.pipeline.count(topic, record.type)
-            for family in state.readers(type(record.data)):
-                family.fold(partition, record)
+            state.fold(partition, record)
         case Envelope():
             state.pipeline.count(topic, record.type)
         case Barrier() if topic is OUTREACH:

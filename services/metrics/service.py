@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from services.contracts import process_metrics as names
 from services.contracts.topics import METRICS_STATE, METRICS_STEPS
-from services.kit import address_file, logs, telemetry
+from services.kit import address_file, garbage, logs, telemetry
 from services.kit.health import HealthServer
 from services.kit.kafka_access import check_access
 from services.kit.kafka_admin import check_topics
@@ -59,6 +59,7 @@ def serve(settings: Settings) -> None:
         stop = _stop_on_signals()
         with reaching(bootstrap):
             worker.begin()
+        garbage.look_seldom()
         lag.start()
         try:
             worker.run(stop)

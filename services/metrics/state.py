@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from services.contracts import metric_names as names
-from services.contracts.envelope import Fact
+from services.contracts.envelope import Event, Fact
 from services.metrics.figures.complaints import Complaints
 from services.metrics.figures.customers import Customers
 from services.metrics.figures.feeds import Feeds
@@ -82,9 +82,10 @@ class State:
         self.customers.saves.window = self.customers.trials.lapse_window = rules.save
         self.customers.trials.window = rules.trial
 
-    def readers(self, fact: type[Fact]) -> Iterator[Figures]:
-        """Yield the families that look into this fact."""
-        return (getattr(self, name) for name in READERS.get(fact, ()))
+    def fold(self, partition: int, event: Event[Any]) -> None:
+        """Let the families that look into this fact take it in."""
+        for name in READERS.get(type(event.data), ()):
+            getattr(self, name).fold(partition, event)
 
     def settle(self, until: datetime) -> None:
         """Judge what waited for this instant to be over; everything said up to it has been folded."""

@@ -92,7 +92,11 @@ class Customers:
         match told:
             case OrderPlaced() | OrderCancelled() | CustomerErased():
                 now = _with(known, told, at)
-                if now != known:
+                if now is known:
+                    return
+                if isinstance(told, OrderPlaced) and purchasing.is_ahead(at, self.over):
+                    self._keep(person, now, due)
+                else:
                     self._told(person, due, known, now)
             case _:
                 self.saves.fold(person, event, self.purchases, self.over)

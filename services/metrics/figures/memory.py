@@ -86,7 +86,10 @@ class Recent:
 
     def __contains__(self, name: str) -> bool:
         """Return whether it is remembered."""
-        return any(name in names for names in self.days.values())
+        for names in self.days.values():  # noqa: SIM110 - `any` takes twice as long, for each order
+            if name in names:
+                return True
+        return False
 
     def forget(self, before: datetime) -> None:
         """Forget what was first heard of on an earlier day."""

@@ -77,6 +77,11 @@ def placed(entries: Entries, number: int, at: datetime) -> Entries:
     return _joined(entries, _entry(int(at.timestamp()), number))
 
 
+def is_ahead(at: datetime, over: int) -> bool:
+    """Return whether this instant is in an hour that is not over: a purchase then says nothing yet."""
+    return int(at.timestamp()) >= over * HOUR_SECONDS
+
+
 def cancelled(entries: Entries, number: int) -> Entries:
     """Return the entries without this purchase, whenever it is told."""
     return _joined(entries, _entry(_CANCELLED, number))
@@ -172,8 +177,7 @@ def next_due(entries: Entries, over: int) -> int | None:
 def forgotten_until(entries: Entries, over: int) -> int:
     """Return up to which second what is told of this person is to be forgotten; 0: nothing is."""
     for entry in reversed(entries):
-        is_kept = _seconds(entry) // HOUR_SECONDS + ERASED_KEPT_HOURS >= over
-        if entry & _ORDER_MASK == _ERASURE and not is_kept:
+        if _is_erasure(entry) and _seconds(entry) // HOUR_SECONDS + ERASED_KEPT_HOURS < over:
             return _seconds(entry)
     return 0
 
