@@ -8,10 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 BUILD_SECONDS = 1_800
 COMMAND_SECONDS = 120
+
+MARKS = [pytest.mark.images, pytest.mark.timeout(3_600)]
+"""Of every module here: whichever test comes first waits until all five images are built."""
 
 HARDENED = (
     "--read-only",

@@ -5,8 +5,9 @@ from testcontainers.core.config import testcontainers_config
 
 from services.kit.exits import Unavailable
 from tests import backends
+from tests.images.engine import MARKS
 
-pytestmark = pytest.mark.images
+pytestmark = MARKS
 
 
 def test_a_container_that_ends_is_told_with_its_last_words(

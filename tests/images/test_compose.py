@@ -13,9 +13,9 @@ import pytest
 
 from services.contracts.envelope import STRUCTURED
 from tests import factories
-from tests.images.engine import BUILD_SECONDS, COMMAND_SECONDS, docker
+from tests.images.engine import BUILD_SECONDS, COMMAND_SECONDS, MARKS, docker
 
-pytestmark = [pytest.mark.images, pytest.mark.timeout(BUILD_SECONDS * 2)]
+pytestmark = MARKS
 
 FILE = Path(__file__).parents[2] / "deploy" / "compose" / "compose.yml"
 PROJECT = "care-images-check"

@@ -3,7 +3,6 @@
 import json
 from importlib.metadata import packages_distributions
 
-import pytest
 from packaging.utils import canonicalize_name
 
 from deploy.supply_chain.locks import IMAGES, lock_of, pinned, versions
@@ -11,7 +10,7 @@ from services.cli.run import SERVICES
 from services.kit.exits import EXIT_UNAVAILABLE
 from tests.images import engine
 
-pytestmark = pytest.mark.images
+pytestmark = engine.MARKS
 
 PROJECT = "proactive-care"
 SOMEBODY = 10_000

@@ -13,10 +13,10 @@ from services.contracts.envelope import STRUCTURED
 from services.kit.exits import EXIT_UNAVAILABLE, EXIT_USAGE
 from services.local.ports import LOOPBACK, free_port
 from tests import factories
-from tests.images.engine import Container, started
+from tests.images.engine import MARKS, Container, started
 from tests.support.topics import wait_for
 
-pytestmark = [pytest.mark.images, pytest.mark.connected, pytest.mark.timeout(1_800)]
+pytestmark = [*MARKS, pytest.mark.connected]
 
 PARTITIONS = "4"
 GRACE_SECONDS = 60
