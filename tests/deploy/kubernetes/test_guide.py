@@ -42,7 +42,7 @@ def typed() -> Iterator[str]:
     """Yield every command of `care` in the guide, in blocks and in running text, with its options."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        spans = re.findall(r"`(care [^`\n]+)`", text)
+        spans = [" ".join(each.split()) for each in re.findall(r"`(care [^`]+)`", text)]
         for line in [line for block in blocks(page) for line in block.splitlines()] + spans:
             found = re.search(r"(?:^|-- )(care [^#>|]+)", line)
             if found and "…" not in found[1]:
