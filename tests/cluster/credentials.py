@@ -89,6 +89,9 @@ def _properties(password: str) -> str:
         "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "SASL_SSL",
         "log.dirs": "/var/lib/kafka/data",
+        # A node that has much to do must not lose its only broker to its own controller.
+        "broker.heartbeat.interval.ms": "2000",
+        "broker.session.timeout.ms": "30000",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         # The controller listens on loopback alone, to this very process.
         "super.users": f"User:{ADMIN};User:ANONYMOUS",
