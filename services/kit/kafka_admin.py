@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import (
+    CoordinatorNotAvailableError,
+    KafkaTimeoutError,
+    TopicAlreadyExistsError,
+)
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.contracts.topics import TOPICS, Topic, in_sync
@@ -112,8 +116,15 @@ def members_of(bootstrap: str, groups: Iterable[str]) -> dict[str, int]:
     Raises:
         Unavailable: no broker answers.
     """
+    # A broker that has had no group yet only begins to have a place for them when it is asked.
+    again = Retrying(
+        retry=retry_if_exception_type(CoordinatorNotAvailableError),
+        stop=stop_after_delay(_READY_SECONDS),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
     with _admin(bootstrap) as client, reaching(bootstrap):
-        found = client.describe_groups(list(groups))
+        found = again(client.describe_groups, list(groups))
     return {name: len(group["members"] or ()) for name, group in found.items()}
 
 

@@ -17,18 +17,33 @@ from confluent_kafka import KafkaException, Producer
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
+from sqlalchemy import text
 
+from services.churn_predictor.state import PARTITION, PartitionState, partition_key
 from services.cli.__main__ import care
 from services.contracts import topics as t
-from services.contracts.access import OPERATOR, SERVICES, TOPIC_MAKER, Grant, Operation
+from services.contracts.access import (
+    MOVER,
+    OPERATOR,
+    PREDICTOR_GROUP,
+    SERVICES,
+    TOPIC_MAKER,
+    Grant,
+    Operation,
+)
 from services.contracts.envelope import STRUCTURED
 from services.contracts.purchases import PaymentFailed, PaymentFailure
 from services.kit import kafka_security
 from services.kit.clock import SystemClock
 from services.kit.exits import Unavailable
-from services.kit.kafka_clients import open_consumer
+from services.kit.kafka_admin import check_topics
+from services.kit.kafka_clients import open_consumer, partition_of
+from services.kit.transactions import TransactionalWriter
 from services.kit.watchdog import broker_answers
-from tests.factories import event
+from services.outreach import positions
+from services.outreach.batch import SOURCES
+from services.outreach.database import open_engine
+from tests.factories import START, event
 from tests.integration.test_outreach_webhook import hooked
 from tests.integration.test_trace import PLAYBOOK
 from tests.support import receiver
@@ -264,6 +279,56 @@ def test_topics_are_made_by_a_user_who_may_do_nothing_else(
 def mine_of(prefix: str) -> list[str]:
     """Return the names of all topics with this prefix."""
     return sorted(topic.physical(prefix) for topic in t.TOPICS)
+
+
+def test_only_the_mover_moves_a_deployment_to_more_partitions(
+    kafka: SecuredKafka, deployment: Deployment, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [f"c-{n}" for n in range(20)]
+    deployment.publish(*(here(name) for name in people))
+    with_state(deployment, people)
+    has_read_everything(deployment, database)
+    place = ("--bootstrap", kafka.bootstrap, "--prefix", deployment.prefix)
+    words = ["partitions", "move", *place, "--database-url", database, "--from", "4", "--to", "8"]
+
+    tell_this_process(kafka.admit(OPERATOR, deployment.prefix), monkeypatch)
+    refused = CliRunner().invoke(care, [*words, "--yes"])
+    tell_this_process(kafka.admit(MOVER, deployment.prefix), monkeypatch)
+    moved = CliRunner().invoke(care, [*words, "--yes", "--json"])
+
+    assert "grant it" in str(refused.exception)
+    assert moved.exit_code == 0, (moved.output, moved.exception)
+    told = json.loads(moved.stdout)
+    assert told["customers"] == len(people)
+    assert 0 < told["entries"] < len(people)
+    assert told["latest"] == told["entries"]
+    assert told["wrong"] == []
+
+
+def with_state(deployment: Deployment, people: list[str]) -> None:
+    """Write what predictors would have written of these people."""
+    name = t.FACTS_CHANGELOG.physical(deployment.prefix)
+    for number in range(deployment.partitions):
+        writer = TransactionalWriter(
+            deployment.bootstrap, f"{deployment.prefix}{PREDICTOR_GROUP}-{number}"
+        )
+        for person in people:
+            if partition_of(person.encode(), deployment.partitions) == number:
+                writer.write(name, number, person.encode(), b"{}")
+        state = PARTITION.dump_json(PartitionState(since=START, number=1, at=START))
+        writer.write(name, number, partition_key(number), state)
+        writer.commit()
+
+
+def has_read_everything(deployment: Deployment, database: str) -> None:
+    """Let outreach's database say that nothing is unread."""
+    where = {"partitions": deployment.partitions, "prefix": deployment.prefix}
+    found = check_topics(deployment.bootstrap, SOURCES.values(), **where)  # type: ignore[arg-type]
+    engine = open_engine(database)
+    positions.check_topic_ids(engine, found)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE source_positions SET next_offset = 1000000"))
+    engine.dispose()
 
 
 def tell_this_process(told: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

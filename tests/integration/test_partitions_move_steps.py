@@ -11,6 +11,7 @@ from services.churn_predictor import state as st
 from services.churn_predictor.relocating import Relocation
 from services.churn_predictor.relocation import Layout
 from services.cli.moving import Move, Moved, Place
+from services.cli.person_topics import Topics
 from services.contracts import topics as t
 from services.contracts.access import PREDICTOR_GROUP
 from services.contracts.envelope import Event
@@ -24,6 +25,7 @@ from services.kit.transactions import TransactionalWriter
 from services.outreach import positions
 from services.outreach.batch import SOURCES
 from services.outreach.database import open_engine
+from services.why.records import read_customer
 from tests.factories import HOUR, START, delivered, event, placed, promised
 from tests.support.outreach import profile
 from tests.support.service import run_to_end, running
@@ -217,8 +219,27 @@ def test_killed_at_any_step_it_goes_on_and_the_story_ends_as_without_a_move(
     expected, got = said(calm), said(after)
     assert got == expected
     assert len(expected["problems"]) >= PEOPLE / 3
+    _is_told_of_as_a_whole(after)
     for each in (after, calm):
         each.close()
+
+
+def _is_told_of_as_a_whole(deployment: Deployment) -> None:
+    """Whoever asks about a customer who was moved is told of both partitions."""
+    who = next(name for name in (f"p-{n}" for n in range(99)) if _goes(name))
+    found = read_customer(
+        deployment.bootstrap,
+        prefix=deployment.prefix,
+        partitions=LAYOUT.after,
+        customer_id=who,
+        wanted=[t.PURCHASES],
+        progress=lambda *_: None,
+    )
+    assert len(list(found)) == STEPS + 1
+    lying = list(
+        Topics(deployment.bootstrap, deployment.prefix, LAYOUT.after).lying([who], [t.PURCHASES])
+    )
+    assert {one.partition for one in lying} == {_old(who), partition_of(who.encode(), LAYOUT.after)}
 
 
 def _topics_of(deployment: Deployment) -> list[FoundTopic]:

@@ -29,6 +29,7 @@ def test_the_files_tolerances_are_what_is_judged_by(
 
     monkeypatch.setattr(verify, "read", lambda *_, **__: Evidence([]))
     monkeypatch.setattr(verify, "judge", judge)
+    monkeypatch.setattr(verify, "layouts_of", lambda *_, **__: (12,))
     path = tmp_path / "tolerances.json"
     path.write_text('{"time_zone": "Europe/Berlin", "help_silence": "PT2H", "pickup_days": 4}')
 
@@ -36,6 +37,17 @@ def test_the_files_tolerances_are_what_is_judged_by(
     assert judged == [
         Tolerances(time_zone="Europe/Berlin", help_silence=timedelta(hours=2), pickup_days=4)
     ]
+
+
+def test_a_deployment_that_was_moved_is_not_judged_by_half_its_stories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "read", lambda *_, **__: Evidence([]))
+    monkeypatch.setattr(verify, "layouts_of", lambda *_, **__: (12, 24))
+    path = tmp_path / "tolerances.json"
+    path.write_text("{}")
+
+    assert "moved from 12 to 24 partitions" in str(run(path).exception)
 
 
 @pytest.mark.parametrize(
