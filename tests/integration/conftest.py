@@ -8,6 +8,7 @@ from services.local.parts import Parts, running
 from services.outreach import migrate
 from tests.support.mail import Sink, listening
 from tests.support.outreach import Company
+from tests.support.secured_kafka import SecuredKafka, secured, tell_this_process
 from tests.support.topics import Deployment
 
 
@@ -46,3 +47,21 @@ def database(fresh_database: str) -> str:
     """The address of a database of the test's own with outreach's tables."""
     migrate.upgrade(fresh_database)
     return fresh_database
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """A Kafka where nothing is allowed that is not granted."""
+    with secured(tmp_path_factory.mktemp("kafka")) as found:
+        yield found
+
+
+@pytest.fixture
+def secured_deployment(
+    kafka: SecuredKafka, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Deployment]:
+    """Topics of the test's own there; the test itself may do everything."""
+    tell_this_process(kafka.environment(), monkeypatch)
+    made = Deployment(kafka.bootstrap, topic_prefix)
+    yield made
+    made.close()

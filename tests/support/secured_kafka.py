@@ -1,12 +1,13 @@
 """Apache Kafka as in production: TLS, SCRAM users, and nothing allowed that is not granted."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 from kafka.admin import (
@@ -196,3 +197,9 @@ def secured(
             yield SecuredKafka(broker, folder)
         finally:
             broker.stop()
+
+
+def tell_this_process(told: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process be the one that is told so."""
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
