@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 
 DEFAULT_PARTITIONS = 12
 """A multiple of the most workers one expects; the demo uses 4."""
@@ -115,8 +116,9 @@ def _tellers(topic: Topic) -> tuple[str, ...]:
     return tuple(each for each in topic.read_by if each == "ingest" and each in topic.written_by)
 
 
+@cache
 def dead_letter(topic: Topic) -> Topic:
-    """Return the dead-letter topic of `topic`; it takes whatever size the topic takes, and headers."""
+    """Return the dead-letter topic of `topic`, always the same object; it takes whatever size the topic takes, and headers."""
     return Topic(
         name=f"{topic.name}{_DEAD_LETTER_SUFFIX}",
         key=f"as on {topic.name}",
