@@ -188,5 +188,5 @@ def test_the_publishers_guide_names_every_status_reason_and_metric_there_is() ->
 def test_every_setting_of_the_connection_to_kafka_is_on_its_page() -> None:
     names = {environment_names(KafkaSecurity, field) for field in KafkaSecurity.model_fields}
 
-    assert {name for name in names if f"`{name}`" not in page("docs/security.md")} == set()
+    assert {name for name in names if f"`{name}`" not in page("docs/settings.md")} == set()
     assert all(f"`{p}` | `{user_of(p)}`" in page("docs/security.md") for p in PRINCIPALS)
