@@ -1,6 +1,7 @@
 """A transactional Kafka producer with a fixed identity: whoever opens it last is the only writer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -40,6 +41,19 @@ def _retrying(seconds: float) -> Retrying:
     )
 
 
+@contextmanager
+def _told_by_the_commit() -> Iterator[None]:
+    """Pass over a fatal error that is raised into the delivery report being made: a `SystemError`.
+
+    The client says it again to whoever produces or commits next, and then as itself.
+    """
+    try:
+        yield
+    except SystemError as error:
+        if not isinstance(error.__cause__, KafkaException):
+            raise
+
+
 class TransactionalWriter:
     """Writes records that become visible together, or never.
 
@@ -65,11 +79,8 @@ class TransactionalWriter:
                 "message.max.bytes": max_message_bytes,
                 "queue.buffering.max.messages": 500_000,
                 **self._identity(),
-                # Without one a fatal error is raised inside the next delivery report: a SystemError.
-                "error_cb": self._note,
             }
         )
-        self._fatal: KafkaError | None = None
         self._is_open = False
         self._init()
 
@@ -100,7 +111,8 @@ class TransactionalWriter:
                     on_delivery=delivered,
                 )
             except BufferError:
-                self._producer.poll(0.05)
+                with _told_by_the_commit():
+                    self._producer.poll(0.05)
             except KafkaException:
                 # Only a commit is told what is really wrong.
                 self.commit()
@@ -120,12 +132,8 @@ class TransactionalWriter:
             try:
                 self._commit()
             except KafkaException as error:
-                raise self._ended(self._fatal or error.args[0]) from error
+                raise self._ended(error.args[0]) from error
             self._is_open = False
-
-    def _note(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._fatal = error
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -152,7 +160,8 @@ class TransactionalWriter:
                 # An outage may outlast a password.
                 self._renewal.give(self._producer)
                 # Delivery reports are served here at the latest.
-                self._producer.flush(_ATTEMPT_SECONDS)
+                with _told_by_the_commit():
+                    self._producer.flush(_ATTEMPT_SECONDS)
                 self._producer.commit_transaction(_ATTEMPT_SECONDS)
 
     def _ended(self, error: KafkaError) -> Unavailable:
