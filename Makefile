@@ -40,13 +40,13 @@ train-olist: $(STAMP) ## Fit a model of complaint risk.  OLIST=<folder>, UNTIL=2
 
 test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
 	@$(BIN)/python -m pytest -m alone
-	@$(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 2 --dist loadfile
 
 stream-check: $(STAMP) ## Kill, freeze, scale and starve the stream, then verify it; hours.  QUICK=1, ROW=<name> SEED=1, FRESH=1.
 	@$(BIN)/python -m tests.faults $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(FRESH)),--fresh)
 
-partitions-check: $(STAMP) ## Move a busy deployment of 1,000 customers from 12 to 24 partitions, and compare it with one that was not moved; minutes.
-	@CARE_TEST_MOVE=full $(BIN)/python -m pytest tests/integration/test_partitions_moved.py
+partitions-check: $(STAMP) ## Move a busy deployment from 12 to 24 partitions, interrupted and with steps left out, and let old and new versions work side by side; a quarter of an hour.
+	@CARE_TEST_MOVE=full $(BIN)/python -m pytest tests/integration/test_partitions_moved.py tests/integration/test_partitions_move_steps.py tests/integration/test_two_versions.py
 
 outreach-check: $(STAMP) ## Kill and freeze outreach and let its mail server fail, then judge the ledger; a quarter of an hour.  QUICK=1, ROW=<name> SEED=1.
 	@$(BIN)/python -m tests.faults.outreach --folder build/outreach $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick)

@@ -31,7 +31,7 @@ from tests.support.outreach import profile
 from tests.support.service import run_to_end, running
 from tests.support.topics import Deployment, by_customer, wait_for
 
-pytestmark = pytest.mark.connected
+pytestmark = [pytest.mark.connected, pytest.mark.long, pytest.mark.timeout(900)]
 
 LAYOUT = Layout(2, 4)
 PEOPLE = 12

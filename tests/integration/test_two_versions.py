@@ -20,7 +20,7 @@ from tests.support.outreach import environment, profile, query
 from tests.support.service import Service, run_to_end, running
 from tests.support.topics import Deployment, is_barrier
 
-pytestmark = pytest.mark.connected
+pytestmark = [pytest.mark.connected, pytest.mark.long, pytest.mark.timeout(900)]
 
 PEOPLE = 8
 STEPS = 10
