@@ -118,7 +118,10 @@ def _tellers(topic: Topic) -> tuple[str, ...]:
 
 @cache
 def dead_letter(topic: Topic) -> Topic:
-    """Return the dead-letter topic of `topic`, always the same object; it takes whatever size the topic takes, and headers."""
+    """Return the dead-letter topic of `topic`, always the same object.
+
+    It takes whatever size the topic takes, and headers.
+    """
     return Topic(
         name=f"{topic.name}{_DEAD_LETTER_SUFFIX}",
         key=f"as on {topic.name}",

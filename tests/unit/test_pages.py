@@ -33,7 +33,13 @@ PAGES = (
     *("docs/expectations.md", "docs/playbooks.md", "docs/customer-pages.md"),
     *("docs/outreach-policy.md", "docs/identity-and-privacy.md", "docs/adapters.md"),
     *("docs/publishing.md", "docs/event-reference.md", "docs/publishing-auth.md"),
-    *("docs/kpis.md", "docs/security.md"),
+    *(
+        "docs/kpis.md",
+        "docs/security.md",
+        "docs/deploy.md",
+        "docs/operations.md",
+        "docs/settings.md",
+    ),
 )
 DESK = [value for value in vars(service_metrics).values() if isinstance(value, m.Metric)]
 """What is measured of service and surveys."""
@@ -189,4 +195,5 @@ def test_every_setting_of_the_connection_to_kafka_is_on_its_page() -> None:
     names = {environment_names(KafkaSecurity, field) for field in KafkaSecurity.model_fields}
 
     assert {name for name in names if f"`{name}`" not in page("docs/settings.md")} == set()
+    assert "settings.md#kafka" in page("docs/security.md")
     assert all(f"`{p}` | `{user_of(p)}`" in page("docs/security.md") for p in PRINCIPALS)

@@ -85,4 +85,5 @@ def test_the_development_overlay_holds_no_secret() -> None:
 def test_production_names_no_secret_in_an_environment() -> None:
     assert not bare().of("Secret")
     for workload in bare().ours():
-        assert all("valueFrom" not in each for each in workload.container.get("env", ()))
+        sources = [each.get("valueFrom", {}) for each in workload.container.get("env", ())]
+        assert all(source.keys() <= {"fieldRef"} for source in sources)
