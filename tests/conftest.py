@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from services.kit.exits import Unavailable
+from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
 from tests.backends import BACKENDS, Addresses
 
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -49,6 +50,15 @@ def kafka_bootstrap(addresses: Addresses) -> str:
 def database_url(addresses: Addresses) -> str:
     """The server's address with a database that tests share; `fresh_database` is one's own."""
     return addresses.database_url
+
+
+@pytest.fixture(scope="module")
+def on_the_tests_parts(kafka_bootstrap: str, database_url: str) -> Iterator[None]:
+    """Let every run of a module use the session's Kafka and PostgreSQL."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KAFKA_VARIABLE, kafka_bootstrap)
+        patch.setenv(DATABASE_VARIABLE, database_url)
+        yield
 
 
 @pytest.fixture

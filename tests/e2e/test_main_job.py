@@ -3,7 +3,6 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +14,9 @@ from services.demo.mail_sink import MailSink
 from services.demo.replay import Moments, Step
 from services.demo.run import Audience, Options, run
 from services.demo.stage import Cast, Stage
-from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
 from services.shop.parameters import ShopParameters
 
-pytestmark = pytest.mark.connected
+pytestmark = [pytest.mark.connected, pytest.mark.usefixtures("on_the_tests_parts")]
 
 SHOP = ShopParameters(customers=200, days=10)
 SHORT_DAYS = 6
@@ -27,15 +25,6 @@ PREDICTOR_DIES_AT = 28
 METRICS_DIES_AT = (20, 40)
 OUTREACH_DIES_BEFORE_SEND = 4
 """In a step with several, so that others of the same step wait in the ledger."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def on_the_tests_parts(kafka_bootstrap: str, database_url: str) -> Iterator[None]:
-    """Let every run of this module use the session's Kafka and PostgreSQL."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(KAFKA_VARIABLE, kafka_bootstrap)
-        patch.setenv(DATABASE_VARIABLE, database_url)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -13,20 +13,10 @@ from services.contracts.outreach import OutreachSent
 from services.demo.stage import Cast, Stage, standing
 from services.kit.exits import Unavailable
 from services.kit.topic_reader import TopicReader
-from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
 from services.recount.topics import read
 
-pytestmark = pytest.mark.connected
+pytestmark = [pytest.mark.connected, pytest.mark.usefixtures("on_the_tests_parts")]
 SHOP = ("--customers", "120", "--days", "9", "--step", "12h", "--seed", "3", "--json")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def on_the_tests_parts(kafka_bootstrap: str, database_url: str) -> Iterator[None]:
-    """Let the stage of this module use the session's Kafka and PostgreSQL."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(KAFKA_VARIABLE, kafka_bootstrap)
-        patch.setenv(DATABASE_VARIABLE, database_url)
-        yield
 
 
 @pytest.fixture(scope="module")

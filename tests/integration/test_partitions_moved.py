@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +14,15 @@ from services.contracts.topics import TOPICS
 from services.demo.run import Options
 from services.demo.stage import Cast, Stage
 from services.kit.kafka_admin import find_topics
-from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
 from services.shop.parameters import ShopParameters
 from tests.support.moved import Played, command, go_on, moved, pause, play, rows
 from tests.support.topics import wait_for
 
-pytestmark = [pytest.mark.connected, pytest.mark.timeout(3600)]
+pytestmark = [
+    pytest.mark.connected,
+    pytest.mark.timeout(3600),
+    pytest.mark.usefixtures("on_the_tests_parts"),
+]
 
 OPTIONS = Options(
     seed=3, parameters=ShopParameters(customers=200, days=10), step=timedelta(hours=12)
@@ -33,15 +35,6 @@ if os.environ.get("CARE_TEST_MOVE") == "full":
         seed=3, parameters=ShopParameters(customers=1000, days=14), step=timedelta(hours=12)
     )
     BEFORE, AFTER = 12, 24
-
-
-@pytest.fixture(scope="module", autouse=True)
-def on_the_tests_parts(kafka_bootstrap: str, database_url: str) -> Iterator[None]:
-    """Let every run of this module use the session's Kafka and PostgreSQL."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(KAFKA_VARIABLE, kafka_bootstrap)
-        patch.setenv(DATABASE_VARIABLE, database_url)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,30 +1,19 @@
 """A few rows of `make stream-check`, small: a lost disk, a worker that comes back from the dead."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
 from tests.faults.calm import CalmRuns
 from tests.faults.disturbances import DISTURBANCES, Disturbance
 from tests.faults.driver import Watch, run_row
 from tests.faults.loads import TINY
 from tests.faults.rows import Row
 
-pytestmark = pytest.mark.connected
+pytestmark = [pytest.mark.connected, pytest.mark.usefixtures("on_the_tests_parts")]
 
 ROWS = ("empty_store/rocksdb", "freeze_one/memory")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def on_the_tests_parts(kafka_bootstrap: str, database_url: str) -> Iterator[None]:
-    """Let every run of this module use the session's Kafka and PostgreSQL."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(KAFKA_VARIABLE, kafka_bootstrap)
-        patch.setenv(DATABASE_VARIABLE, database_url)
-        yield
 
 
 @pytest.fixture(scope="module")
