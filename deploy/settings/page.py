@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from deploy.settings.words import allowed, default
 from services.churn_predictor.settings import Settings as PredictorSettings
 from services.cli.__main__ import care
+from services.contracts import committed
 from services.ingest.settings import Settings as IngestSettings
 from services.kit.settings import (
     CommonSettings,
@@ -107,16 +108,12 @@ def undescribed(sections: Iterable[Section] = SECTIONS) -> list[str]:
 
 def drift() -> list[str]:
     """Return the page's name where the committed one differs, else nothing."""
-    found = PAGE.read_text(encoding="utf-8") if PAGE.exists() else None
-    return [] if found == render() else [PAGE.name]
+    return committed.drift(PAGE, render())
 
 
 def write() -> list[str]:
     """Make the committed page equal to the models; return its name if it changed."""
-    changed = drift()
-    if changed:
-        PAGE.write_text(render(), encoding="utf-8")
-    return changed
+    return committed.write(PAGE, render())
 
 
 def _section(section: Section) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from kafka import KafkaProducer
 
@@ -33,6 +32,7 @@ from services.contracts.envelope import JSON
 from services.contracts.moved import HEADER
 from services.contracts.stream import FEED_RECORD, HistoryNews
 from services.contracts.topics import Topic
+from services.kit.batches import batches
 from services.kit.changelog import read_on
 from services.kit.kafka_clients import close_producer, open_producer, partition_of
 from services.kit.topic_reader import TopicReader
@@ -45,7 +45,6 @@ _FLUSH_SECONDS = 120
 _PLAIN = (("content-type", JSON.encode()),)
 
 Tell = Callable[[str], None]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,7 @@ class Relocation:
             if holding.state is not None:
                 self._divide(holding, entries, holding.state)
             done, leaving = 0, holding.leaving
-            for some in _in_parts(leaving.items()):
+            for some in batches(leaving.items(), _AT_ONCE):
                 self._carry(number, some, entries)
                 done += len(some)
                 tell(
@@ -330,7 +329,7 @@ class Relocation:
         """Copy first and take away then: whoever is killed in between has both, and copies once more."""
         name, leaving = topic.physical(self._prefix), self._leaving(topic, number, place_of)
         mark = (HEADER, str(self.layout.after).encode())
-        for some in _in_parts(leaving.items()):
+        for some in batches(leaving.items(), _AT_ONCE):
             for key, (home, record) in some:
                 headers = [*_headers(record), mark]
                 self._send(name, home, key, _placed(topic, record.value, home), headers)
@@ -356,11 +355,6 @@ class Relocation:
                 else:
                     found[record.key] = home, record
         return found
-
-
-def _in_parts(entries: Iterable[T]) -> Iterator[Sequence[T]]:
-    left = iter(entries)
-    return iter(lambda: tuple(islice(left, _AT_ONCE)), ())
 
 
 def _headers(record: Any) -> list[tuple[str, bytes]]:

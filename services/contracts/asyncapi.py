@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from services.contracts import schemas
+from services.contracts import committed, schemas
 from services.contracts import topics as t
 from services.contracts.envelope import STRUCTURED, Event
 from services.contracts.events import FACTS, TOPIC_OF
@@ -60,16 +60,12 @@ def document() -> dict[str, Any]:
 
 def drift() -> list[str]:
     """Return the document's name where the committed one differs, else nothing."""
-    found = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else None
-    return [] if found == render() else [DOCUMENT.name]
+    return committed.drift(DOCUMENT, render())
 
 
 def write() -> list[str]:
     """Make the committed document equal to the models; return its name if it changed."""
-    changed = drift()
-    if changed:
-        DOCUMENT.write_text(render(), encoding="utf-8")
-    return changed
+    return committed.write(DOCUMENT, render())
 
 
 def _channel_name(topic: Topic) -> str:

@@ -16,7 +16,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
 
-from services.contracts import contacts, deliveries, envelope, people, purchases, schemas
+from services.contracts import committed, contacts, deliveries, envelope, people, purchases, schemas
 from services.contracts import topics as t
 from services.contracts.envelope import Contract, Event
 from services.contracts.events import FROM_OUTSIDE, TOPIC_OF
@@ -46,16 +46,12 @@ def render() -> str:
 
 def drift() -> list[str]:
     """Return the page's name where the committed one differs, else nothing."""
-    found = PAGE.read_text(encoding="utf-8") if PAGE.exists() else None
-    return [] if found == render() else [PAGE.name]
+    return committed.drift(PAGE, render())
 
 
 def write() -> list[str]:
     """Make the committed page equal to the models; return its name if it changed."""
-    changed = drift()
-    if changed:
-        PAGE.write_text(render(), encoding="utf-8")
-    return changed
+    return committed.write(PAGE, render())
 
 
 def _lines() -> Iterator[str]:

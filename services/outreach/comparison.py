@@ -7,8 +7,7 @@ at work.  What it does not know was said by a database that is gone: this one wa
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -19,6 +18,7 @@ from services.contracts.events import Unreadable
 from services.contracts.outreach import OutreachDecided
 from services.contracts.people import Channel
 from services.contracts.topics import OUTREACH
+from services.kit.batches import batches
 from services.kit.clock import SystemClock
 from services.kit.kafka_admin import check_topics
 from services.kit.records import read_event
@@ -32,7 +32,6 @@ from services.outreach.tables import DECISIONS, SENDS
 _AT_ONCE = 2_000
 ADVICE = "nothing is decided and nothing is sent until it is: run `care reconcile`"
 
-T = TypeVar("T")
 
 Bounds = Mapping[int, tuple[int, int]]
 """Partition → the first offset that it still has, and its end."""
@@ -106,12 +105,6 @@ def since(topic_id: UUID, known: Mapping[int, Position], bounds: Bounds) -> dict
         is_of_it = at is not None and at.topic_id == topic_id and at.next_offset <= end
         offsets[partition] = max(begin, at.next_offset) if at is not None and is_of_it else begin
     return offsets
-
-
-def batches(events: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
-    """Yield what comes in batches of this size; the last one may be smaller."""
-    left = iter(events)
-    return iter(lambda: tuple(islice(left, size)), ())
 
 
 class Comparison:

@@ -157,13 +157,19 @@ def check_topic_ids(engine: Engine, found: Mapping[str, FoundTopic]) -> None:
             )
 
 
+def partitions_in(connection: Connection) -> int | None:
+    """Return for how many partitions this database holds what it holds; None: nothing was read yet."""
+    last = connection.execute(select(func.max(SOURCE_POSITIONS.c.partition))).scalar_one()
+    return None if last is None else int(last) + 1
+
+
 def _refuse_other_layouts(connection: Connection, found: Collection[int]) -> None:
-    before = connection.execute(select(func.max(SOURCE_POSITIONS.c.partition))).scalar_one()
+    before = partitions_in(connection)
     for now in found:
-        if before is not None and before + 1 != now:
+        if before is not None and before != now:
             raise Unavailable(
-                f"what this database holds belongs to {before + 1} partitions, and every topic has {now}: "
-                f"stop every replica and run `care partitions move --from {before + 1} --to {now}`"
+                f"what this database holds belongs to {before} partitions, and every topic has {now}: "
+                f"stop every replica and run `care partitions move --from {before} --to {now}`"
             )
 
 

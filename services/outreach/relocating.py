@@ -5,17 +5,16 @@ knows that nothing was moved yet.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from itertools import islice
-from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Table, func, select, text
+from sqlalchemy import Connection, Engine, Table, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.moved import is_moved
 from services.contracts.topics import OUTREACH
 from services.kit import logs
+from services.kit.batches import batches
 from services.kit.exits import Unavailable
 from services.kit.kafka_clients import close_producer, open_producer, partition_of
 from services.outreach import outbox, positions, reconciliation
@@ -29,14 +28,7 @@ PLACED: tuple[Table, ...] = (AGENDA, DECISIONS, SENDS, SURVEYS, FEEDBACK)
 
 _AT_ONCE = 5_000
 _APPLICATION = "care-partitions"
-T = TypeVar("T")
 Tell = Callable[[str], None]
-
-
-def partitions_in(connection: Connection) -> int | None:
-    """Return for how many partitions this database holds what it holds; None: nothing was read yet."""
-    last = connection.execute(select(func.max(SOURCE_POSITIONS.c.partition))).scalar_one()
-    return None if last is None else int(last) + 1
 
 
 def unread(engine: Engine, topic: SaidTopic) -> Counter[str]:
@@ -93,7 +85,7 @@ def relocate(engine: Engine, partitions: int, tell: Tell) -> Counter[str]:
     with engine.begin() as connection:
         _take_from_replicas(connection)
         for table, homes in moves.items():
-            for some in _in_parts(homes.items()):
+            for some in batches(homes.items(), _AT_ONCE):
                 moved[table.name] += _put(connection, table, some)
                 tell(f"{table.name}: {moved[table.name]:,} rows moved")
         left = misplaced(connection, partitions)
@@ -134,8 +126,3 @@ def _add_positions(connection: Connection, partitions: int) -> None:
     ]
     if rows:
         connection.execute(insert(SOURCE_POSITIONS).on_conflict_do_nothing(), rows)
-
-
-def _in_parts(entries: Iterable[T]) -> Iterator[Sequence[T]]:
-    left = iter(entries)
-    return iter(lambda: tuple(islice(left, _AT_ONCE)), ())

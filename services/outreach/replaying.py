@@ -19,13 +19,13 @@ from services.contracts.events import Unreadable
 from services.contracts.outreach import Outcome, OutreachDecided
 from services.contracts.topics import PROBLEMS
 from services.contracts.trace_context import TraceContext, of_problem, parse_event
+from services.kit.batches import batches
 from services.kit.records import read_event
 from services.kit.topic_reader import Progress
 from services.outreach import identities, ledger, memory, reconciliation, rows, said
 from services.outreach.batch import in_its_trace, is_barrier
 from services.outreach.comparison import (
     SaidTopic,
-    batches,
     known_decisions,
     since,
     standings_of,

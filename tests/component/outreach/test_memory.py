@@ -408,7 +408,7 @@ def test_another_number_of_partitions_is_refused_until_everything_was_moved(desk
     with pytest.raises(Unavailable, match="care partitions move --from 4 --to 8"):
         positions.check_topic_ids(desk.engine, grown)
     with desk.engine.connect() as connection:
-        assert relocating.partitions_in(connection) == 4
+        assert positions.partitions_in(connection) == 4
         assert relocating.misplaced(connection, 8)
     with desk.engine.begin() as connection:
         connection.execute(delete(OUTBOX))
@@ -434,7 +434,7 @@ def test_what_is_still_to_be_published_is_in_the_way_of_a_move(desk: Desk) -> No
         relocating.relocate(desk.engine, 8, lambda _: None)
 
     with desk.engine.connect() as connection:
-        assert relocating.partitions_in(connection) == 4
+        assert positions.partitions_in(connection) == 4
 
 
 def test_a_tombstone_that_only_says_moved_takes_no_profile_away(desk: Desk) -> None:
