@@ -53,6 +53,8 @@ def open_engine(database_url: str, application: str = "care-outreach") -> Engine
         hide_parameters=True,
         connect_args={
             "connect_timeout": 10,
+            # A server in SQL_ASCII says nothing of its text, and the driver would hand out bytes.
+            "client_encoding": "UTF8",
             "application_name": application,
             # In UTC, so that adding hours to a stored instant never meets a clock change.
             "options": "-c timezone=UTC "

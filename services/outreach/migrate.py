@@ -23,11 +23,12 @@ def upgrade(database_url: str) -> list[str]:
     """Apply what is missing and return those revisions, oldest first; of a newer schema nothing is missing.
 
     Raises:
-        Unavailable: the database does not answer.
+        Unavailable: the database does not answer, or cannot hold every name and word.
     """
     engine = open_engine(database_url, "care-migrate")
     try:
         with reaching(engine), engine.connect() as connection:
+            _refuse_another_encoding(connection)
             _wait_for_turn(connection)
             try:
                 return _upgrade(connection)
@@ -54,6 +55,17 @@ def check(engine: Engine) -> None:
         raise Unavailable(
             f"the database schema is at {current or 'nothing'} and this service needs {head}: "
             "run `care db upgrade`"
+        )
+
+
+def _refuse_another_encoding(connection: Connection) -> None:
+    name, encoding = connection.execute(
+        text("SELECT current_database(), current_setting('server_encoding')")
+    ).one()
+    if encoding != "UTF8":
+        raise Unavailable(
+            f"the database {name} is in {encoding}, and names and mails need UTF8: make one with "
+            f"CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0, and set DATABASE_URL to it"
         )
 
 

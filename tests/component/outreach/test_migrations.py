@@ -3,12 +3,13 @@
 import ast
 import threading
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 import sqlalchemy.exc
 from alembic import command
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from services.kit.exits import Unavailable
 from services.outreach import migrate
@@ -134,6 +135,22 @@ def test_an_index_that_gave_up_is_made_when_it_is_run_again(before: str) -> None
     found = query(before, "SELECT indexname FROM pg_indexes WHERE indexname = 'problems_open'")
     assert found == [("problems_open",)]
     engine.dispose()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_name_is_refused_with_what_to_do(
+    encoding: str, database_url: str
+) -> None:
+    name = f"t{uuid4().hex[:10]}"
+    execute(
+        database_url,
+        f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    )
+    try:
+        with pytest.raises(Unavailable, match=f"{name} is in {encoding}.*ENCODING 'UTF8'"):
+            migrate.upgrade(make_url(database_url).set(database=name).render_as_string(False))
+    finally:
+        execute(database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def wait_for_the_lock(url: str) -> None:
