@@ -35,6 +35,7 @@ from services.contracts.topics import Topic
 from services.kit.batches import batches
 from services.kit.changelog import read_on
 from services.kit.kafka_clients import close_producer, open_producer, partition_of
+from services.kit.progress import Tell
 from services.kit.topic_reader import TopicReader
 from services.kit.transactions import TransactionalWriter
 
@@ -43,8 +44,6 @@ _AT_ONCE = 1_000
 _OPENING = 8
 _FLUSH_SECONDS = 120
 _PLAIN = (("content-type", JSON.encode()),)
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

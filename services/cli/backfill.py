@@ -1,7 +1,7 @@
 """`care backfill`: the past of a shop loaded into a deployment, before it begins to raise alarms."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -21,13 +21,12 @@ from services.demo.door import Door, DoorClosed, batches, check_open
 from services.kit.clock import SystemClock
 from services.kit.exits import EXIT_USAGE, Unavailable, leave
 from services.kit.plurals import counted
+from services.kit.progress import Tell
 from services.kit.records import read_event
 
 EXIT_REJECTED = 1
 _EXIT_INTERRUPTED = 130
 _SHOWN = 20
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,11 @@ from services.contracts.stream import Tick
 from services.contracts.topics import TICKS, Topic
 from services.kit.kafka_admin import check_topics
 from services.kit.kafka_clients import end_offsets, open_consumer, reaching
+from services.kit.progress import Tell
 from services.kit.topic_reader import TopicReader
 
 _LAST_TICKS = 10
 """One would do, if a transaction's marker never lay behind it."""
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

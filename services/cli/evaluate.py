@@ -1,7 +1,7 @@
 """`care evaluate`: how good a model's scores would have been on records."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from services.cli.records import Day
 from services.cli.sources import Source, source
 from services.contracts.problems import RiskKind
 from services.kit.exits import EXIT_USAGE, leave
+from services.kit.progress import Tell
 
 
 @click.command(
@@ -78,7 +79,7 @@ def evaluate(
 
 
 def _of_complaints(
-    card: Scorecard, source: Source, start: date, until: date | None, tell: Callable[[str], None]
+    card: Scorecard, source: Source, start: date, until: date | None, tell: Tell
 ) -> Mapping[str, Any]:
     begin, end = source.midnight(start), None if until is None else source.midnight(until)
     chosen = [

@@ -18,9 +18,9 @@ from services.churn_predictor.train.purchases import (
 )
 from services.churn_predictor.train.unseen import SeenBefore
 from services.kit.exits import EXIT_USAGE, leave
+from services.kit.progress import Tell
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-Tell = Callable[[str], None]
 
 horizon: Decorator = click.option(
     "--horizon", "horizon_days", type=click.IntRange(7, 365), default=None,

@@ -9,13 +9,13 @@ from sqlalchemy import Engine
 from services.churn_predictor.relocating import Looked, Relocation
 from services.churn_predictor.relocation import Layout
 from services.churn_predictor.state import PartitionState
-from services.cli.deployment import Tell
 from services.contracts import topics as t
 from services.contracts.access import METRICS_WRITER, MOVED, OUTREACH_GROUP, PREDICTOR_GROUP
 from services.contracts.topics import TOPICS, Topic
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import find_topics, grow_topics, members_of
 from services.kit.layouts import layouts_of
+from services.kit.progress import Tell
 from services.kit.transactions import TransactionalWriter
 from services.outreach import relocating
 from services.outreach.comparison import SaidTopic

@@ -11,7 +11,7 @@ from services.churn_predictor.train.purchases import (
     purchases_in,
 )
 from services.churn_predictor.train.replay import Case, replay
-from services.cli.deployment import Place, Tell
+from services.cli.deployment import Place
 from services.contracts import topics as t
 from services.contracts.envelope import Event
 from services.contracts.events import Unreadable
@@ -19,6 +19,7 @@ from services.contracts.tolerances import Tolerances
 from services.contracts.topics import MAX_FUTURE_SKEW, Topic
 from services.kit.exits import EXIT_USAGE, leave
 from services.kit.plurals import counted
+from services.kit.progress import Tell
 from services.kit.records import read_event
 
 ALL = (t.PURCHASES, t.DELIVERIES, t.CONTACTS)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.kit.clock import monotonic
+from services.kit.progress import Tell
 
 _PLAIN_LINE_SECONDS = 5.0
 _SELDOM_SECONDS = 2.0
@@ -29,7 +30,7 @@ class Reached:
 class Shown:
     """Where progress is told."""
 
-    say: Callable[[str], None]
+    say: Tell
     """A line that stays."""
     see: Callable[[Reached], None]
 
@@ -45,7 +46,7 @@ def showing(console: Console) -> Iterator[Shown]:
 
 
 @contextmanager
-def telling(console: Console) -> Iterator[Callable[[str], None]]:
+def telling(console: Console) -> Iterator[Tell]:
     """Yield a place to tell the steps of something that cannot say how far it has got."""
     if not console.is_terminal:
         yield _saying(console)
@@ -54,7 +55,7 @@ def telling(console: Console) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def seldom(tell: Callable[[str], None]) -> Callable[[str], None]:
+def seldom(tell: Tell) -> Tell:
     """Return a place to tell what changes all the time: the first and then one every two seconds."""
     told = float("-inf")
 
@@ -90,7 +91,7 @@ def _bar(console: Console) -> Iterator[Shown]:
         yield Shown(_saying(progress.console), see)
 
 
-def _saying(console: Console) -> Callable[[str], None]:
+def _saying(console: Console) -> Tell:
     return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

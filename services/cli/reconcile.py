@@ -11,7 +11,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from services.cli import on_database, options
-from services.cli.deployment import Place, Tell, telling_of
+from services.cli.deployment import Place, telling_of
 from services.cli.options import Decorator
 from services.cli.progress import telling
 from services.contracts.topics import OUTREACH, PROBLEMS
@@ -19,6 +19,7 @@ from services.kit import logs
 from services.kit.clock import SystemClock, monotonic
 from services.kit.exits import Unavailable
 from services.kit.plurals import counted
+from services.kit.progress import Tell
 from services.kit.settings import ClockSource
 from services.outreach import reconciliation
 from services.outreach.comparison import Comparison, SaidTopic

@@ -1,6 +1,6 @@
 """Recorded orders on the command line: where they are, and the days that are asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import click
 from services.churn_predictor.train.replay import Case, replay
 from services.contracts.tolerances import Tolerances
 from services.kit.exits import EXIT_USAGE, leave
+from services.kit.progress import Tell
 from services.recorded.olist import SAO_PAULO, read_orders, told_about
 from services.recorded.olist_files import UnusableFiles
 
@@ -35,9 +36,7 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), SAO_PAULO)
 
 
-def read_cases(
-    folder: Path, tell: Callable[[str], None], tolerances: Tolerances | None = None
-) -> Sequence[Case]:
+def read_cases(folder: Path, tell: Tell, tolerances: Tolerances | None = None) -> Sequence[Case]:
     """Return a case for every recorded order; leaves with one line where the files are unusable."""
     try:
         orders = read_orders(folder.expanduser(), in_full=True)

@@ -17,9 +17,9 @@ from services.cli.tolerances import tolerances
 from services.contracts.problems import RiskKind
 from services.contracts.tolerances import Tolerances
 from services.contracts.topics import DEFAULT_PARTITIONS
+from services.kit.progress import Tell
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-Tell = Callable[[str], None]
 
 _OPTIONS: tuple[Decorator, ...] = (
     click.option(

@@ -1,7 +1,6 @@
 """`care train`: a model fitted to records and written to a file: of complaint or of lapse risk."""
 
 import json
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +21,7 @@ from services.cli.records import Day
 from services.cli.sources import Source, source
 from services.contracts.problems import RiskKind
 from services.kit.exits import EXIT_USAGE, leave
+from services.kit.progress import Tell
 
 _OLIST = (
     "Fitted by `care train` to the recorded orders of a Brazilian marketplace (Olist, CC BY-NC-SA "
@@ -103,9 +103,7 @@ def train_command(
     click.echo(json.dumps(summary, indent=2) if as_json else _in_words(summary))
 
 
-def _of_complaints(
-    source: Source, until: date | None, effort: Effort, tell: Callable[[str], None]
-) -> Scorecard:
+def _of_complaints(source: Source, until: date | None, effort: Effort, tell: Tell) -> Scorecard:
     if until is None:
         raise click.UsageError(f"{source.option} needs --until")
     cases = source.cases(tell)
@@ -116,9 +114,7 @@ def _of_complaints(
         _leave(str(error), source)
 
 
-def _of_lapses(
-    source: Source, until: date | None, horizon_days: int, tell: Callable[[str], None]
-) -> Scorecard:
+def _of_lapses(source: Source, until: date | None, horizon_days: int, tell: Tell) -> Scorecard:
     purchases = source.purchases(tell)
     try:
         card = lapse.trained(purchases, until, horizon_days, tell)

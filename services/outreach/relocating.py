@@ -5,7 +5,7 @@ knows that nothing was moved yet.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
 from sqlalchemy import Connection, Engine, Table, select, text
@@ -17,6 +17,7 @@ from services.kit import logs
 from services.kit.batches import batches
 from services.kit.exits import Unavailable
 from services.kit.kafka_clients import close_producer, open_producer, partition_of
+from services.kit.progress import Tell
 from services.outreach import outbox, positions, reconciliation
 from services.outreach.batch import SOURCES
 from services.outreach.comparison import ADVICE, Comparison, SaidTopic
@@ -28,7 +29,6 @@ PLACED: tuple[Table, ...] = (AGENDA, DECISIONS, SENDS, SURVEYS, FEEDBACK)
 
 _AT_ONCE = 5_000
 _APPLICATION = "care-partitions"
-Tell = Callable[[str], None]
 
 
 def unread(engine: Engine, topic: SaidTopic) -> Counter[str]:

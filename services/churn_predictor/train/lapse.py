@@ -4,7 +4,7 @@ One tells how likely a customer buys nothing within the horizon, the other how m
 expect.  What purchases cannot tell (experience) comes from the model that is handed in.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from itertools import chain
@@ -34,6 +34,7 @@ from services.churn_predictor.train.purchases import NothingBought, Purchases, m
 from services.churn_predictor.train.shares import with_shares
 from services.churn_predictor.train.version import versioned
 from services.contracts.problems import DecisionPoint, RiskKind
+from services.kit.progress import Tell
 
 HORIZON_DAYS = 56
 
@@ -46,8 +47,6 @@ _WEIGHT_HALVES = timedelta(days=28)
 _ELEVATED_SHARE, _HIGH_SHARE = 0.3, 0.1
 """At least so many customers reach the band, silent or not; more where many are told the same."""
 _HYSTERESIS = 0.02
-
-Tell = Callable[[str], None]
 
 
 class TooFewPurchases(Exception):

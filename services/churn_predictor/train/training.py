@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -24,6 +24,7 @@ from services.churn_predictor.train.samples import Sample, answered_before, case
 from services.churn_predictor.train.shares import with_shares
 from services.churn_predictor.train.version import versioned
 from services.contracts.problems import DecisionPoint, RiskKind
+from services.kit.progress import Tell
 
 RISING = frozenset(
     {
@@ -48,8 +49,6 @@ FEWEST_ROWS = 50
 _ELEVATED_SHARE, _HIGH_SHARE = 0.2, 0.1
 """Of the orders whose promise has passed, so many are meant to reach the band."""
 _HYSTERESIS = 0.02
-
-Tell = Callable[[str], None]
 
 
 class TooLittle(Exception):

@@ -11,13 +11,14 @@ from click.testing import CliRunner, Result
 
 from services.cli import backfill as command
 from services.cli.__main__ import care
-from services.cli.deployment import Place, Tell
+from services.cli.deployment import Place
 from services.contracts.envelope import Event
 from services.contracts.events import TOPIC_OF
 from services.contracts.topics import Topic
 from services.demo.door import Door
 from services.kit.clock import SystemClock
 from services.kit.exits import Unavailable
+from services.kit.progress import Tell
 from tests.factories import DAY, placed
 from tests.unit.cli.test_on_topics import Record
 
