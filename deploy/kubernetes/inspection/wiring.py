@@ -1,6 +1,7 @@
 """What names something else names what is there: Services, probes, budgets, monitors, routes, secrets."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from deploy.kubernetes.inspection import settings
 from deploy.kubernetes.inspection.objects import Json, Manifests, name_of, selects
@@ -11,6 +12,9 @@ JOBS = frozenset({"ingest", "churn_predictor", "outreach", "metrics"})
 """What rules, alerts and dashboards ask for."""
 
 _PROBES = {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
+_PAGES_VARIABLE = "CARE_OUTREACH_PAGES_BASE_URL"
+_PAGES = ("outreach", 8002)
+"""The Service and port that customers' pages are behind."""
 _ADDED = frozenset({"namespace", "service", "pod", "container", "endpoint", "node"})
 """Labels that the Prometheus Operator gives to a target."""
 
@@ -24,6 +28,7 @@ def faults(manifests: Manifests) -> Iterator[str]:
     yield from _budgets(manifests)
     yield from _monitors(manifests)
     yield from _routes(manifests)
+    yield from _pages(manifests)
     yield from _certificates(manifests)
     yield from _external_secrets(manifests)
 
@@ -142,6 +147,24 @@ def _routes(manifests: Manifests) -> Iterator[str]:
                 ports = [each["port"] for each in service["spec"]["ports"]] if service else []
                 if backend["port"] not in ports:
                     yield f"HTTPRoute {name_of(route)}: no {backend['name']}:{backend['port']}"
+
+
+def _pages(manifests: Manifests) -> Iterator[str]:
+    """The links in mails lead to the public name of the pages, and not to another."""
+    public = {
+        host
+        for route in manifests.of("HTTPRoute")
+        for rule in route["spec"]["rules"]
+        if _PAGES in {(b["name"], b["port"]) for b in rule["backendRefs"]}
+        for host in route["spec"]["hostnames"]
+    }
+    for workload in manifests.ours() if public else ():
+        linked = urlsplit(manifests.environment(workload).get(_PAGES_VARIABLE, "")).hostname
+        if linked and linked not in public:
+            yield (
+                f"{workload}: {_PAGES_VARIABLE} leads to {linked}, and the route of the pages is for "
+                f"{', '.join(sorted(public))}"
+            )
 
 
 def _parents(manifests: Manifests, route: Json) -> Iterator[str]:

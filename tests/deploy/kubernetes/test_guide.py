@@ -1,5 +1,6 @@
 """What the guide tells platform teams to type is what is there, and does what it says."""
 
+import json
 import os
 import re
 import shlex
@@ -7,7 +8,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
 
 import click
 import pytest
@@ -16,7 +18,7 @@ import yaml
 from deploy.kubernetes import operators
 from deploy.kubernetes.inspection import settings
 from deploy.kubernetes.inspection.every import faults
-from deploy.kubernetes.inspection.objects import Manifests
+from deploy.kubernetes.inspection.objects import Json, Manifests
 from deploy.kubernetes.rendering import combined, kubectl, rendered
 from services.cli.__main__ import care
 
@@ -36,6 +38,13 @@ def blocks(page: Path) -> list[str]:
 def overlay_block() -> str:
     (found,) = [each for each in blocks(PAGES[0]) if each.startswith("# overlay\n")]
     return found
+
+
+def lines_for_the_overlay(name: str) -> Json:
+    """Return what the guide says to put into an overlay's kustomization."""
+    (found,) = [each for each in blocks(PAGES[0]) if each.startswith(f"# {name}\n")]
+    content: Json = yaml.safe_load(found)
+    return content
 
 
 def typed() -> Iterator[str]:
@@ -78,8 +87,72 @@ def test_the_overlay_of_the_guide_is_right(checkout: Path) -> None:
     assert told["CARE_OUTREACH_MODE"] == "shadow"
 
 
+def test_its_public_names_are_those_of_links_routes_and_certificates(checkout: Path) -> None:
+    named = lines_for_the_overlay("public names")
+    links = {
+        "name": "outreach",
+        "behavior": "merge",
+        "literals": ["CARE_OUTREACH_PAGES_BASE_URL=https://care.shop.example.com"],
+    }
+    with_links = {"components": ["tls", "gateway"], "configMapGenerator": [links]}
+
+    unlike = faults(on_top(checkout, with_links))
+    assert len(unlike) == 1
+    assert "leads to care.shop.example.com, and the route of the pages is for" in unlike[0]
+    assert faults(on_top(checkout, {**with_links, **named})) == []
+
+
+def test_who_is_on_the_guides_list_is_read_where_outreach_looks(checkout: Path) -> None:
+    mine = on_top(checkout, lines_for_the_overlay("limited"))
+
+    assert faults(mine) == []
+    (outreach,) = [each for each in mine.ours() if each.name == "outreach"]
+    path = PurePosixPath(mine.environment(outreach)["CARE_OUTREACH_LIMITED_TO_FILE"])
+    (mount,) = [m for m in outreach.container["volumeMounts"] if m["name"] == "allow-list"]
+    (volume,) = [v for v in outreach.pod["volumes"] if v["name"] == "allow-list"]
+    people = mine.named("ConfigMap", volume["configMap"]["name"])
+    assert people is not None
+    assert (mount["mountPath"], people["data"]) == (str(path.parent), {path.name: "c-1\n"})
+
+
+def test_its_first_order_is_of_nobody_and_of_now() -> None:
+    (line,) = [
+        line
+        for block in blocks(PAGES[0])
+        for line in block.splitlines()
+        if line.startswith("care validate --example")
+    ]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
+    said = subprocess.run(
+        ["sh", "-e", "-c", line.partition(" > ")[0]],
+        env={"PATH": path}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    order = json.loads(said.stdout)
+    assert order["partitionkey"] == "care-smoke-test"
+    age = datetime.now(UTC) - datetime.fromisoformat(order["time"])
+    assert timedelta(0) <= age < timedelta(minutes=5)
+
+
+def on_top(checkout: Path, lines: Json) -> Manifests:
+    """Return the production overlay with these lines in a kustomization above it."""
+    folder = checkout / "deploy" / "kubernetes" / "overlays" / "above"
+    folder.mkdir(exist_ok=True)
+    (folder / "people.txt").write_text("c-1\n", encoding="utf-8")
+    components = [f"../../components/{name}" for name in lines.get("components", ())]
+    content = {
+        "namespace": "care",
+        "resources": ["../production"],
+        **lines,
+        "components": components,
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return rendered(folder)
+
+
 def test_the_guide_makes_every_secret_that_is_not_kafkas() -> None:
     made = {match for block in blocks(PAGES[0]) for match in CREATED.findall(block)}
+    made -= {("kafka-cluster-ca-cert", "ca.crt")}  # Where Strimzi does not make it.
 
     assert made == settings.secrets(combined("production", ["strimzi"]), settings.is_of_ours)
 

@@ -10,6 +10,7 @@ from tests.deploy.house_rules import JOBS
 from tests.deploy.kubernetes.changes import (
     at,
     changed,
+    config,
     container,
     environment,
     everything,
@@ -81,6 +82,10 @@ def other_host(m: Manifests) -> None:
     spec(m, "HTTPRoute", "ingest")["hostnames"] = ["other.example.com"]
 
 
+def other_pages(m: Manifests) -> None:
+    config(m, "outreach")["CARE_OUTREACH_PAGES_BASE_URL"] = "https://care.shop.example.com"
+
+
 def other_names(m: Manifests) -> None:
     spec(m, "Certificate", "care")["dnsNames"].remove("care.example.com")
 
@@ -124,6 +129,10 @@ BROKEN = [
     (watches_nothing, "ServiceMonitor care-metrics: watches nothing"),
     (other_backend, "HTTPRoute pages: no outreach:8003"),
     (other_host, "HTTPRoute ingest: no listener of its name and hosts"),
+    (
+        other_pages,
+        "leads to care.shop.example.com, and the route of the pages is for care.example.com",
+    ),
     (other_names, "Gateway care: no certificate for care.example.com"),
     (other_key, "secret outreach-pages: nobody gives secrets"),
     (other_key, "secret outreach-pages: nobody reads secret"),
