@@ -1,7 +1,8 @@
 """Kafka shell of a move to more partitions: the predictor's state, and the topics it is the last word of.
 
-Everything is done in transactions of the partitions' own writers, each of which leaves every entry in one
-place: killed anywhere it goes on where it was, and no owner of before can write any more.
+What is the predictor's alone is moved in transactions of the partitions' own writers, each of which leaves
+every entry in one place; a latest value is copied first and taken away once the broker has the copy.  Killed
+anywhere it goes on where it was, and no owner of before can write any more.
 """
 
 from collections import Counter
@@ -42,7 +43,7 @@ from services.kit.transactions import TransactionalWriter
 _AT_ONCE = 1_000
 """Entries moved in one transaction."""
 _OPENING = 8
-_FLUSH_SECONDS = 120
+_ACK_SECONDS = 120
 _PLAIN = (("content-type", JSON.encode()),)
 
 
@@ -95,6 +96,8 @@ class Relocation:
         self._prefix = prefix
         self._writers: dict[int, TransactionalWriter] = {}
         self._producer: KafkaProducer | None = None
+        self._sent: list[Any] = []
+        """What the broker has not yet said it has."""
 
     def home(self, key: bytes) -> int:
         """Return the partition to which this key belongs after the move."""
@@ -137,7 +140,7 @@ class Relocation:
                 name = topic.physical(self._prefix)
                 self._send(name, home, record.key, record.value, _headers(record))
                 found[topic.name] += 1
-        self._flush()
+        self._acknowledged()
         return found
 
     def _unread(self, states: Mapping[int, PartitionState]) -> Iterator[tuple[Topic, Any]]:
@@ -206,14 +209,24 @@ class Relocation:
         value: bytes | None,
         headers: Sequence[tuple[str, bytes]],
     ) -> None:
-        """Write outside of transactions, as these topics are written: their markers are no record."""
+        """Write outside of transactions: where most of these topics are read, markers are no record."""
         if self._producer is None:
             self._producer = open_producer(self._bootstrap)
-        self._producer.send(name, value, key=key, partition=partition, headers=list(headers))
+        self._sent.append(
+            self._producer.send(name, value, key=key, partition=partition, headers=list(headers))
+        )
 
-    def _flush(self) -> None:
-        if self._producer is not None:
-            self._producer.flush(_FLUSH_SECONDS)
+    def _acknowledged(self) -> None:
+        """Return once the broker has all that was sent.
+
+        The producer's own `flush` returns as well where a record was refused.
+
+        Raises:
+            KafkaError: it refused one, or did not answer.
+        """
+        sent, self._sent = self._sent, []
+        for future in sent:
+            future.get(_ACK_SECONDS)
 
     def _open(self, number: int) -> TransactionalWriter:
         name = f"{self._prefix}{PREDICTOR_GROUP}-{number}"
@@ -332,10 +345,10 @@ class Relocation:
             for key, (home, record) in some:
                 headers = [*_headers(record), mark]
                 self._send(name, home, key, _placed(topic, record.value, home), headers)
-            self._flush()
+            self._acknowledged()
             for key, _ in some:
                 self._send(name, number, key, None, [mark])
-            self._flush()
+            self._acknowledged()
         return len(leaving)
 
     def _leaving(

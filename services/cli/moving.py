@@ -10,15 +10,24 @@ from services.churn_predictor.relocating import Looked, Relocation
 from services.churn_predictor.relocation import Layout
 from services.churn_predictor.state import PartitionState
 from services.contracts import topics as t
-from services.contracts.access import METRICS_WRITER, MOVED, OUTREACH_GROUP, PREDICTOR_GROUP
+from services.contracts.access import (
+    METRICS_WRITER,
+    MOVED,
+    MOVER,
+    OUTREACH_GROUP,
+    PREDICTOR_GROUP,
+)
 from services.contracts.topics import TOPICS, Topic
 from services.kit.exits import Unavailable
+from services.kit.kafka_access import check_access
 from services.kit.kafka_admin import find_topics, grow_topics, members_of
 from services.kit.layouts import layouts_of
 from services.kit.progress import Tell
 from services.kit.transactions import TransactionalWriter
 from services.outreach import relocating
 from services.outreach.comparison import SaidTopic
+
+_ANOTHER_STATE = "the state is not the one there was when the move began"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,8 @@ class Moved:
     """Table → rows, or before the move customers, under another partition."""
     late: dict[str, int] = field(default_factory=dict)
     """Topic → records that somebody published during the move."""
+    was_over: bool = False
+    """The state was moved before: of a database that is older than that, the rows alone were looked at."""
     wrong: list[str] = field(default_factory=list)
     """What the checks found."""
 
@@ -63,12 +74,14 @@ class Move:
         """Look at the deployment.
 
         Raises:
-            Unavailable: no broker answers, or a topic is missing or has yet another number of partitions.
+            Unavailable: no broker answers, it refuses something of what a move needs, or a topic is missing
+                or has yet another number of partitions.
         """
         self.layout = layout
         self._place = place
         self._engine = engine
         self._tell = tell
+        check_access(place.bootstrap, MOVER, place.prefix)
         self._state = Relocation(place.bootstrap, place.prefix, layout)
         self._counts = _counts(place, layout)
         told = layouts_of(place.bootstrap, prefix=place.prefix, partitions=layout.before)
@@ -97,13 +110,16 @@ class Move:
         self._refuse_running()
         if self._is_over:
             found = self._planned(None)
-            found.rows = self._relocate()
+            found.rows = self._relocate(is_restored=True)
             return found
         relocating.publish_rest(self._engine, self._said())
         self._tell("taking the state over")
         self._state.take_over()
         before = self._looked()
         found = self._planned(before)
+        if not self._is_as_begun(before):
+            found.wrong = [_ANOTHER_STATE]
+            return found
         # All others last: until then every service finds a number that is not its own, whichever it expects.
         self._grow(MOVED)
         self._state.move_states(self._tell)
@@ -114,8 +130,11 @@ class Move:
             self._finish(after, found)
         return found
 
-    def _relocate(self) -> dict[str, int]:
-        return dict(relocating.relocate(self._engine, self.layout.after, self._tell))
+    def _relocate(self, *, is_restored: bool = False) -> dict[str, int]:
+        moved = relocating.relocate(
+            self._engine, self.layout.after, self._tell, is_restored=is_restored
+        )
+        return dict(moved)
 
     # What must be so
 
@@ -133,7 +152,8 @@ class Move:
         """Return what lies in the state, all of which was applied."""
         looked = self._state.look(self._counts[t.FACTS_CHANGELOG.name], self._tell)
         own = self._own(looked)
-        if not any(state.layouts[-1:] == (self.layout.after,) for state in own.values()):
+        has_begun = any(state.layouts[-1:] == (self.layout.after,) for state in own.values())
+        if not has_begun:
             # Once it has begun, nobody could read on: what comes late is seen to in the end.
             _refuse_unread("churn_predictor", self._state.unread(own))
             _refuse_unread("outreach", relocating.unread(self._engine, self._said()))
@@ -143,17 +163,28 @@ class Move:
                 )
         return looked
 
+    def _is_as_begun(self, looked: Looked) -> bool:
+        """Return whether the state is the one with which an earlier run began; the first one notes it."""
+        has_begun = any(self._counts[topic.name] == self.layout.after for topic in MOVED)
+        known = relocating.beginning_of(self._engine, *self._numbers) if has_begun else None
+        if known is None:
+            # Before the first topic grows: until then services may start again, and change it.
+            relocating.note_beginning(self._engine, *self._numbers, _whole(looked.digest))
+        return known in (None, _whole(looked.digest))
+
+    @property
+    def _numbers(self) -> tuple[int, int]:
+        return self.layout.before, self.layout.after
+
     def _own(self, looked: Looked) -> dict[int, PartitionState]:
         return {n: s for n, s in looked.states.items() if n < self.layout.before}
 
     def _planned(self, looked: Looked | None) -> Moved:
-        with self._engine.connect() as connection:
-            rows = relocating.misplaced(connection, self.layout.after)
+        rows = relocating.misplaced(self._engine, self.layout.after)
         if looked is None:
-            return Moved(self.layout.before, self.layout.after, rows=dict(rows))
+            return Moved(*self._numbers, rows=dict(rows), was_over=True)
         return Moved(
-            self.layout.before,
-            self.layout.after,
+            *self._numbers,
             customers=looked.customers,
             digest=_shown(looked.digest),
             entries=looked.misplaced,
@@ -170,10 +201,9 @@ class Move:
 
     def _check(self, before: Looked, found: Moved) -> Looked:
         after = self._state.look(self.layout.after, self._tell)
-        with self._engine.connect() as connection:
-            rows = relocating.misplaced(connection, self.layout.after)
+        rows = relocating.misplaced(self._engine, self.layout.after)
         checks = {
-            "the state is not the one there was": after.digest != before.digest,
+            _ANOTHER_STATE: after.digest != before.digest,
             "partitions do not know who was erased or merged": after.unlike(self.layout),
             f"{after.misplaced} customers and histories lie elsewhere": after.misplaced,
             f"{after.waiting} letters still wait elsewhere": after.waiting,
@@ -186,10 +216,13 @@ class Move:
     def _finish(self, after: Looked, found: Moved) -> None:
         """Let services start with the new number, and with no other."""
         self._grow(topic for topic in TOPICS if topic not in MOVED)
+        # A profile that came meanwhile would outlive the customer's next one, which goes elsewhere.
+        found.latest += self._state.move_latest(self._tell)
         # Behind the last moment at which anybody could write by the old number, unless they do so still.
         found.late = dict(self._state.forward_late(self._own(after)))
         # It follows no group: a process that reads the old partitions alone ends at its next step.
         TransactionalWriter(self._place.bootstrap, f"{self._place.prefix}{METRICS_WRITER}")
+        relocating.note_end(self._engine, *self._numbers)
         self._state.finish(after.states)
 
     def _said(self) -> SaidTopic:
@@ -221,5 +254,9 @@ def _refuse_unread(service: str, found: Mapping[str, int]) -> None:
         )
 
 
+def _whole(digest: int) -> str:
+    return f"{digest:064x}"
+
+
 def _shown(digest: int) -> str:
-    return f"{digest:064x}"[:16]
+    return _whole(digest)[:16]

@@ -5,12 +5,17 @@ from contextlib import closing
 from typing import Any
 
 import click
+from confluent_kafka import KafkaException
+from kafka.errors import KafkaError
 from rich.console import Console
 
 from services.churn_predictor.relocation import Layout, UnknownEntry
+from services.churn_predictor.trust import WrittenByNewer
 from services.cli import on_database, options
 from services.cli.moving import Move, Moved, Place
 from services.cli.progress import telling
+from services.contracts.events import Unreadable
+from services.kit.changelog import Truncated
 from services.kit.exits import Unavailable
 from services.kit.plurals import counted
 from services.outreach.database import open_engine, reaching
@@ -92,10 +97,15 @@ def _moved(layout: Layout, choice: dict[str, Any]) -> Moved:
             closing(Move(place, engine, layout, tell)) as one,
         ):
             return one.plan() if choice["dry_run"] else one.run()
-    except UnknownEntry as error:
+    except (UnknownEntry, WrittenByNewer, Unreadable) as error:
         raise Unavailable(
             f"the state holds {error}, which this version does not know: use the version that wrote it"
         ) from None
+    except (KafkaException, KafkaError, Truncated, TimeoutError) as error:
+        raise Unavailable(
+            f"Kafka did not do what was asked of it ({type(error).__name__}: {error}): nothing is lost; run "
+            "the same command again, and until it has ended with 0 start no service"
+        ) from error
     finally:
         engine.dispose()
 
@@ -105,11 +115,18 @@ def _show(found: Moved, *, dry_run: bool, as_json: bool) -> None:
         click.echo(json.dumps({"dry_run": dry_run, **found.as_object()}))
         return
     what = "customers to move" if dry_run else "rows moved"
+    rows = [f"  {count:>9,}  {what} in {table}" for table, count in found.rows.items()]
+    for line in rows if found.was_over else _lines(found, rows, dry_run=dry_run):
+        click.echo(line)
+    click.echo(_ending(found, dry_run=dry_run))
+
+
+def _lines(found: Moved, rows: list[str], *, dry_run: bool) -> list[str]:
     entries = f"{found.entries:,} customers and histories {'to move' if dry_run else 'moved'}"
     lines = [
         f"{counted(found.customers, 'customer')}, state {found.digest}",
         f"{entries}, {counted(found.letters, 'letter')} between partitions",
-        *(f"  {count:>9,}  {what} in {table}" for table, count in found.rows.items()),
+        *rows,
     ]
     if not dry_run:
         lines.append(f"{counted(found.latest, 'latest value')} on compacted topics moved")
@@ -117,12 +134,17 @@ def _show(found: Moved, *, dry_run: bool, as_json: bool) -> None:
         f"{counted(count, 'record')} came on {topic} during the move, and was written once more"
         for topic, count in found.late.items()
     ]
-    lines += found.wrong or [_ending(found, dry_run=dry_run)]
-    for line in lines:
-        click.echo(line)
+    return lines
 
 
 def _ending(found: Moved, *, dry_run: bool) -> str:
+    if found.wrong:
+        return "\n".join(found.wrong)
     if dry_run:
         return "nothing was changed"
+    if found.was_over:
+        return (
+            "the state was moved before, and this database alone was looked at: start outreach with "
+            f"CARE_PARTITIONS={found.after}, and reconcile"
+        )
     return f"checked: start every service with CARE_PARTITIONS={found.after}"

@@ -7,8 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from kafka.errors import (
+    AuthorizationError,
+    BrokerResponseError,
     CoordinatorNotAvailableError,
     KafkaTimeoutError,
+    RetriableError,
     TopicAlreadyExistsError,
 )
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -91,8 +94,22 @@ def grow_topics(bootstrap: str, names: Iterable[str], partitions: int) -> None:
     growing = {n: partitions for n in sorted(set(names)) if found[n].partitions != partitions}
     if growing:
         with _admin(bootstrap) as client, reaching(bootstrap):
-            client.create_partitions(growing)
+            with _said_by_the_broker(growing):
+                client.create_partitions(growing)
             _wait_until_grown(client, growing)
+
+
+@contextmanager
+def _said_by_the_broker(growing: Mapping[str, int]) -> Iterator[None]:
+    """Tell a refusal (by a policy, a quota) as one: the broker is there."""
+    try:
+        yield
+    except BrokerResponseError as error:
+        if isinstance(error, AuthorizationError | RetriableError):
+            raise
+        raise Unavailable(
+            f"Kafka gives {', '.join(growing)} no more partitions ({error}): let whoever runs it allow that"
+        ) from error
 
 
 def _wait_until_grown(client: Any, growing: Mapping[str, int]) -> None:

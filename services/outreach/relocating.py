@@ -1,16 +1,18 @@
 """More partitions: what outreach remembers under its customers' old ones is put under the new ones.
 
 All of it is one transaction, which ends with the positions of the new partitions: who finds none of them
-knows that nothing was moved yet.
+knows that nothing was moved yet.  What the predictor's state was when the move began is kept here too, since
+this is the one place that the move does not change before its end.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
-from sqlalchemy import Connection, Engine, Table, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.contracts.events import TOPIC_OF
 from services.contracts.moved import is_moved
 from services.contracts.topics import OUTREACH
 from services.kit import logs
@@ -22,13 +24,25 @@ from services.outreach import outbox, positions, reconciliation
 from services.outreach.batch import SOURCES
 from services.outreach.comparison import ADVICE, Comparison, SaidTopic
 from services.outreach.outbox import Publisher
-from services.outreach.tables import AGENDA, DECISIONS, FEEDBACK, SENDS, SOURCE_POSITIONS, SURVEYS
+from services.outreach.tables import (
+    AGENDA,
+    DECISIONS,
+    FEEDBACK,
+    OUTBOX,
+    PARTITION_MOVES,
+    SENDS,
+    SOURCE_POSITIONS,
+    SURVEYS,
+)
 
 PLACED: tuple[Table, ...] = (AGENDA, DECISIONS, SENDS, SURVEYS, FEEDBACK)
 """Tables whose rows belong to a customer and stand under the customer's partition."""
 
 _AT_ONCE = 5_000
 _APPLICATION = "care-partitions"
+_HOMES = """
+CREATE TEMPORARY TABLE IF NOT EXISTS homes (customer text PRIMARY KEY, home int NOT NULL) ON COMMIT DROP
+"""
 
 
 def unread(engine: Engine, topic: SaidTopic) -> Counter[str]:
@@ -45,8 +59,8 @@ def unread(engine: Engine, topic: SaidTopic) -> Counter[str]:
     return +counts
 
 
-def publish_rest(engine: Engine, topic: SaidTopic) -> int:
-    """Publish what a replica that ended had committed and not published; return how many records.
+def publish_rest(engine: Engine, topic: SaidTopic) -> None:
+    """Publish what a replica that ended had committed and not published.
 
     Raises:
         Unavailable: the database has to be reconciled first.
@@ -64,35 +78,88 @@ def publish_rest(engine: Engine, topic: SaidTopic) -> int:
             raise Unavailable(f"the outbox could not be published: {error}") from error
         finally:
             close_producer(producer)
-    return waiting
 
 
-def misplaced(connection: Connection, partitions: int) -> Counter[str]:
+def note_beginning(engine: Engine, before: int, after: int, digest: str) -> None:
+    """Keep what the state is with which this move begins; one that never began is forgotten."""
+    values = {"digest": digest, "begun_at": func.now(), "ended_at": None}
+    key = {"before": before, "after": after}
+    with engine.begin() as connection:
+        connection.execute(
+            insert(PARTITION_MOVES)
+            .values(**key, **values)
+            .on_conflict_do_update(index_elements=list(key), set_=values)
+        )
+
+
+def beginning_of(engine: Engine, before: int, after: int) -> str | None:
+    """Return the digest of the state with which this move began; None: this database knows of none."""
+    with engine.connect() as connection:
+        found: str | None = connection.execute(
+            select(PARTITION_MOVES.c.digest).where(*_of(before, after))
+        ).scalar_one_or_none()
+    return found
+
+
+def note_end(engine: Engine, before: int, after: int) -> None:
+    """Keep that the move is over, and checked."""
+    with engine.begin() as connection:
+        connection.execute(
+            update(PARTITION_MOVES).where(*_of(before, after)).values(ended_at=func.now())
+        )
+
+
+def _of(before: int, after: int) -> tuple[ColumnElement[bool], ...]:
+    return PARTITION_MOVES.c.before == before, PARTITION_MOVES.c.after == after
+
+
+def misplaced(engine: Engine, partitions: int) -> Counter[str]:
     """Return table → customers with rows under another partition than theirs."""
-    return +Counter({table.name: len(_moves(connection, table, partitions)) for table in PLACED})
+    with _at_length(engine) as connection:
+        return _misplaced(connection, partitions)
 
 
-def relocate(engine: Engine, partitions: int, tell: Tell) -> Counter[str]:
+def relocate(
+    engine: Engine, partitions: int, tell: Tell, *, is_restored: bool = False
+) -> Counter[str]:
     """Put every row under its customer's partition of so many; return table → rows.
+
+    Args:
+        engine: Of the database.
+        partitions: How many there are from now on.
+        tell: Told how far it is.
+        is_restored: The database is older than a move that is over.  What it had committed and not yet
+            published then goes where its customer is now; else there is nothing of the kind.
 
     Raises:
         Unavailable: a replica still says something.
     """
     moved: Counter[str] = Counter()
-    with engine.connect() as connection:
-        # Computed outside of the transaction, which must not stand idle.
-        moves = {table: _moves(connection, table, partitions) for table in PLACED}
-    with engine.begin() as connection:
+    with _at_length(engine) as connection:
         _take_from_replicas(connection)
-        for table, homes in moves.items():
-            for some in batches(homes.items(), _AT_ONCE):
-                moved[table.name] += _put(connection, table, some)
-                tell(f"{table.name}: {moved[table.name]:,} rows moved")
-        left = misplaced(connection, partitions)
-        if left or outbox.waiting(connection):
+        for table in PLACED:
+            moved[table.name] = _put(connection, table, partitions)
+            tell(f"{table.name}: {moved[table.name]:,} rows moved")
+        if is_restored:
+            moved[OUTBOX.name] = _readdress(connection, partitions)
+        elif outbox.waiting(connection):
+            raise Unavailable("outreach wrote to its database meanwhile: stop every replica")
+        if _misplaced(connection, partitions):
             raise Unavailable("outreach wrote to its database meanwhile: stop every replica")
         _add_positions(connection, partitions)
     return +moved
+
+
+@contextmanager
+def _at_length(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may stand idle while we reckon: no replica is there to be held up by it."""
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        yield connection
+
+
+def _misplaced(connection: Connection, partitions: int) -> Counter[str]:
+    return +Counter({table.name: len(_moves(connection, table, partitions)) for table in PLACED})
 
 
 def _moves(connection: Connection, table: Table, partitions: int) -> dict[str, int]:
@@ -102,14 +169,37 @@ def _moves(connection: Connection, table: Table, partitions: int) -> dict[str, i
     return {customer: home for customer, partition, home in homes if partition != home}
 
 
-def _put(connection: Connection, table: Table, homes: Sequence[tuple[str, int]]) -> int:
+def _put(connection: Connection, table: Table, partitions: int) -> int:
+    """Put the table's rows where they belong; once through, for not every table is indexed by customer."""
+    connection.execute(text(_HOMES))
+    connection.execute(text("TRUNCATE pg_temp.homes"))
+    for some in batches(_moves(connection, table, partitions).items(), _AT_ONCE):
+        connection.execute(
+            text(
+                "INSERT INTO pg_temp.homes SELECT * FROM unnest(CAST(:c AS text[]), CAST(:h AS int[]))"
+            ),
+            {"c": [customer for customer, _ in some], "h": [home for _, home in some]},
+        )
+    connection.execute(text("ANALYZE pg_temp.homes"))
     statement = text(
-        f"UPDATE {table.name} AS p SET partition = v.home"  # noqa: S608 - one of `PLACED`
-        " FROM unnest(CAST(:customers AS text[]), CAST(:homes AS int[])) AS v (customer, home)"
-        " WHERE p.customer_id = v.customer AND p.partition <> v.home"
+        f"UPDATE {table.name} AS p SET partition = homes.home FROM pg_temp.homes"  # noqa: S608 - of `PLACED`
+        " WHERE p.customer_id = homes.customer AND p.partition <> homes.home"
     )
-    customers, places = [c for c, _ in homes], [home for _, home in homes]
-    return connection.execute(statement, {"customers": customers, "homes": places}).rowcount
+    return connection.execute(statement).rowcount
+
+
+def _readdress(connection: Connection, partitions: int) -> int:
+    """Put what waits to be published where its customer is; letters that are dead lie where they lay."""
+    rows = connection.execute(
+        select(OUTBOX.c.seq, OUTBOX.c.key, OUTBOX.c.partition)
+        .where(OUTBOX.c.key.is_not(None))
+        .where(OUTBOX.c.topic.in_({topic.name for topic in TOPIC_OF.values()}))
+    ).all()
+    homes = {row.seq: partition_of(row.key, partitions) for row in rows}
+    moving = [row.seq for row in rows if row.partition != homes[row.seq]]
+    for seq in moving:
+        connection.execute(update(OUTBOX).where(OUTBOX.c.seq == seq).values(partition=homes[seq]))
+    return len(moving)
 
 
 def _take_from_replicas(connection: Connection) -> None:

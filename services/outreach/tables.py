@@ -386,3 +386,14 @@ SUPPRESSIONS = Table(
     Column("erased_at", _Moment, nullable=False),
     comment="Who was erased, so that nothing older comes back and nobody writes to them",
 )
+
+PARTITION_MOVES = Table(
+    "partition_moves",
+    METADATA,
+    Column("before", Integer, primary_key=True, autoincrement=False),
+    Column("after", Integer, primary_key=True, autoincrement=False),
+    Column("digest", Text, nullable=False, comment="Of the predictor's state"),
+    Column("begun_at", _Moment, nullable=False),
+    Column("ended_at", _Moment, comment="Null: no service may start"),
+    comment="When this deployment was given more partitions, and what there was by then",
+)

@@ -1,11 +1,14 @@
 """`care partitions move` on real Kafka: interrupted, refused where it must be, and with a step left out."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from kafka.admin import ConfigResource
+from kafka.errors import MessageSizeTooLargeError
+from sqlalchemy import select, text
 
 from services.churn_predictor import state as st
 from services.churn_predictor.relocating import Relocation
@@ -19,12 +22,14 @@ from services.contracts.moved import is_moved
 from services.contracts.people import CustomerErased, CustomerMerged
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import FoundTopic, check_topics, find_topics, members_of
-from services.kit.kafka_clients import partition_of
+from services.kit.kafka_clients import open_admin, partition_of
 from services.kit.layouts import homes_of, layouts_of
 from services.kit.transactions import TransactionalWriter
-from services.outreach import positions
+from services.outreach import outbox, positions
 from services.outreach.batch import SOURCES
 from services.outreach.database import open_engine
+from services.outreach.outbox import Record
+from services.outreach.tables import OUTBOX
 from services.why.records import read_customer
 from tests.factories import HOUR, START, delivered, event, placed, promised
 from tests.support.outreach import profile
@@ -173,7 +178,7 @@ def test_killed_at_any_step_it_goes_on_and_the_story_ends_as_without_a_move(
     half: Deployment, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {key: state for key, (_, state) in states(half).items()}
-    commit, flush = TransactionalWriter.commit, Relocation._flush
+    commit, flush = TransactionalWriter.commit, Relocation._acknowledged
     # Of the state nothing; half of one partition; the other divided, not carried; profiles in two places;
     # and all but the last word, with every topic grown.
     deaths = (
@@ -302,6 +307,96 @@ def test_a_step_that_is_left_out_is_found_and_nobody_starts(
     assert move(half, database).wrong == []
 
 
+def test_a_state_that_was_damaged_on_the_way_is_found_by_each_later_run(
+    half: Deployment, database: str
+) -> None:
+    """The second run would find it in order, had it nothing but what it sees itself to go by."""
+
+    def lose(self: Relocation, number: int, some: Any, _: Any) -> None:
+        for key, _home in some:
+            self._writers[number].write(self._changelog, number, key, None)
+        self._writers[number].commit()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Relocation, "_carry", lose)
+        found = move(half, database)
+
+    damaged = "the state is not the one there was when the move began"
+    assert found.wrong == [damaged]
+    assert move(half, database).wrong == [damaged]
+    half.partitions = LAYOUT.after
+    assert run_to_end("churn_predictor", environment(half)).returncode == 75
+
+
+def test_a_copy_that_the_broker_refuses_takes_nothing_away(half: Deployment, database: str) -> None:
+    """As where a record is as long as the broker takes, and the copy says beside it that it was moved."""
+    name = t.CUSTOMERS.physical(half.prefix)
+    _takes_at_most(half, name, 200)
+    with pytest.raises(MessageSizeTooLargeError):
+        move(half, database)
+
+    latest = {(r.partition, r.key): r.value for r in half.records(t.CUSTOMERS)}
+    assert {key for (_, key), value in latest.items() if value is not None} == {
+        f"p-{n}".encode() for n in range(PEOPLE)
+    }
+    _takes_at_most(half, name, 1_000_000)
+    assert move(half, database).wrong == []
+    after = grown(half)
+    _profiles_lie_where_they_belong(after)
+    after.close()
+
+
+def _takes_at_most(deployment: Deployment, topic: str, size: int) -> None:
+    with closing(open_admin(deployment.bootstrap)) as client:
+        value = {"max.message.bytes": str(size)}
+        client.alter_configs([ConfigResource("TOPIC", topic, value)], incremental=True)
+
+
+def test_a_profile_that_came_after_the_checks_is_brought_along(
+    half: Deployment, database: str
+) -> None:
+    name = next(n for n in (f"p-{i}" for i in range(99)) if _goes(n))
+    real = Relocation.latest_misplaced
+
+    def publish_meanwhile(self: Relocation) -> int:
+        found = real(self)
+        newer = profile(name, START + 99 * HOUR)
+        half.put(t.CUSTOMERS, newer.encode(), name.encode(), partition=_old(name))
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Relocation, "latest_misplaced", publish_meanwhile)
+        assert move(half, database).wrong == []
+
+    after = grown(half)
+    _profiles_lie_where_they_belong(after)
+    after.close()
+
+
+def test_a_database_from_before_the_move_is_brought_along_afterwards(
+    half: Deployment, database: str
+) -> None:
+    name = next(n for n in (f"p-{i}" for i in range(99)) if _goes(n))
+    assert not move(half, database).was_over
+    waits = Record(t.OUTREACH.name, _old(name), name.encode(), b"{}", ())
+    engine = open_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text(f"DELETE FROM source_positions WHERE partition >= {LAYOUT.before}"))
+        outbox.put(connection, [waits])
+
+    again = move(half, database)
+
+    assert (again.was_over, again.rows, again.wrong) == (True, {"outbox": 1}, [])
+    grown_topics = check_topics(
+        half.bootstrap, SOURCES.values(), partitions=LAYOUT.after, prefix=half.prefix
+    )
+    positions.check_topic_ids(engine, grown_topics)
+    with engine.connect() as connection:
+        (row,) = connection.execute(select(OUTBOX)).all()
+    assert row.partition == partition_of(name.encode(), LAYOUT.after)
+    engine.dispose()
+
+
 def test_what_is_unread_or_still_runs_is_in_the_way(
     half: Deployment, database: str, tmp_path: Path
 ) -> None:
@@ -322,14 +417,14 @@ def test_what_comes_by_the_old_number_afterwards_is_set_aside_and_not_mixed_in(
     """A publisher that has not heard of the new partitions; and one that wrote during the move."""
     name = next(n for n in (f"p-{i}" for i in range(99)) if _goes(n))
     late = placed("o-late", customer=name, at=START, event_id="l-1")
-    real = Relocation.move_latest
+    real = Relocation.move_states
 
-    def publish_meanwhile(self: Relocation, tell: Any) -> int:
+    def publish_meanwhile(self: Relocation, tell: Any) -> None:
         half.put(t.PURCHASES, late.encode(), name.encode(), partition=_old(name))
-        return real(self, tell)
+        real(self, tell)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Relocation, "move_latest", publish_meanwhile)
+        patch.setattr(Relocation, "move_states", publish_meanwhile)
         found = move(half, database)
     assert (found.late, found.wrong) == ({"purchases": 1}, [])
     stale = placed("o-stale", customer=name, at=START, event_id="l-2")

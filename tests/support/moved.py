@@ -215,7 +215,6 @@ def sent(stage: Stage) -> list[tuple[Any, ...]]:
 def misplaced(stage: Stage) -> dict[str, int]:
     """Return table → customers whose rows stand under another partition than theirs."""
     engine = open_engine(stage.database_url)
-    with engine.connect() as connection:
-        found = relocating.misplaced(connection, stage.partitions)
+    found = relocating.misplaced(engine, stage.partitions)
     engine.dispose()
     return dict(found)

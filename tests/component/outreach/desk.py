@@ -31,7 +31,20 @@ from tests.support.outreach import query
 
 NOON = START + 12 * HOUR
 NIGHT = START + 23 * HOUR
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"]
+REVISIONS = [
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+]
 """Of the schema, in their order."""
 ME, OTHER = UUID(int=1), UUID(int=2 << 64)
 FOUND = {name: FoundTopic(name, 4, UUID(int=n)) for n, name in enumerate(SOURCES)}

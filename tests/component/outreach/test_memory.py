@@ -1,7 +1,7 @@
 """Outreach over a real PostgreSQL, with a channel and a broker that only pretend."""
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from services.contracts.envelope import Event
 from services.contracts.moved import HEADER
@@ -19,15 +19,14 @@ from services.contracts.problems import Tier
 from services.contracts.topics import CONTACTS, CUSTOMERS
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import FoundTopic
-from services.kit.kafka_clients import partition_of
-from services.outreach import ledger, migrate, positions, relocating, rows
+from services.outreach import ledger, migrate, positions, rows
 from services.outreach.batch import Batch
 from services.outreach.database import open_engine
 from services.outreach.memory import knowledge_of
 from services.outreach.outbox import Publisher, Record, put, waiting
 from services.outreach.positions import Superseded
 from services.outreach.presence import Presence
-from services.outreach.tables import DECISIONS, METADATA, OUTBOX, SENDS
+from services.outreach.tables import DECISIONS, METADATA, SENDS
 from tests.component.outreach.desk import (
     FOUND,
     ME,
@@ -397,44 +396,6 @@ def test_a_topic_made_anew_is_refused(desk: Desk) -> None:
     positions.check_topic_ids(desk.engine, FOUND)
     with pytest.raises(Unavailable, match="x-contacts was made anew"):
         positions.check_topic_ids(desk.engine, anew)
-
-
-def test_another_number_of_partitions_is_refused_until_everything_was_moved(desk: Desk) -> None:
-    grown = {name: replace(topic, partitions=8) for name, topic in FOUND.items()}
-    customers = [f"c-{n}" for n in range(12)]
-    desk.learn(*(profile(c) for c in customers), *(opened(c, NOON) for c in customers))
-    desk.decide()
-
-    with pytest.raises(Unavailable, match="care partitions move --from 4 --to 8"):
-        positions.check_topic_ids(desk.engine, grown)
-    with desk.engine.connect() as connection:
-        assert positions.partitions_in(connection) == 4
-        assert relocating.misplaced(connection, 8)
-    with desk.engine.begin() as connection:
-        connection.execute(delete(OUTBOX))
-    moved = relocating.relocate(desk.engine, 8, lambda _: None)
-
-    assert moved["agenda"] > 0
-    assert moved["decisions"] > 0
-    found = query(desk.url, "SELECT DISTINCT customer_id, partition FROM agenda")
-    assert dict(found) == {c: partition_of(c.encode(), 8) for c in customers}
-    with desk.engine.connect() as connection:
-        assert not relocating.misplaced(connection, 8)
-    assert not relocating.relocate(desk.engine, 8, lambda _: None)
-    positions.check_topic_ids(desk.engine, grown)
-    with pytest.raises(Superseded):
-        desk.learn(profile("c-99"))
-
-
-def test_what_is_still_to_be_published_is_in_the_way_of_a_move(desk: Desk) -> None:
-    desk.learn(profile("c-1"), opened("c-1", NOON))
-    desk.decide()
-
-    with pytest.raises(Unavailable, match="stop every replica"):
-        relocating.relocate(desk.engine, 8, lambda _: None)
-
-    with desk.engine.connect() as connection:
-        assert positions.partitions_in(connection) == 4
 
 
 def test_a_tombstone_that_only_says_moved_takes_no_profile_away(desk: Desk) -> None:

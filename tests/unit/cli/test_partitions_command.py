@@ -4,11 +4,15 @@ import json
 
 import pytest
 from click.testing import CliRunner, Result
+from confluent_kafka import KafkaException
+from kafka.errors import MessageSizeTooLargeError
 
 from services.churn_predictor.relocation import Layout
 from services.cli import partitions as command
 from services.cli.__main__ import care
 from services.cli.moving import Moved
+from services.kit.changelog import Truncated
+from services.kit.exits import Unavailable
 
 WHERE = ("--bootstrap", "127.0.0.1:9", "--database-url", "postgresql://nobody@127.0.0.1:9/none")
 
@@ -70,3 +74,41 @@ def test_a_database_that_is_away_is_one_line() -> None:
     )
 
     assert "PostgreSQL does not answer" in str(done.exception)
+
+
+def test_of_a_database_from_before_the_move_nothing_is_said_to_be_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = Moved(2, 4, rows={"sends": 2}, was_over=True)
+    monkeypatch.setattr(command, "_moved", lambda *_: over)
+
+    done = invoked("--from", "2", "--to", "4", "--yes")
+
+    assert done.exit_code == 0
+    assert "2  rows moved in sends" in done.output
+    assert "start outreach with CARE_PARTITIONS=4, and reconcile" in done.output
+    assert "checked" not in done.output
+    assert "customer" not in done.output
+
+
+@pytest.mark.parametrize(
+    "trouble", [KafkaException("down"), MessageSizeTooLargeError(), Truncated("x"), TimeoutError()]
+)
+def test_whatever_kafka_does_in_the_middle_is_a_line_that_says_to_run_it_again(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing:
+        def __init__(self, *_: object) -> None: ...
+
+        def run(self) -> Moved:
+            raise trouble
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(command, "Move", Failing)
+    monkeypatch.setattr(command, "check", lambda _: None)
+
+    done = invoked("--from", "2", "--to", "4", "--yes")
+
+    assert isinstance(done.exception, Unavailable)
+    assert "nothing is lost; run the same command again" in str(done.exception)
