@@ -1,6 +1,7 @@
 """`python -m deploy.kubernetes`: manifests made, held against what they are made from, and inspected."""
 
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
@@ -9,6 +10,8 @@ import click
 from deploy.kubernetes import generated, operators
 from deploy.kubernetes.rendering import COMPONENTS, choices, combined, read
 from deploy.kubernetes.topics import Layout
+from deploy.kubernetes.users import kafka_user
+from services.contracts.access import PRINCIPALS as ALL_PRINCIPALS
 
 
 @click.group()
@@ -64,15 +67,36 @@ def inspect(rendered: TextIO) -> None:
 )  # fmt: skip
 def combinations(most: int | None) -> None:
     """Render and inspect the overlays with every choice of components (exit code 1)."""
+    asked = [
+        ("dev", ()),
+        *(("production", choice) for choice in choices(len(COMPONENTS) if most is None else most)),
+    ]
+    # Each reads settings from an environment of its own: processes, not threads.
+    with ProcessPoolExecutor() as pool:
+        wrong = [fault for found in pool.map(_of_one, asked, chunksize=8) for fault in found]
+    _end(wrong, f"{len(asked)} combinations are right")
+
+
+def _of_one(asked: tuple[str, tuple[str, ...]]) -> list[str]:
     from deploy.kubernetes.inspection.every import faults
 
-    wrong = [f"dev: {fault}" for fault in faults(combined("dev"))]
-    count = 1
-    for choice in choices(len(COMPONENTS) if most is None else most):
-        named = " + ".join(("production", *choice))
-        wrong += [f"{named}: {fault}" for fault in faults(combined("production", choice))]
-        count += 1
-    _end(wrong, f"{count} combinations are right")
+    overlay, choice = asked
+    named = " + ".join((overlay, *choice))
+    return [f"{named}: {fault}" for fault in faults(combined(overlay, choice))]
+
+
+@main.command()
+@click.argument("principal", type=click.Choice(ALL_PRINCIPALS))
+@click.option("--prefix", default=Layout().prefix, help="Put before every topic name.")
+@click.option("--cluster", default="kafka", show_default=True, help="Name of the Kafka object.")
+def user(principal: str, prefix: str, cluster: str) -> None:
+    r"""Print the KafkaUser of one principal: one that is there for a time, or of a company system.
+
+    \b
+    Example:
+      python -m deploy.kubernetes user mover | kubectl apply -n care -f -
+    """
+    click.echo(generated.document([kafka_user(principal, prefix, cluster)]), nl=False)
 
 
 @main.command("operator-schemas")

@@ -34,9 +34,9 @@ _Dumper.add_representer(str, _text)
 def rendered(layout: Layout) -> dict[str, str]:
     """Return file name, below the components' folder → its text."""
     return {
-        TOPIC_FILE: _document(kafka_topics(TOPICS, layout)),
-        USER_FILE: _document(kafka_users(PRINCIPALS, layout.prefix)),
-        RULE_FILE: _document(prometheus_rules(rule_files())),
+        TOPIC_FILE: _HEAD + document(kafka_topics(TOPICS, layout)),
+        USER_FILE: _HEAD + document(kafka_users(PRINCIPALS, layout.prefix)),
+        RULE_FILE: _HEAD + document(prometheus_rules(rule_files())),
     }
 
 
@@ -55,10 +55,9 @@ def drift(folder: Path = COMPONENTS) -> list[str]:
     return [name for name, text in rendered(Layout()).items() if _read(folder / name) != text]
 
 
-def _document(objects: Iterable[dict[str, Any]]) -> str:
-    return _HEAD + yaml.dump_all(
-        objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000
-    )
+def document(objects: Iterable[dict[str, Any]]) -> str:
+    """Return objects as a stream of YAML documents."""
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _read(path: Path) -> str | None:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from services.contracts.access import SERVICES, Grant, grants, user_of
+from services.contracts.access import OPERATOR, SERVICES, Grant, grants, user_of
 
 API_VERSION = "kafka.strimzi.io/v1"
-PRINCIPALS = SERVICES
-"""Who has an object.  Strimzi's own operator makes the topics; a person's user reads personal data and is not
-deployed; publishers are as many as there are company systems."""
+CLUSTER = "strimzi.io/cluster"
+"""Label that says to which Kafka a user belongs."""
+PRINCIPALS = (*SERVICES, OPERATOR)
+"""Who always has an object.  Strimzi's own operator makes the topics; the mover is there while something is
+moved; publishers are as many as there are company systems."""
 
 
 def kafka_users(principals: Iterable[str], prefix: str) -> Iterator[dict[str, Any]]:
@@ -29,6 +31,13 @@ def kafka_users(principals: Iterable[str], prefix: str) -> Iterator[dict[str, An
                 },
             },
         }
+
+
+def kafka_user(principal: str, prefix: str, cluster: str) -> dict[str, Any]:
+    """Return the KafkaUser of one principal by itself, of the Kafka with this name."""
+    (user,) = kafka_users([principal], prefix)
+    user["metadata"]["labels"] = {CLUSTER: cluster}
+    return user
 
 
 def _acl(grant: Grant) -> dict[str, Any]:

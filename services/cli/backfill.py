@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO
 
@@ -81,6 +82,7 @@ class Summary:
         "\b\nExamples:\n"
         "  care backfill history.jsonl --ingest http://127.0.0.1:8080\n"
         "  care simulate-shop --out - | care backfill - --ingest http://127.0.0.1:8080\n"
+        "  care backfill history.jsonl --ingest http://127.0.0.1:8080 --api-key-file shop.key\n"
         "  care backfill history.jsonl --ingest http://127.0.0.1:8080 --json | jq .rejections\n"
         "\n"
         "Exit codes: 0 all was accepted or there before, 1 lines were rejected, 2 wrong usage, no "
@@ -90,6 +92,7 @@ class Summary:
 @click.argument("file", type=click.File("rb"))
 @click.option("--ingest", metavar="URL", required=True, help="The deployment's front door.")
 @options.api_key
+@options.api_key_file
 @options.bootstrap
 @options.partitions
 @options.prefix
@@ -107,6 +110,7 @@ def backfill(
     file: BinaryIO,
     ingest: str,
     api_key: str | None,
+    api_key_file: Path | None,
     is_late_meant: bool,
     show: int,
     as_json: bool,
@@ -114,6 +118,7 @@ def backfill(
 ) -> None:
     """Check, send what is new, print what became of it."""
     place, address = Place(**where), ingest.rstrip("/")
+    key = options.key_of(api_key, api_key_file)
     if place.has_begun() and not is_late_meant:
         leave(_begun(place), EXIT_USAGE)
     check_open(address)
@@ -122,7 +127,7 @@ def backfill(
         with telling(Console(stderr=True)) as tell, TemporaryFile() as new:
             sift(_counted(file, tell), SystemClock().now(), known(place, tell), new, summary)
             new.seek(0)
-            with closing(Door(address, key=api_key)) as door:
+            with closing(Door(address, key=key)) as door:
                 send(door, new, summary, tell)
     except DoorClosed as error:
         raise Unavailable(

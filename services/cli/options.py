@@ -1,12 +1,14 @@
 """Options that several commands share, each with the environment variable the services read too."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
 from services.contracts.problems import RiskKind
 from services.contracts.topics import DEFAULT_PARTITIONS
+from services.kit.exits import EXIT_USAGE, leave
 from services.kit.settings import ClockSource
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -46,6 +48,13 @@ api_key: Decorator = click.option(
     help="What opens ingest, where it asks for a key; in the environment others do not see it.",
 )
 
+api_key_file: Decorator = click.option(
+    "--api-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A file with that key.",
+)
+
 clock: Decorator = click.option(
     "--clock",
     envvar="CARE_CLOCK",
@@ -57,6 +66,16 @@ clock: Decorator = click.option(
 )
 
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def key_of(key: str | None, file: Path | None) -> str | None:
+    """Return the key that a file holds, where there is one; leaves where the file holds something else."""
+    if file is None:
+        return key
+    found = file.read_text(encoding="utf-8").strip()
+    if not found or not found.isprintable() or not found.isascii():
+        leave(f"{file} does not hold a key: one line, as it was given out", EXIT_USAGE)
+    return found
 
 
 def refuse_others(kind: RiskKind, given: Mapping[str, tuple[RiskKind, object]]) -> None:

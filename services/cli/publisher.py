@@ -18,7 +18,7 @@ from services.cli.event_files import events_in, place, time_or_now
 from services.cli.instants import Instant
 from services.contracts.envelope import CustomerId, Source
 from services.kit.clock import SystemClock
-from services.kit.exits import EXIT_USAGE, Unavailable, leave
+from services.kit.exits import Unavailable, leave
 from services.kit.plurals import counted
 from services.publisher_kit import certificate as pages
 from services.publisher_kit import plan
@@ -109,8 +109,8 @@ def verify(
         --types 'care.order.*,care.refund.*' --erasing-key-file operators-key
       care publisher verify --url http://127.0.0.1:8080 --json > certificate.json
     """
-    read = _key(who.pop("key"), who.pop("key_file"))
-    erasing = _key(None, who.pop("erasing_key_file"))
+    read = options.key_of(who.pop("key"), who.pop("key_file"))
+    erasing = options.key_of(None, who.pop("erasing_key_file"))
     of = _certification(**who)
     names = _types(types)
     checks = list(_plan(names, of, has_key=read is not None))
@@ -142,15 +142,6 @@ def _types(named: str) -> tuple[str, ...]:
         return plan.types_named([name.strip() for name in named.split(",") if name.strip()])
     except plan.UnknownTypes as error:
         raise click.UsageError(str(error)) from None
-
-
-def _key(key: str | None, file: Path | None) -> str | None:
-    if file is None:
-        return key
-    found = file.read_text(encoding="utf-8").strip()
-    if not found or not found.isprintable() or not found.isascii():
-        leave(f"{file} does not hold a key: one line, as it was given out", EXIT_USAGE)
-    return found
 
 
 def _plan(names: Iterable[str], of: Certification, *, has_key: bool) -> Iterator[Check]:

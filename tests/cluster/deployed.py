@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from deploy.kubernetes.inspection.objects import NAME, PART_OF, PRODUCT, Json, Manifests, name_of
 from tests.cluster import credentials, overlay
 from tests.cluster.images import Images
-from tests.cluster.kubectl import Cluster, Refused
+from tests.cluster.kubectl import Cluster, Refused, Said
 from tests.cluster.overlay import NAMESPACE
 
 MARK = "proactive-care/cluster-test"
@@ -24,6 +24,7 @@ WORKLOADS = (
     "statefulset/churn-predictor",
     "deployment/outreach",
     "deployment/metrics",
+    "deployment/tools",
 )
 OURS = f"{PART_OF}={PRODUCT}"
 READY_SECONDS = 900
@@ -58,7 +59,7 @@ class Deployed:
         return [each for each in items if "deletionTimestamp" not in each["metadata"]]
 
     def wait_until_ready(self) -> None:
-        """Return when every replica of the four services is ready."""
+        """Return when every replica of the four services is ready, and the pod for commands."""
         for workload in WORKLOADS:
             self.tell("rollout", "status", workload, f"--timeout={READY_SECONDS}s")
 
@@ -66,6 +67,11 @@ class Deployed:
         """Apply one of the manifests beside the product."""
         with TemporaryDirectory() as folder:
             self.cluster.apply(overlay.beside(Path(folder), self.images, name).objects)
+
+    def typed(self, *words: str) -> Said:
+        """Return what a command of `care` says in the pod for them, however it ends."""
+        command = ("exec", "deployment/tools", "--", "care", *words)
+        return self.cluster.run(f"--namespace={NAMESPACE}", *command, seconds=READY_SECONDS)
 
     def finish(self, job: str) -> None:
         """Return when a Job is done; raises `Refused` where it is not within its time."""

@@ -68,13 +68,15 @@ def _patches(*, has_volumes: bool) -> list[Json]:
         two.append({"op": "add", "path": "/spec/template/spec/volumes/-", "value": volume})
     return [
         _patch(own, kind=_WITH_PODS),
-        _patch(patient, kind="Deployment|StatefulSet"),
+        _patch(
+            patient, kind="Deployment|StatefulSet", name="ingest|churn-predictor|outreach|metrics"
+        ),
         _patch(two, kind="StatefulSet", name="churn-predictor"),
     ]
 
 
 def product(folder: Path, images: Images, *, has_volumes: bool) -> Manifests:
-    """Return the production overlay for such a cluster.
+    """Return the production overlay for such a cluster, with the pod for a person's commands.
 
     Args:
         folder: An empty one, for its kustomization.
@@ -89,11 +91,16 @@ def product(folder: Path, images: Images, *, has_volumes: bool) -> Manifests:
     content = {
         "namespace": NAMESPACE,
         "resources": [production],
+        "components": [os.path.relpath(FOLDER / "components" / "tools", folder.resolve())],
         "configMapGenerator": generated,
         "patches": _patches(has_volumes=has_volumes),
-        # The overlay has renamed them already.
+        # The overlay has renamed its own already.
         "images": [
-            {**each, "name": f"registry.example.com/{each['name']}"} for each in images.as_kustomize
+            *images.as_kustomize,
+            *(
+                {**each, "name": f"registry.example.com/{each['name']}"}
+                for each in images.as_kustomize
+            ),
         ],
     }
     return _rendered(folder, content)

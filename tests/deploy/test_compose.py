@@ -40,7 +40,7 @@ def environment(name: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", RUN)
 def test_what_is_set_is_read_and_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     program, told = PROGRAMS[RUN[name]], environment(name)
-    common = set(FILE["x-common"]) if program.command else set()
+    common = set(FILE["x-common"]) if program.commands else set()
 
     assert told.keys() - common <= program.known
     assert program.required(told) <= told.keys()

@@ -3,13 +3,15 @@
 import json
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from kafka import TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
 from sqlalchemy import text
 
 from services.churn_predictor.state import PARTITION, PartitionState, partition_key
 from services.cli.__main__ import care
+from services.cli.backfill import known
+from services.cli.deployment import Place
 from services.contracts import topics as t
 from services.contracts.access import MOVER, OPERATOR, PREDICTOR_GROUP, TOPIC_MAKER
 from services.kit.exits import Unavailable
@@ -44,6 +46,48 @@ def test_a_command_works_as_the_operator(
     assert made.exit_code == 0, made.output
     assert json.loads(made.stdout)["existed"] == 0
     assert verified.exit_code == 0, verified.output
+
+
+def test_what_is_typed_in_tools_works_as_the_operator(
+    kafka: SecuredKafka, deployment: Deployment, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.publish(here("c-1"))
+    tell_this_process(kafka.admit(OPERATOR, deployment.prefix), monkeypatch)
+    exported = told(deployment, "export", "c-1", "--database-url", database)
+    story = told(deployment, "why", "c-1", "--json")
+    erasing = ("--by", "ada", "--no-wait", "--json", "--database-url", database)
+    erased = told(deployment, "erase", "c-1", *erasing)
+
+    assert json.loads(exported.stdout)["topics"]["customers"]["count"] == 1
+    assert story.exit_code == 0, (story.output, story.exception)
+    # Nobody runs who would forget; it was said, and the profile is gone.
+    assert erased.exit_code == 1, erased.output
+    assert json.loads(erased.stdout)["asked_at"]
+    assert known(Place(kafka.bootstrap, deployment.prefix, deployment.partitions), print)
+    assert not Place(kafka.bootstrap, deployment.prefix, deployment.partitions).has_begun()
+
+
+def test_what_is_typed_in_outreachs_pod_works_as_outreach_and_the_rest_does_not(
+    kafka: SecuredKafka, deployment: Deployment, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell_this_process(kafka.admit("outreach", deployment.prefix), monkeypatch)
+    on_database = ("--database-url", database)
+    dry = told(deployment, "reconcile", *on_database, "--by", "ada", "--dry-run", "--json")
+    done = told(deployment, "reconcile", *on_database, "--by", "ada", "--json")
+    exported = told(deployment, "export", "c-1", *on_database)
+    verified = told(deployment, "verify")
+
+    assert (dry.exit_code, done.exit_code) == (0, 0), (dry.exception, done.exception)
+    # A topic that a user may not look at is as good as none.
+    assert isinstance(exported.exception, Unavailable)
+    assert isinstance(verified.exception, Unavailable)
+
+
+def told(deployment: Deployment, command: str, *words: str) -> Result:
+    """Return what a command of `care` answers about a deployment, as whoever this process is."""
+    place = ("--bootstrap", deployment.bootstrap, "--prefix", deployment.prefix)
+    count = ("--partitions", str(deployment.partitions))
+    return CliRunner().invoke(care, [command, *place, *count, *words])
 
 
 def test_topics_are_made_by_a_user_who_may_do_nothing_else(

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from deploy.kubernetes.inspection import settings
-from deploy.kubernetes.inspection.objects import Json, Manifests, Workload, name_of
-from deploy.kubernetes.users import kafka_users
-from services.contracts.access import SERVICES, TOPIC_MAKER
+from deploy.kubernetes.inspection.objects import TOOLS, Json, Manifests, Workload, name_of
+from deploy.kubernetes.users import CLUSTER, kafka_users
+from services.contracts.access import OPERATOR, SERVICES, TOPIC_MAKER
 
-CLUSTER = "strimzi.io/cluster"
 _USERNAME = "KAFKA_SASL_USERNAME"
 
 
@@ -41,6 +40,8 @@ def _of_user(
 
 def _principal(workload: Workload) -> str:
     last = workload.container["args"][-1]
+    if workload.name == TOOLS:
+        return OPERATOR
     return last if last in SERVICES else TOPIC_MAKER
 
 

@@ -4,7 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from deploy.kubernetes.inspection.objects import Json, Manifests, Workload, name_of, selects
+from deploy.kubernetes.inspection.objects import (
+    NAME,
+    PART_OF,
+    PRODUCT,
+    TOOLS,
+    Json,
+    Manifests,
+    Workload,
+    name_of,
+    selects,
+)
 
 INTERNET = "internet"
 DNS = "dns"
@@ -19,6 +29,9 @@ NOT_THE_INTERNET = frozenset(
 _ROLE = "proactive-care/"
 _POSTGRESQL_PORT = 5432
 _HTTPS = 443
+_ASKED = ("ingest", "metrics")
+"""What a person's commands send requests to."""
+_TOOLS_LABELS = {NAME: TOOLS, PART_OF: PRODUCT}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,14 +56,17 @@ def faults(manifests: Manifests) -> Iterator[str]:
         if not any(_denies_all(each) for each in taken):
             yield f"{workload}: is open to all that no policy names"
         yield from _compared(workload, "in from", _ways_in(taken), _needs_in(workload))
-        environment = manifests.environment(workload)
-        yield from _compared(workload, "out to", _ways_out(taken), _needs_out(environment))
+        needed = _needs_out(manifests.environment(workload))
+        if workload.name == TOOLS:
+            needed |= _asked(manifests)
+        yield from _compared(workload, "out to", _ways_out(taken), needed)
 
 
 def _policies(manifests: Manifests, policies: list[Json]) -> Iterator[str]:
     for policy in policies:
         taken = [each for each in manifests.workloads() if _takes(policy, each)]
-        if not taken:
+        # What is open to tools is open before they are there.
+        if not taken and not selects(policy["spec"]["podSelector"], _TOOLS_LABELS):
             yield f"NetworkPolicy {name_of(policy)}: is about nobody"
         for rule in policy["spec"].get("egress", ()):
             yield from (f"NetworkPolicy {name_of(policy)}: {each}" for each in _reached(rule))
@@ -97,16 +113,18 @@ def _ways(rule: Json, peers: list[Json]) -> Iterator[Way]:
 
 
 def _name(peer: Json) -> str:
-    """Return whom a peer of a policy stands for, by the label of its namespace."""
+    """Return whom a peer of a policy stands for: a workload here, or what the label of its namespace says."""
     if "ipBlock" in peer:
         return INTERNET
+    if "namespaceSelector" not in peer:
+        return str(peer["podSelector"]["matchLabels"][NAME])
     labels: Mapping[str, str] = peer["namespaceSelector"]["matchLabels"]
     roles = [key.removeprefix(_ROLE) for key in labels if key.startswith(_ROLE)]
     return roles[0] if roles else DNS
 
 
 def _needs_in(workload: Workload) -> set[Way]:
-    """Prometheus asks every service; all other requests come by the gateway."""
+    """Prometheus asks every service, a person's commands some; all other requests come by the gateway."""
     needed = {
         Way("gateway", port)
         for port in workload.ports
@@ -114,7 +132,15 @@ def _needs_in(workload: Workload) -> set[Way]:
     }
     if "http" in workload.ports:
         needed.add(Way("monitoring", "http"))
+    if workload.name in _ASKED:
+        needed.add(Way(TOOLS, "http"))
     return needed
+
+
+def _asked(manifests: Manifests) -> set[Way]:
+    return {
+        Way(each.name, str(each.ports["http"])) for each in manifests.ours() if each.name in _ASKED
+    }
 
 
 def _needs_out(environment: Mapping[str, str]) -> set[Way]:

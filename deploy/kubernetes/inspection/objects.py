@@ -9,6 +9,8 @@ Json = dict[str, Any]
 NAME = "app.kubernetes.io/name"
 PART_OF = "app.kubernetes.io/part-of"
 PRODUCT = "proactive-care"
+TOOLS = "tools"
+"""The workload in which a person types commands: it serves nobody, and may be left out."""
 
 _WITH_PODS = ("Deployment", "StatefulSet", "Job")
 
@@ -94,6 +96,10 @@ class Manifests:
     def ours(self) -> list[Workload]:
         """Return what runs this project's images."""
         return [each for each in self.workloads() if each.is_ours]
+
+    def services(self) -> list[Workload]:
+        """Return what of ours works all the time: neither jobs nor what waits for a person's commands."""
+        return [each for each in self.ours() if each.kind != "Job" and each.name != TOOLS]
 
     def selected(self, selector: Json) -> list[Workload]:
         """Return the workloads whose pods a selector of labels takes."""

@@ -9,14 +9,23 @@ import click
 from pydantic_settings import BaseSettings
 
 from services.churn_predictor.settings import Settings as PredictorSettings
+from services.cli import waiting
+from services.cli.backfill import backfill
 from services.cli.db import upgrade
+from services.cli.erase import erase
+from services.cli.export import export
+from services.cli.partitions import move
+from services.cli.recount import recount
 from services.cli.topics import apply
+from services.cli.verify import verify
+from services.cli.why import why
 from services.ingest.settings import Settings as IngestSettings
 from services.kit.settings import FileUse, KafkaSecurity, environment_names, uses_of
 from services.metrics.settings import Settings as MetricsSettings
 from services.outreach.api import settings as api
 from services.outreach.pages import settings as pages
 from services.outreach.settings import Settings as OutreachSettings
+from services.why.models import NAMED_BY
 
 LIBPQ_SERVICES = "PGSERVICEFILE"
 """Where libpq finds the hosts, users and passwords that a URL calls by a name."""
@@ -69,21 +78,23 @@ class Program:
     """What a container runs."""
 
     parts: tuple[Part, ...] = ()
-    command: click.Command | None = None
+    commands: tuple[click.Command, ...] = ()
     beside: frozenset[str] = frozenset()
-    """Variables that a library of it reads."""
+    """Variables that are read in another way, as by a library."""
+
+    @property
+    def _options(self) -> list[click.Parameter]:
+        return [each for command in self.commands for each in command.params]
 
     @property
     def known(self) -> frozenset[str]:
         """The variables that it reads."""
-        options = self.command.params if self.command else ()
-        read = {str(each.envvar) for each in options if each.envvar}
+        read = {str(each.envvar) for each in self._options if each.envvar}
         return self.beside.union(read, *(part.names for part in self.parts))
 
     def required(self, environment: Mapping[str, str]) -> frozenset[str]:
         """Return the variables that it cannot do without, where the others are these."""
-        options = self.command.params if self.command else ()
-        asked = {str(each.envvar) for each in options if each.envvar and each.required}
+        asked = {str(each.envvar) for each in self._options if each.envvar and each.required}
         wanted = (part.required for part in self.parts if part.is_wanted(environment))
         return frozenset(asked).union(*wanted)
 
@@ -99,6 +110,8 @@ class Program:
 
 
 _DATABASE = frozenset({LIBPQ_SERVICES})
+TYPED: tuple[click.Command, ...] = (backfill, erase, export, move, recount, verify, why)
+"""Commands for whose sake there are tools: services' own Kafka users may not do what they do."""
 
 PROGRAMS: Mapping[tuple[str, ...], Program] = {
     ("run", "ingest"): Program((Part(IngestSettings),)),
@@ -112,7 +125,10 @@ PROGRAMS: Mapping[tuple[str, ...], Program] = {
         beside=_DATABASE,
     ),
     ("run", "metrics"): Program((Part(MetricsSettings),)),
-    ("topics", "apply"): Program((Part(KafkaSecurity),), command=apply),
-    ("db", "upgrade"): Program(command=upgrade, beside=_DATABASE),
+    ("topics", "apply"): Program((Part(KafkaSecurity),), commands=(apply,)),
+    ("-m", waiting.__name__): Program(
+        (Part(KafkaSecurity),), commands=TYPED, beside=_DATABASE.union(NAMED_BY)
+    ),
+    ("db", "upgrade"): Program(commands=(upgrade,), beside=_DATABASE),
 }
 """By the container's arguments."""

@@ -58,9 +58,7 @@ def _stays(workload: Workload) -> int:
 
 
 def _ends(manifests: Manifests) -> Iterator[str]:
-    for workload in manifests.ours():
-        if workload.kind == "Job":
-            continue
+    for workload in manifests.services():
         needed = _stays(workload) + _seconds_to_end(workload.name, manifests.environment(workload))
         given = workload.pod.get("terminationGracePeriodSeconds", 30)
         if given < needed:

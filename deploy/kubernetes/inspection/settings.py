@@ -132,7 +132,7 @@ def _refused(program: Program, environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _files(workload: Workload, program: Program, environment: Mapping[str, str]) -> Iterator[str]:
-    named = set()
+    named: set[str] = set()
     for variable in sorted(program.paths & environment.keys()):
         path = PurePosixPath(environment[variable])
         # A file lies in what is mounted; a folder may be it.
@@ -143,9 +143,19 @@ def _files(workload: Workload, program: Program, environment: Mapping[str, str])
             named.add(volume["name"])
         if volume is not None and variable in program.secrets and "secret" not in volume:
             yield f"{variable} names what is secret, and {path} is in no secret"
+    yield from _mounted(workload, named)
+
+
+def _mounted(workload: Workload, named: set[str]) -> Iterator[str]:
+    """What may be missing is for a person to name, on the command line."""
     for volume in workload.pod.get("volumes", ()):
-        if "secret" in volume and volume["name"] not in named:
-            yield f"secret {volume['secret']['secretName']} is mounted and no setting names it"
+        if "secret" not in volume:
+            continue
+        name, is_optional = volume["secret"]["secretName"], volume["secret"].get("optional", False)
+        if is_optional and volume["name"] in named:
+            yield f"secret {name} may be missing, and a setting names it"
+        if not is_optional and volume["name"] not in named:
+            yield f"secret {name} is mounted and no setting names it"
 
 
 def _volume_at(workload: Workload, folder: PurePosixPath) -> Json | None:

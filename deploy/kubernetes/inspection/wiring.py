@@ -67,9 +67,7 @@ def _services(manifests: Manifests) -> Iterator[str]:
 
 
 def _probes(manifests: Manifests) -> Iterator[str]:
-    for workload in manifests.ours():
-        if workload.kind == "Job":
-            continue
+    for workload in manifests.services():
         for probe, path in _PROBES.items():
             asked = workload.container.get(probe, {}).get("httpGet")
             if asked is None:
@@ -87,8 +85,8 @@ def _budgets(manifests: Manifests) -> Iterator[str]:
         guarded |= {each.name for each in taken}
         if not taken:
             yield f"PodDisruptionBudget {name_of(budget)}: guards nothing"
-    for workload in manifests.ours():
-        if workload.kind != "Job" and workload.name not in guarded:
+    for workload in manifests.services():
+        if workload.name not in guarded:
             yield f"{workload}: no PodDisruptionBudget"
 
 

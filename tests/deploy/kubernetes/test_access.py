@@ -6,6 +6,7 @@ import pytest
 
 from deploy.kubernetes.inspection import access
 from deploy.kubernetes.inspection.objects import Manifests
+from deploy.kubernetes.users import CLUSTER
 from tests.deploy.kubernetes.changes import (
     at,
     bare,
@@ -19,6 +20,7 @@ from tests.deploy.kubernetes.changes import (
 )
 
 METRICS = ("Deployment", "metrics")
+TOOLS = ("Deployment", "tools")
 
 
 def another_user(m: Manifests) -> None:
@@ -27,6 +29,14 @@ def another_user(m: Manifests) -> None:
 
 def no_user(m: Manifests) -> None:
     environment(m, *METRICS, "KAFKA_SASL_USERNAME")["value"] = "somebody"
+
+
+def tools_as_a_service(m: Manifests) -> None:
+    environment(m, *TOOLS, "KAFKA_SASL_USERNAME")["value"] = "care-outreach"
+
+
+def tools_as_mover(m: Manifests) -> None:
+    environment(m, *TOOLS, "KAFKA_SASL_USERNAME")["value"] = "care-mover"
 
 
 def may_more(m: Manifests) -> None:
@@ -44,7 +54,7 @@ def another_secret(m: Manifests) -> None:
 
 def another_cluster(m: Manifests) -> None:
     for user in m.of("KafkaUser"):
-        user["metadata"]["labels"][access.CLUSTER] = "main"
+        user["metadata"]["labels"][CLUSTER] = "main"
 
 
 def shows_nothing(m: Manifests) -> None:
@@ -60,13 +70,15 @@ def anothers(m: Manifests) -> None:
 BROKEN = [
     (another_user, "Deployment metrics: KafkaUser care-ingest may do something else than it needs"),
     (no_user, "Deployment metrics: KafkaUser somebody is not there"),
+    (tools_as_a_service, "Deployment tools: KafkaUser care-outreach may do something else than it needs"),
+    (tools_as_mover, "Deployment tools: KafkaUser care-mover is not there"),
     (may_more, "Deployment metrics: KafkaUser care-metrics may do something else than it needs"),
     (another_prefix, "Deployment ingest: KafkaUser care-ingest may do something else"),
     (another_secret, "secret other: Strimzi makes no password"),
     (another_cluster, "secret kafka-cluster-ca-cert: Strimzi makes no ca.crt"),
     (shows_nothing, "ScaledObject outreach: shows Kafka nothing"),
     (anothers, "ScaledObject outreach: TriggerAuthentication churn-predictor is another's"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("change", "fault"), BROKEN, ids=[fault for _, fault in BROKEN])

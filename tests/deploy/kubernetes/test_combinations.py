@@ -35,6 +35,12 @@ def test_every_choice_is_made_once_and_all_at_once() -> None:
     assert list(choices(1)) == [(), *((each,) for each in COMPONENTS), COMPONENTS]
 
 
+def test_all_that_are_asked_for_are_inspected() -> None:
+    told = CliRunner().invoke(main, ["combinations", "--most", "0"])
+
+    assert (told.output, told.exit_code) == ("3 combinations are right\n", 0)
+
+
 def test_what_cannot_be_rendered_says_why(tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("resources: [nowhere.yaml]\n", encoding="utf-8")
 
@@ -72,7 +78,16 @@ def test_the_guide_says_what_each_secret_holds() -> None:
         for name in row[1].split(",")
     }
 
-    assert settings.secrets(bare(), lambda _: True) <= told
+    with_tools = combined("production", ["tools"])
+    mounted = {
+        volume["secret"]["secretName"]
+        for each in with_tools.ours()
+        for volume in each.pod["volumes"]
+        if "secret" in volume
+    }
+
+    assert settings.secrets(with_tools, lambda _: True) <= told
+    assert mounted <= {name for name, _ in told}
 
 
 def test_the_development_overlay_holds_no_secret() -> None:

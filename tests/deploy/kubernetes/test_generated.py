@@ -5,11 +5,11 @@ from pathlib import Path
 import yaml
 from click.testing import CliRunner
 
-from deploy.kubernetes import generated
+from deploy.kubernetes import generated, operators
 from deploy.kubernetes.__main__ import main
 from deploy.kubernetes.rules import prometheus_rules, rule_files
 from deploy.kubernetes.topics import Layout, kafka_topics
-from deploy.kubernetes.users import PRINCIPALS, kafka_users
+from deploy.kubernetes.users import CLUSTER, PRINCIPALS, kafka_users
 from services.contracts.access import grants, user_of
 from services.contracts.topics import PURCHASES, TOPICS
 from tests.deploy import rule_files as own
@@ -71,6 +71,23 @@ def test_a_layout_of_ones_own_goes_elsewhere(tmp_path: Path) -> None:
     assert {each["spec"]["topicName"] for each in made} == {f"shop-{t.name}" for t in TOPICS}
     assert {each["spec"]["partitions"] for each in made} == {24}
     assert generated.drift() == []
+
+
+def test_a_user_who_is_there_for_a_time_is_printed_by_itself() -> None:
+    told = CliRunner().invoke(main, ["user", "mover", "--prefix", "shop-", "--cluster", "main"])
+
+    made = yaml.safe_load(told.stdout)
+    assert made["metadata"] == {"name": "shop-care-mover", "labels": {CLUSTER: "main"}}
+    assert list(operators.faults(made)) == []
+    assert {"Write", "Alter"} <= {
+        operation
+        for acl in made["spec"]["authorization"]["acls"]
+        for operation in acl["operations"]
+    }
+
+
+def test_no_user_is_always_there_who_may_move_or_make_topics() -> None:
+    assert {"mover", "topics", "publishers"}.isdisjoint(PRINCIPALS)
 
 
 def test_rules_are_those_of_prometheus_itself() -> None:

@@ -55,7 +55,34 @@ def figures_for_the_world(m: Manifests) -> None:
     rule(m, "outreach", "ingress")["ports"].append({"protocol": "TCP", "port": "http"})
 
 
+def tools_cut_off(m: Manifests) -> None:
+    rule(m, "tools", "egress")["to"].pop()
+
+
+def tools_to_another_port(m: Manifests) -> None:
+    rule(m, "tools", "egress")["ports"][0]["port"] = 8001
+
+
+def unheard(m: Manifests) -> None:
+    spec(m, POLICY, "asked-by-tools")["podSelector"]["matchExpressions"][0]["values"] = ["metrics"]
+
+
+def outreach_for_tools(m: Manifests) -> None:
+    spec(m, POLICY, "asked-by-tools")["podSelector"]["matchExpressions"][0]["values"].append(
+        "outreach"
+    )
+
+
+def no_database_for_tools(m: Manifests) -> None:
+    spec(m, POLICY, "postgresql")["podSelector"]["matchExpressions"][0]["values"].remove("tools")
+
+
 BROKEN = [
+    (tools_cut_off, "Deployment tools: cannot get out to metrics 8000"),
+    (tools_to_another_port, "Deployment tools: may get out to ingest 8001, and need not"),
+    (unheard, "Deployment ingest: cannot get in from tools http"),
+    (outreach_for_tools, "Deployment outreach: may get in from tools http, and need not"),
+    (no_database_for_tools, "Deployment tools: cannot get out to postgresql 5432"),
     (kafka_elsewhere, "Deployment ingest: cannot get out to kafka 9094"),
     (mail_elsewhere, "Deployment outreach: cannot get out to internet 465"),
     (mail_elsewhere, "Deployment outreach: may get out to internet 587, and need not"),
@@ -79,6 +106,10 @@ def test_each_way_is_told(change: Any, fault: str) -> None:
 
 def test_without_policies_there_is_nothing_to_say() -> None:
     assert list(network.faults(bare())) == []
+
+
+def test_what_is_open_to_tools_is_open_before_they_are_there() -> None:
+    assert list(network.faults(without(everything(), "Deployment", "tools"))) == []
 
 
 def test_without_names_nothing_is_found() -> None:

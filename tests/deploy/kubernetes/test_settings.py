@@ -18,6 +18,7 @@ from tests.deploy.kubernetes.changes import (
 
 INGEST = ("Deployment", "ingest")
 OUTREACH = ("Deployment", "outreach")
+TOOLS = ("Deployment", "tools")
 KEYS = "CARE_INGEST_API_KEYS_FILE"
 
 
@@ -36,6 +37,26 @@ def untold(name: str, variable: str) -> Any:
 def no_database(m: Manifests) -> None:
     env = container(m, *OUTREACH)["env"]
     env.remove(environment(m, *OUTREACH, "DATABASE_URL"))
+
+
+def tools_without(variable: str) -> Any:
+    return lambda m: container(m, *TOOLS)["env"].remove(environment(m, *TOOLS, variable))
+
+
+def tools_told(m: Manifests) -> None:
+    container(m, *TOOLS)["env"].append({"name": "CARE_OUTREACH_MODE", "value": "live"})
+
+
+def unmounted(m: Manifests) -> None:
+    container(m, *TOOLS)["volumeMounts"].pop(3)
+
+
+def optional(volume: str, *, is_optional: bool) -> Any:
+    def change(m: Manifests) -> None:
+        found = next(each for each in pod(m, *TOOLS)["volumes"] if each["name"] == volume)
+        found["secret"]["optional"] = is_optional
+
+    return change
 
 
 def other_command(m: Manifests) -> None:
@@ -84,6 +105,12 @@ BROKEN = [
     (in_the_open, f"{KEYS} names what is secret, and /etc/care/api-keys/api-keys.json is in no secret"),
     (unnamed_secret, "secret more is mounted and no setting names it"),
     (told("care", KAFKA_SECURITY_PROTOCOL="PLAINTEXT"), "does not take KAFKA_SECURITY_PROTOCOL"),
+    (tools_without("DATABASE_URL"), "Deployment tools: needs DATABASE_URL"),
+    (tools_without("PGSERVICEFILE"), "secret outreach-database is mounted and no setting names it"),
+    (tools_told, "Deployment tools: does not read CARE_OUTREACH_MODE"),
+    (unmounted, "tools: PGSERVICEFILE names /etc/care/database/pg_service.conf, where nothing is mounted"),
+    (optional("kafka-user", is_optional=True), "secret care-operator may be missing, and a setting names it"),
+    (optional("kafka-mover", is_optional=False), "secret care-mover is mounted and no setting names it"),
     (other_port, "port http is 8001, and the settings say 8000"),
     (pages_unopened, "port pages is opened, and no setting says so"),
 ]  # fmt: skip
@@ -113,6 +140,13 @@ def test_secrets_are_known_by_the_files_that_settings_name() -> None:
     assert ("ingest-api-keys", "api-keys.json") in settings.secrets(
         everything(), settings.is_of_ours
     )
+
+
+def test_tools_read_what_their_commands_need() -> None:
+    tools = PROGRAMS["-m", "services.cli.waiting"]
+
+    assert tools.required({}) == {"DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"}
+    assert {"CARE_PARTITIONS", "CARE_TOPIC_PREFIX", "CARE_CLOCK"} <= tools.known
 
 
 def test_parts_of_outreach_that_are_not_wanted_need_nothing() -> None:

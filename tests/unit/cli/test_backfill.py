@@ -17,7 +17,7 @@ from services.contracts.events import TOPIC_OF
 from services.contracts.topics import Topic
 from services.demo.door import Door
 from services.kit.clock import SystemClock
-from services.kit.exits import Unavailable
+from services.kit.exits import EXIT_USAGE, Unavailable
 from services.kit.progress import Tell
 from tests.factories import DAY, placed
 from tests.unit.cli.test_on_topics import Record
@@ -80,6 +80,22 @@ def load(lines: Sequence[bytes], *words: str) -> Result:
         prog_name="care",
         env={"CARE_PARTITIONS": "", "CARE_INGEST_API_KEY": "care_k"},
     )
+
+
+def test_the_key_may_lie_in_a_file(deployment: Deployment, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("care_k\n", encoding="utf-8")
+    environment = {"CARE_PARTITIONS": "", "CARE_INGEST_API_KEY": None}
+
+    def loaded() -> Result:
+        words = ["backfill", "-", *PLACE, "--api-key-file", str(file)]
+        return CliRunner().invoke(care, words, input=orders(1)[0], env=environment)
+
+    assert loaded().exit_code == 0
+    file.write_text("two\nlines\n", encoding="utf-8")
+    refused = loaded()
+    assert (refused.exit_code, len(deployment.requests)) == (EXIT_USAGE, 1)
+    assert "does not hold a key" in refused.stderr
 
 
 def orders(count: int) -> list[bytes]:
