@@ -1,16 +1,16 @@
 """Which ways messages leave by with these settings: mail and people always, others where told how."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from re import Pattern
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx
 
 from services.contracts.people import Channel
-from services.kit.exits import EXIT_USAGE, leave
+from services.kit.exits import EXIT_USAGE, Unavailable, leave
 from services.kit.settings import environment_names
-from services.kit.watched_file import UnreadableFile, read_lines
+from services.kit.watched_file import UnreadableFile, WatchedFile, read_lines
 from services.outreach.channels.apprise_channel import AppriseChannel, Provider
 from services.outreach.channels.apprise_url import (
     CHAT,
@@ -24,6 +24,7 @@ from services.outreach.channels.apprise_url import (
 from services.outreach.channels.safe_http import Limits, SafeTransport
 from services.outreach.channels.smtp import SmtpChannel, SmtpServer
 from services.outreach.channels.webhook import Receiver, WebhookChannel, WrongSecret
+from services.outreach.mail_server import server_of
 from services.outreach.routes import AppriseRoute, MailRoute, PersonRoute, Route, WebhookRoute
 from services.outreach.settings import Settings
 
@@ -36,17 +37,18 @@ _KINDS: Mapping[Channel, tuple[Pattern[str], frozenset[str]]] = {
 """What a recipient must be, and which kinds of URL lead there."""
 
 
-def routes_of(settings: Settings) -> Mapping[Channel, Route]:
+def routes_of(
+    settings: Settings, watch: Callable[[WatchedFile[Any]], None] = lambda _: None
+) -> Mapping[Channel, Route]:
     """Return the ways by which messages leave with these settings.
 
     A file that cannot be used ends the process, code 2, with the name of its setting and no word of it.
+
+    Args:
+        settings: Of the service.
+        watch: Told of each file that is read again.
     """
-    server = SmtpServer(
-        settings.smtp_host,
-        settings.smtp_port,
-        settings.smtp_starttls,
-        settings.smtp_timeout_seconds,
-    )
+    server = _mail_server(settings, watch)
     routes: dict[Channel, Route] = {
         Channel.EMAIL: MailRoute(SmtpChannel(server), settings.from_address),
         Channel.HUMAN: PersonRoute(),
@@ -61,6 +63,13 @@ def routes_of(settings: Settings) -> Mapping[Channel, Route]:
         if file is not None:
             routes[by] = AppriseRoute(_provider(by, file, field))
     return routes
+
+
+def _mail_server(settings: Settings, watch: Callable[[WatchedFile[Any]], None]) -> SmtpServer:
+    try:
+        return server_of(settings, watch)
+    except Unavailable as error:
+        leave(str(error), EXIT_USAGE)
 
 
 def _webhook(url: httpx.URL, secrets: Path, settings: Settings) -> WebhookChannel:

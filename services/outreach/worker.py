@@ -176,7 +176,7 @@ class Worker:
         stack.callback(self._spans.close)
         settings, is_ticked = self._settings, self._settings.clock is ClockSource.TICKS
         outbound = replace(
-            outbound_of(settings, self._owner, routes_of(settings)),
+            outbound_of(settings, self._owner, routes_of(settings, self._files.watch)),
             links=self._links(),
             keys=self._keys(engine),
             spans=self._spans,

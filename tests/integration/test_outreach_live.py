@@ -15,6 +15,7 @@ from services.kit.clock import SystemClock
 from services.kit.dead_letters import REASON, read_header
 from services.kit.kafka_admin import FoundTopic, apply_topics
 from services.outreach import migrate, positions
+from services.outreach.channels.smtp import Tls
 from services.outreach.database import open_engine
 from tests.factories import HOUR, wrote
 from tests.support.mail import Manner, Sink, free_port
@@ -28,6 +29,7 @@ from tests.support.outreach import (
     query,
     states,
 )
+from tests.support.relay import PASSWORD, USER, Relay, relaying, vouching
 from tests.support.service import run_to_end, running
 from tests.support.topics import wait_for
 
@@ -56,6 +58,29 @@ def test_what_waits_for_a_busy_server_is_withdrawn_when_it_is_no_longer_needed(
     reasons = {e["partitionkey"]: e["data"]["reason"] for e in company.told("withdrawn")}
     assert reasons == {"c-0": "problem_cleared", "c-1": "customer_wrote"}
     assert sink.mails == []
+
+
+def test_it_logs_in_where_its_settings_say_so(
+    company: Company, database: str, tmp_path: Path
+) -> None:
+    password = tmp_path / "smtp-password"
+    password.write_text(f"{PASSWORD}\n")
+    told = {
+        "CARE_OUTREACH_SMTP_IMPLICIT_TLS": "true",
+        "CARE_OUTREACH_SMTP_CA_FILE": str(vouching(tmp_path)),
+        "CARE_OUTREACH_SMTP_USERNAME": USER,
+        "CARE_OUTREACH_SMTP_PASSWORD_FILE": str(password),
+    }
+    with relaying(Relay(), Tls.IMPLICIT) as relay:
+        settings = live(company.deployment, database, relay.port, **told)
+        with running("outreach", settings, tmp_path / "log"):
+            company.deployment.publish(here("c-1"))
+            company.deployment.publish(opened("c-1", now_ish()))
+            wait_for(lambda: states(database) == {"sent": 1}, "the mail")
+
+    assert relay.shown == [("PLAIN", USER, PASSWORD)]
+    assert len(relay.mails) == 1
+    assert PASSWORD not in (tmp_path / "log").read_text()
 
 
 def test_what_comes_from_the_future_is_put_aside_at_once(

@@ -98,10 +98,12 @@ class Sink:
 
 
 @contextmanager
-def listening(sink: Sink, port: int = 0, *, smtputf8: bool = True) -> Iterator[Sink]:
-    """Serve a sink over SMTP; its port is known inside."""
+def listening(sink: Sink, port: int = 0, *, smtputf8: bool = True, **more: Any) -> Iterator[Sink]:
+    """Serve a sink over SMTP, with more of aiosmtpd's arguments; its port is known inside."""
     sink.port = port or free_port()
-    controller = Controller(sink, hostname=sink.host, port=sink.port, enable_SMTPUTF8=smtputf8)
+    controller = Controller(
+        sink, hostname=sink.host, port=sink.port, enable_SMTPUTF8=smtputf8, **more
+    )
     controller.start()
     try:
         yield sink

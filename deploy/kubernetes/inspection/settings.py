@@ -132,7 +132,7 @@ def _refused(program: Program, environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _files(workload: Workload, program: Program, environment: Mapping[str, str]) -> Iterator[str]:
-    named: set[str] = set()
+    named: dict[str, set[str]] = {}
     for variable in sorted(program.paths & environment.keys()):
         path = PurePosixPath(environment[variable])
         # A file lies in what is mounted; a folder may be it.
@@ -140,21 +140,23 @@ def _files(workload: Workload, program: Program, environment: Mapping[str, str])
         if volume is None:
             yield f"{variable} names {path}, where nothing is mounted"
         else:
-            named.add(volume["name"])
+            named.setdefault(volume["name"], set()).add(variable)
         if volume is not None and variable in program.secrets and "secret" not in volume:
             yield f"{variable} names what is secret, and {path} is in no secret"
     yield from _mounted(workload, named)
 
 
-def _mounted(workload: Workload, named: set[str]) -> Iterator[str]:
-    """What may be missing is for a person to name, on the command line."""
+def _mounted(workload: Workload, named: Mapping[str, set[str]]) -> Iterator[str]:
+    """What may be missing is for who has it to name: on the command line, or in an overlay's ConfigMap."""
+    always = {each["name"] for each in workload.container.get("env") or ()}
     for volume in workload.pod.get("volumes", ()):
         if "secret" not in volume:
             continue
         name, is_optional = volume["secret"]["secretName"], volume["secret"].get("optional", False)
-        if is_optional and volume["name"] in named:
+        variables = named.get(volume["name"], set())
+        if is_optional and variables & always:
             yield f"secret {name} may be missing, and a setting names it"
-        if not is_optional and volume["name"] not in named:
+        if not is_optional and not variables:
             yield f"secret {name} is mounted and no setting names it"
 
 

@@ -21,6 +21,7 @@ from services.outreach.pages.settings import PagesSettings
 from services.outreach.settings import Settings
 from services.outreach.worker import Worker
 from tests.component.outreach.test_group import FakeConsumer
+from tests.support.relay import vouching
 
 pytestmark = pytest.mark.connected
 
@@ -67,8 +68,10 @@ def test_files_that_are_wrong_by_now_are_told_until_they_are_mended(
     migrate.upgrade(fresh_database)
     monkeypatch.setattr(worker, "open_producer", lambda _: LonelyProducer())
     monkeypatch.setattr(worker, "open_consumer", lambda *_, **__: LeavingConsumer())
-    listed, links, keys = (tmp_path / name for name in ("listed", "links", "keys"))
-    good = {listed: "c-1\n", links: "s" * 32, keys: '{"keys": []}'}
+    listed, links, keys, mail = (tmp_path / name for name in ("listed", "links", "keys", "mail"))
+    authorities = vouching(tmp_path)
+    good = {listed: "c-1\n", links: "s" * 32, keys: '{"keys": []}', mail: "horse"}
+    good[authorities] = authorities.read_text()
 
     def put(texts: dict[Path, str]) -> None:
         for path, said in texts.items():
@@ -80,6 +83,10 @@ def test_files_that_are_wrong_by_now_are_told_until_they_are_mended(
         kafka_bootstrap_servers="none",
         clock=ClockSource.TICKS,
         limited_to_file=listed,
+        smtp_starttls=True,
+        smtp_username="care",
+        smtp_password_file=mail,
+        smtp_ca_file=authorities,
     )
     pages = PagesSettings(base_url="https://shop.example/p", secrets_file=links)
     api = ApiSettings(port=0, keys_file=keys)
@@ -90,19 +97,19 @@ def test_files_that_are_wrong_by_now_are_told_until_they_are_mended(
         name = "care_outreach_watched_file_fault"
         return opened._registry.get_sample_value(name, {"file": file})
 
-    files = ("allow_list", "page_secrets", "api_keys")
+    files = ("allow_list", "page_secrets", "api_keys", "smtp_password", "smtp_authorities")
     with ExitStack() as stack:
         opened._open(engine, stack)
         assert opened._rules is not None
         monkeypatch.setattr(opened, "_open_clock", lambda _: SystemClock())
         opened._open_api(api, opened._rules, CollectorRegistry(), stack)
-        assert [told(file) for file in files] == [0, 0, 0]
+        assert [told(file) for file in files] == [0] * len(files)
 
-        put(dict.fromkeys(good, "{"))
-        assert [told(file) for file in files] == [1, 1, 1]
+        put(dict.fromkeys(good, "{\n{"))
+        assert [told(file) for file in files] == [1] * len(files)
 
         put(good)
-        assert [told(file) for file in files] == [0, 0, 0]
+        assert [told(file) for file in files] == [0] * len(files)
     engine.dispose()
 
 

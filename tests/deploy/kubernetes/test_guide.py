@@ -29,6 +29,9 @@ CREATED = re.compile(
     r"kubectl create secret generic -n care (\S+) --from-file=([^=\s]+)(?:=\S+)?\n"
 )
 
+SMTP = "CARE_OUTREACH_SMTP_"
+MAIL_PASSWORD = ("outreach-smtp", "smtp-password")
+
 
 def blocks(page: Path) -> list[str]:
     """Return what a page shows as typed."""
@@ -134,6 +137,63 @@ def test_its_first_order_is_of_nobody_and_of_now() -> None:
     assert order["partitionkey"] == "care-smoke-test"
     age = datetime.now(UTC) - datetime.fromisoformat(order["time"])
     assert timedelta(0) <= age < timedelta(minutes=5)
+
+
+def logging_in(checkout: Path) -> None:
+    """Take the `#` from the production overlay's lines about the mail server's user."""
+    overlay = checkout / "deploy" / "kubernetes" / "overlays" / "production" / "kustomization.yaml"
+    text = overlay.read_text(encoding="utf-8")
+    assert text.count(f"# - {SMTP}") == 2
+    overlay.write_text(text.replace(f"# - {SMTP}", f"- {SMTP}"), encoding="utf-8")
+
+
+def test_a_mail_server_that_asks_for_a_user_gets_one_with_what_the_guide_has_typed(
+    checkout: Path,
+) -> None:
+    assert MAIL_PASSWORD not in settings.secrets(on_top(checkout, {}), settings.is_of_ours)
+    logging_in(checkout)
+    mine = on_top(checkout, {})
+
+    assert faults(mine) == []
+    assert MAIL_PASSWORD in settings.secrets(mine, settings.is_of_ours)
+    assert MAIL_PASSWORD in {m for block in blocks(PAGES[0]) for m in CREATED.findall(block)}
+    assert f"| `{MAIL_PASSWORD[0]}` | `{MAIL_PASSWORD[1]}` |" in PAGES[0].read_text(
+        encoding="utf-8"
+    )
+
+
+def test_its_password_comes_from_the_store_where_both_components_are_listed(checkout: Path) -> None:
+    both = {"components": ["external-secrets", "external-secrets/smtp"]}
+    assert faults(on_top(checkout, both)) == ["secret outreach-smtp: nobody reads smtp-password"]
+    logging_in(checkout)
+
+    assert faults(on_top(checkout, {"components": ["external-secrets"]})) == [
+        "secret outreach-smtp: nobody gives smtp-password"
+    ]
+    assert faults(on_top(checkout, both)) == []
+
+
+def test_a_mail_password_without_tls_is_found_before_it_is_applied(checkout: Path) -> None:
+    logging_in(checkout)
+
+    (found,) = faults(on_top(checkout, mailing(f"{SMTP}STARTTLS=false")))
+
+    assert "Deployment outreach: does not take smtp_password_file" in found
+    assert "in the clear is refused in production" in found
+
+
+def test_mail_on_465_gets_through_the_policies_with_the_guides_lines(checkout: Path) -> None:
+    implicit = mailing(f"{SMTP}PORT=465", f"{SMTP}STARTTLS=false", f"{SMTP}IMPLICIT_TLS=true")
+    closed = {**implicit, "components": ["network-policies"]}
+
+    assert "Deployment outreach: cannot get out to internet 465" in faults(on_top(checkout, closed))
+    assert faults(on_top(checkout, {**closed, **lines_for_the_overlay("mail on 465")})) == []
+
+
+def mailing(*literals: str) -> Json:
+    """Return lines that tell outreach more about its mail server."""
+    told = {"name": "outreach", "behavior": "merge", "literals": list(literals)}
+    return {"configMapGenerator": [told]}
 
 
 def on_top(checkout: Path, lines: Json) -> Manifests:

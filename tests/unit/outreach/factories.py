@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from services.contracts.trace_context import of_problem
 from services.outreach.channels.outgoing import Outgoing
 from services.outreach.facts import ConsentStatement, InboundContact, Problem, Profile, Stage
 from services.outreach.knowledge import DueStep, Knowledge, Rules
+from services.outreach.messages import Envelope, Text, compose
 from services.outreach.playbook import Playbook, catalogue_of, parse
 from services.outreach.quiet import QuietHours
 from services.outreach.situation import Message, Policy, Situation
@@ -132,3 +134,8 @@ def outgoing(**changes: Any) -> Outgoing:
         use_by=NOON + DAY,
     )
     return replace(made, **changes)
+
+
+def mail(recipient: str = "ada@example.org", plain: str = "Hello") -> EmailMessage:
+    envelope = Envelope("care@example.org", recipient, "<1@care>", "p-1", "late/notice", NOON)
+    return compose(Text("Subject", plain, "<p>Hello</p>"), envelope)

@@ -193,6 +193,15 @@ def test_a_file_that_cannot_be_read_ends_the_start_with_the_reason(
     refused(settings(**{field: tmp_path / "binary"}, **url), field, "no text", capsys)
 
 
+@pytest.mark.parametrize("text", [None, "", f"{CANARY}\n{CANARY}"])
+def test_a_mail_password_that_cannot_be_used_ends_the_start_the_same_way(
+    text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "none" if text is None else written(tmp_path, text)
+    made = settings(smtp_starttls=True, smtp_username="care", smtp_password_file=file)
+    refused(made, "smtp_password_file", "password of the mail server's user", capsys)
+
+
 def refused(made: Settings, field: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         routes_of(made)

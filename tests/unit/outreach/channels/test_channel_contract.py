@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 
 import pytest
 
 from services.outreach.channels.endings import Channel, Delivery, Ending
-from services.outreach.channels.smtp import SmtpChannel, SmtpServer
-from services.outreach.messages import Envelope, Text, compose
+from services.outreach.channels.smtp import SmtpChannel, SmtpServer, Tls
 from tests.support.mail import ENDS, TAKING, FakeChannel, Manner, Sink, free_port, listening
+from tests.unit.outreach.factories import mail
 
 TIMEOUT_SECONDS = 0.5
 Opened = tuple[Channel[EmailMessage], Sequence[Message]]
@@ -34,14 +33,8 @@ def pretended(manner: Manner) -> Iterator[Opened]:
     yield channel, channel.mails
 
 
-def open_smtp(port: int, *, starttls: bool = False) -> SmtpChannel:
-    return SmtpChannel(SmtpServer("127.0.0.1", port, starttls, TIMEOUT_SECONDS))
-
-
-def mail(recipient: str = "ada@example.org", plain: str = "Hello") -> EmailMessage:
-    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    envelope = Envelope("care@example.org", recipient, "<1@care>", "p-1", "late/notice", at)
-    return compose(Text("Subject", plain, "<p>Hello</p>"), envelope)
+def open_smtp(port: int, tls: Tls = Tls.NONE) -> SmtpChannel:
+    return SmtpChannel(SmtpServer("127.0.0.1", port, tls, TIMEOUT_SECONDS))
 
 
 @pytest.mark.parametrize("manner", list(Manner))
@@ -111,9 +104,10 @@ def test_two_mails_share_a_connection_and_a_lost_one_is_opened_anew() -> None:
     assert len(sink.mails) == 2
 
 
-def test_without_the_tls_that_was_asked_for_nothing_is_handed_over() -> None:
+@pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.IMPLICIT])
+def test_without_the_tls_that_was_asked_for_nothing_is_handed_over(tls: Tls) -> None:
     with listening(Sink()) as sink:
-        delivery = open_smtp(sink.port, starttls=True).send(mail())
+        delivery = open_smtp(sink.port, tls).send(mail())
 
     assert delivery.ending is Ending.DEFERRED
     assert sink.mails == []
@@ -159,6 +153,28 @@ def test_it_tells_a_recipient_who_is_put_off_from_a_server_in_trouble(
 
     assert delivery.ending is Ending.DEFERRED
     assert delivery.about_recipient is is_about_recipient
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ("550 5.1.1 no such person", "550 5.1.1"),
+        ("550 5.7.139: no", "550 5.7.139"),
+        ("550 no 5.1.1 here", "550"),
+        ("550 5.1.1ada@example.org is unknown", "550"),
+        ("550 5.1.1.ada@example.org is unknown", "550"),
+        ("550 127.0.0.1 may not", "550"),
+    ],
+)
+def test_of_an_answer_nothing_but_its_codes_is_kept(answer: str, shown: str) -> None:
+    class Answering(Sink):
+        async def handle_RCPT(self, *_: object) -> str:  # noqa: N802 - aiosmtpd names it
+            return answer
+
+    with listening(Answering()) as sink:
+        delivery = open_smtp(sink.port).send(mail())
+
+    assert (delivery.ending, delivery.reason) == (Ending.REFUSED, shown)
 
 
 def test_who_is_put_off_before_anybody_is_named_is_a_server_in_trouble() -> None:
