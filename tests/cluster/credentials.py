@@ -8,13 +8,13 @@ from pathlib import Path
 import trustme
 
 from deploy.kubernetes.inspection.objects import Json
-from services.contracts.access import OPERATOR, SERVICES, user_of
+from services.contracts.access import OPERATOR, SERVICES, TOPIC_MAKER, user_of
 from services.kit import api_keys, key_file
 from services.local.kafka.broker import SETTINGS
 from tests.support.secured_kafka import ADMIN, identity_of
 
 Files = Mapping[str, str]
-USERS = tuple(user_of(principal, "") for principal in (*SERVICES, OPERATOR))
+USERS = tuple(user_of(principal, "") for principal in (*SERVICES, OPERATOR, TOPIC_MAKER))
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required"
 
 _SERVICE_FILE = """[care]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kafka.admin import UserScramCredentialUpsertion
 
-from services.contracts.access import OPERATOR, SERVICES, grants, user_of
+from services.contracts.access import OPERATOR, SERVICES, TOPIC_MAKER, grants, user_of
 from services.kit.kafka_clients import open_admin
 from tests.support.kafka_grants import acls_of
 
@@ -20,7 +20,7 @@ MECHANISM = "SCRAM-SHA-512"
 def main() -> None:
     """Make them all; what is there already is left as it is."""
     with closing(open_admin(os.environ["KAFKA_BOOTSTRAP_SERVERS"])) as admin:
-        for principal in (*SERVICES, OPERATOR):
+        for principal in (*SERVICES, OPERATOR, TOPIC_MAKER):
             user = user_of(principal, "")
             password = (PASSWORDS / user).read_text(encoding="utf-8")
             told = UserScramCredentialUpsertion(user, MECHANISM, password)

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.kubernetes.inspection import settings
 from deploy.kubernetes.inspection.every import faults
-from tests.cluster import overlay
+from tests.cluster import credentials, overlay
 from tests.cluster.images import SERVICES, Images
 from tests.cluster.inside import story
 from tests.cluster.inside.story import Closing, Knocking, Remembering
@@ -32,6 +33,15 @@ def test_its_overlay_is_productions_but_for_a_store_without_volumes(
     for workload in product.ours():
         assert workload.container["imagePullPolicy"] == "Never"
         assert workload.container["image"].endswith(":tried")
+
+
+def test_every_secret_that_its_pods_wait_for_is_made(tmp_path: Path) -> None:
+    product = overlay.product(tmp_path, IMAGES, has_volumes=True)
+    made = credentials.made(tmp_path)
+
+    waited_for = settings.secrets(product, lambda _: True)
+    assert {"care-topics", "care-operator", "kafka-cluster-ca-cert"} <= {n for n, _ in waited_for}
+    assert waited_for <= {(name, key) for name, files in made.items() for key in files}
 
 
 def carrying(status: int, *statuses: str) -> Remembering:
