@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 from services.churn_predictor.histories import KeyHistory
 from services.churn_predictor.identities import Known
 from services.churn_predictor.moves import Move, read_move
-from services.churn_predictor.state import FORMAT, CustomerState, PartitionState
-from services.churn_predictor.trust import LaidOutOtherwise, WrittenByNewer, trust
+from services.churn_predictor.state import FORMAT, PARTITION, CustomerState, PartitionState
+from services.churn_predictor.trust import LaidOutOtherwise, WrittenByNewer, read_state, trust
 from services.contracts.topics import FACTS_CHANGELOG
 
 COMMITTED = Path(__file__).with_name("state_format.json")
@@ -45,12 +45,12 @@ def test_a_field_more_is_noticed() -> None:
 
 
 def test_state_of_a_newer_format_is_refused_and_of_an_older_one_is_gone_on_from() -> None:
-    changelog = UUID(int=1)
-    older = PartitionState(format=0)
+    older = read_state(PARTITION.dump_json(PartitionState(format=0)))
+    newer = {"format": FORMAT + 1, "sources": "in another shape"}
 
-    trust(older, {FACTS_CHANGELOG.name: changelog}, 4)
+    trust(older, {FACTS_CHANGELOG.name: UUID(int=1)}, 4)
     with pytest.raises(WrittenByNewer, match=str(FORMAT + 1)):
-        trust(PartitionState(format=FORMAT + 1), {FACTS_CHANGELOG.name: changelog}, 4)
+        read_state(json.dumps(newer).encode())
 
     assert older.format == FORMAT
 
