@@ -90,7 +90,7 @@ def test_a_restart_in_time_moves_no_partition_of_workers_with_names(
 def test_a_second_process_of_a_name_puts_the_first_one_out_and_says_so(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    """Nothing is committed meanwhile, which would be refused by itself: only the group tells the first one."""
+    """Nothing is committed meanwhile, which would be refused by itself: the group alone tells it."""
     alike = {
         "CARE_CHURN_PREDICTOR_MEMBER": "predictor-0",
         "CARE_CHURN_PREDICTOR_SESSION_SECONDS": "12",
