@@ -45,8 +45,8 @@ test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
 stream-check: $(STAMP) ## Kill, freeze, scale and starve the stream, then verify it; hours.  QUICK=1, ROW=<name> SEED=1, FRESH=1.
 	@$(BIN)/python -m tests.faults $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(FRESH)),--fresh)
 
-partitions-check: $(STAMP) ## Move a busy deployment from 12 to 24 partitions, interrupted and with steps left out, and let old and new versions work side by side; a quarter of an hour.
-	@CARE_TEST_MOVE=full $(BIN)/python -m pytest tests/integration/test_partitions_moved.py tests/integration/test_partitions_move_steps.py tests/integration/test_two_versions.py
+partitions-check: $(STAMP) ## Move a busy deployment from 12 to 24 partitions, interrupted and with steps left out, let old and new versions work side by side, and freeze and restart members with names and without; a quarter of an hour.
+	@CARE_TEST_MOVE=full $(BIN)/python -m pytest tests/integration/test_partitions_moved.py tests/integration/test_partitions_move_steps.py tests/integration/test_two_versions.py tests/integration/test_predictor_members.py
 
 outreach-check: $(STAMP) ## Kill and freeze outreach and let its mail server fail, then judge the ledger; a quarter of an hour.  QUICK=1, ROW=<name> SEED=1.
 	@$(BIN)/python -m tests.faults.outreach --folder build/outreach $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick)

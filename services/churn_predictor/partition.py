@@ -27,7 +27,7 @@ from services.churn_predictor.records import Read, Record, read_tick
 from services.churn_predictor.rules import Rules
 from services.churn_predictor.silence import Listener, Notice, Relays
 from services.churn_predictor.state import CustomerState, Episode, PartitionState, SourceState
-from services.churn_predictor.trust import trust
+from services.churn_predictor.trust import read_state, trust
 from services.contracts import topics as t
 from services.contracts.envelope import BARRIER, JSON, Event
 from services.contracts.events import Fault, Unreadable
@@ -95,12 +95,14 @@ class Partition:
         self._touched: set[str] = set()
 
     def take_in(self, committed: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Follow what the store already holds: all of it at first, later what somebody else wrote."""
+        """Follow what the store already holds: all of it at first, later what somebody else wrote.
+
+        Raises:
+            WrittenByNewer: by a version whose state this one does not know.
+        """
         for key, value in committed:
             if key == st.partition_key(self.number):
-                self.state = (
-                    PartitionState() if value is None else st.PARTITION.validate_json(value)
-                )
+                self.state = PartitionState() if value is None else read_state(value)
             elif self.identities.owns(key):
                 self.identities.take_in(key, value)
             elif key.startswith(st.INTERNAL):

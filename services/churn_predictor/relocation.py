@@ -10,13 +10,10 @@ from hashlib import sha256
 
 from services.churn_predictor.exchange import HISTORY_KEY, NEWS_KEY
 from services.churn_predictor.identities import MOVE_KEY, NAME_KEY, SAMPLE_KEY
-from services.churn_predictor.state import (
-    FORMAT,
-    INTERNAL,
-    PARTITION,
-    PartitionState,
-    partition_key,
-)
+from services.churn_predictor.moves import read_move
+from services.churn_predictor.state import INTERNAL, PartitionState, partition_key
+from services.churn_predictor.trust import WrittenByNewer, read_state
+from services.contracts.events import Unreadable
 from services.contracts.stream import HistoryNews, TickMark
 
 Home = Callable[[bytes], int]
@@ -72,28 +69,37 @@ def told_apart(number: int, entries: Mapping[bytes, bytes], home: Home) -> Holdi
     """Return what these entries of one partition's changelog are.
 
     Raises:
-        UnknownEntry: one is of a kind, or of a format, that this version does not know.
+        UnknownEntry: one is of a kind or of a format that this version does not know, or a move is none.
         ValueError: the partition's own state cannot be read.
     """
     found = Holding(number)
     for key, value in entries.items():
-        if key == partition_key(number):
-            found.state = PARTITION.validate_json(value)
-            if found.state.format > FORMAT:
-                raise UnknownEntry(f"format {found.state.format}")
-        elif key.startswith(NAME_KEY) or key == SAMPLE_KEY:
-            found.shared.append(key)
-        elif key.startswith(NEWS_KEY):
-            found.news.append(key)
-        elif key.startswith(MOVE_KEY):
-            found.moves.append(key)
-        elif key.startswith(HISTORY_KEY):
-            found.settled[key] = home(key.removeprefix(HISTORY_KEY))
-        elif key.startswith(INTERNAL):
-            raise UnknownEntry(repr(key))
-        else:
-            found.settled[key] = home(key)
+        try:
+            _tell_apart(found, key, value, home)
+        except WrittenByNewer as newer:
+            raise UnknownEntry(f"entries in format {newer}") from None
+        except Unreadable:
+            raise UnknownEntry(repr(key)) from None
     return found
+
+
+def _tell_apart(found: Holding, key: bytes, value: bytes, home: Home) -> None:
+    if key == partition_key(found.number):
+        found.state = read_state(value)
+    elif key.startswith(NAME_KEY) or key == SAMPLE_KEY:
+        found.shared.append(key)
+    elif key.startswith(NEWS_KEY):
+        found.news.append(key)
+    elif key.startswith(MOVE_KEY):
+        # Read now: it will be written anew, and what cannot be read must be found before anything is moved.
+        read_move(value)
+        found.moves.append(key)
+    elif key.startswith(HISTORY_KEY):
+        found.settled[key] = home(key.removeprefix(HISTORY_KEY))
+    elif key.startswith(INTERNAL):
+        raise UnknownEntry(repr(key))
+    else:
+        found.settled[key] = home(key)
 
 
 def readdressed(news: HistoryNews, home: Home) -> Iterator[tuple[int, HistoryNews]]:

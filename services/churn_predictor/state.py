@@ -37,7 +37,8 @@ class Episode:
 
 FORMAT = 1
 """Of everything in the changelog.  Raise it with any change after which an older version, which passes over
-fields it does not know, would write an entry again without them; a test compares the schemas."""
+fields it does not know, would write an entry again without them, or would read in one what it does not say.
+A test compares the schemas of all that is written; that one means something else it cannot see."""
 
 SILENCE = f"customer|{DecisionPoint.SILENCE}|"
 """How the assessments of a customer's silence are named; the look's instant follows.  One that a later

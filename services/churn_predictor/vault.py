@@ -94,7 +94,8 @@ class Vault:
         """Return these partitions, each as its changelog has it, and fence whoever had them before.
 
         Raises:
-            Unavailable: a topic was made anew, or a store's folder cannot be used.
+            Unavailable: a topic was made anew, a store's folder cannot be used, or what is stored was written
+                by a newer version, for other partitions or with another key.
         """
         wanted = sorted(numbers)
         for number in self._kept.keys() - set(wanted):
@@ -119,6 +120,13 @@ class Vault:
         return TransactionalWriter(self.deployment.bootstrap, name, t.MAX_STATE_BYTES)
 
     def _fetch(self, topic_ids: TopicIds, number: int, writer: TransactionalWriter) -> Owned:
+        try:
+            return self._up_to_date(topic_ids, number, writer)
+        except WrittenByNewer as newer:
+            # By any entry: the partition's own comes last.
+            raise written_by_newer(newer) from None
+
+    def _up_to_date(self, topic_ids: TopicIds, number: int, writer: TransactionalWriter) -> Owned:
         kept = self._kept.pop(number, None)
         partition, store = (
             (kept.partition, kept.store) if kept is not None else self._open(number, topic_ids)
@@ -170,8 +178,6 @@ class Vault:
                 f"topic {topic} was made anew since this state was written, so it cannot be "
                 f"gone on from: stop every worker and make {self._changelog} anew, to start from an empty one"
             ) from None
-        except WrittenByNewer as newer:
-            raise written_by_newer(newer) from None
         except LaidOutOtherwise as before:
             raise laid_out_otherwise(f"{before}", self.deployment.partitions) from None
 

@@ -123,8 +123,9 @@ class Follower:
         self._next: dict[int, int] = {}
         """Partition → where to read on."""
         everything = [(topic, number) for number in self._numbers]
-        self._consumer = _open(bootstrap, everything, out_of_range="earliest")
+        # Before the client: a password that comes in between is given to it, if once more, and not missed.
         self._renewal = kafka_security.Renewal()
+        self._consumer = _open(bootstrap, everything, out_of_range="earliest")
         self._keep = keep
         self._ends_missing: set[int] = set()
 

@@ -2,7 +2,9 @@
 
 A broker gives whoever joins under the name of a member that member's place: its partitions, and no rebalance.
 aiokafka 0.14 joins with the name and beats without it, so who was put out so is told only that it is unknown,
-as after too long a silence, and would join again: two of one name would put each other out for ever.
+as after too long a silence, and would join again: two of one name would put each other out for ever.  It does
+the same where the group has gone on to another generation, and by itself where nothing was fetched for
+`max.poll.interval.ms`.
 """
 
 from collections.abc import Callable
@@ -29,9 +31,9 @@ def end_once_unknown(coordinator: Any, name: str, end: Callable[[str], None] = e
         is_leaving = coordinator._closing.done()  # noqa: SLF001 - it has no other word for it
         if not is_leaving and coordinator.generation > _NEVER_JOINED:
             end(
-                f"no longer the group's member {name}: another process has joined under this name, or this "
-                "one was silent for longer than its session; nothing is lost, start this one again if it is "
-                "the only one of its name"
+                f"no longer the group's member {name}: another process has joined under this name, or the "
+                "group went on without this one, which was silent or busy for too long; nothing is lost, "
+                "start this one again if it is the only one of its name"
             )
         forget()
 

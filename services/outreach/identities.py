@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Select, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.identities import Merge
-from services.kit.kafka_clients import partition_of
 from services.outreach import memory, positions, rows
 from services.outreach.customer_locks import lock_customers
 from services.outreach.intake import Additions
@@ -107,7 +106,7 @@ def standing_of(connection: Connection, names: Iterable[str], keys: Keys | None)
     return Standing(
         survivors,
         {} if keys is None else _erased(connection, wanted, keys),
-        positions.partitions(connection) if survivors else 1,
+        (positions.partitions_in(connection) or 1) if survivors else 1,
     )
 
 
@@ -199,7 +198,7 @@ def _gather(connection: Connection, person: Person) -> None:
     What was said stays where it was said: consents and profiles are read under every name.
     """
     customer, others = person.customer_id, sorted(person.others)
-    partition = partition_of(customer.encode(), positions.partitions(connection))
+    partition = positions.home_of(connection, customer)
     moved = {"customer_id": customer, "partition": partition}
     connection.execute(
         update(PROBLEMS).where(PROBLEMS.c.customer_id.in_(others)).values(customer_id=customer)

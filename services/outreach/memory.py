@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.outreach import Mode, Outcome
 from services.contracts.people import Channel, MessageClass
-from services.kit.kafka_clients import partition_of
 from services.outreach import positions, rows
 from services.outreach.facts import ConsentStatement, Problem, Profile, profile_among
 from services.outreach.intake import Additions
@@ -213,7 +212,7 @@ def add_to_agenda(connection: Connection, due: Sequence[DueStep]) -> list[DueSte
 def _owned(connection: Connection, due: DueStep, owner: str) -> DueStep:
     if due.customer_id == owner:
         return due
-    partition = partition_of(owner.encode(), positions.partitions(connection))
+    partition = positions.home_of(connection, owner)
     return replace(due, customer_id=owner, partition=partition)
 
 

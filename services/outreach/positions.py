@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import FoundTopic
+from services.kit.kafka_clients import partition_of
 from services.outreach.tables import SOURCE_POSITIONS
 
 Source = tuple[str, int]
@@ -163,6 +164,11 @@ def partitions_in(connection: Connection) -> int | None:
     return None if last is None else int(last) + 1
 
 
+def home_of(connection: Connection, customer: str) -> int:
+    """Return the partition to which a customer belongs; 0 before anything is read."""
+    return partition_of(customer.encode(), partitions_in(connection) or 1)
+
+
 def _refuse_other_layouts(connection: Connection, found: Collection[int]) -> None:
     before = partitions_in(connection)
     for now in found:
@@ -183,10 +189,3 @@ def profile_accounts(connection: Connection, topics: Iterable[str]) -> dict[tupl
             key = (row.topic, outcome)
             totals[key] = totals.get(key, 0) + int(getattr(row, outcome))
     return totals
-
-
-def partitions(connection: Connection) -> int:
-    """Return how many partitions every topic of this deployment has; 1 before anything is read."""
-    query = select(func.max(SOURCE_POSITIONS.c.partition))
-    last: int | None = connection.execute(query).scalar_one()
-    return 1 if last is None else last + 1

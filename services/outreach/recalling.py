@@ -14,7 +14,6 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.contracts.envelope import Event
 from services.contracts.outreach import OutreachBounced, OutreachJudged, Verdict, Withdrawal
-from services.kit.kafka_clients import partition_of
 from services.outreach import erasure, identities, ledger, positions, rows
 from services.outreach.customer_locks import lock_customers
 from services.outreach.pages.facts import Verdict as Said
@@ -46,7 +45,7 @@ def under_owners(
             changed = {"partitionkey": owner, "data": nameless}
             found.append((partition, event.model_copy(update=changed)))
         else:
-            home = partition_of(owner.encode(), positions.partitions(connection))
+            home = positions.home_of(connection, owner)
             found.append((home, event.model_copy(update={"partitionkey": owner})))
     return found
 

@@ -225,7 +225,7 @@ class TickedLoop:
         """Return when there is work again: after a merge also in a partition that has echoed already."""
         if not batch.changes:
             return desk.next_due
-        everywhere = tuple(range(positions.partitions(connection)))
+        everywhere = tuple(range(positions.partitions_in(connection) or 1))
         return agenda.next_due(connection, Scope(everywhere, self._out.rules.known_steps))
 
     def _send_and_echo(self, partition: int, offset: int, barrier: Barrier) -> None:

@@ -8,7 +8,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from services.churn_predictor import moves, partition, state, trust
+from services.churn_predictor import state
+
+if __name__ == "__main__":
+    # Before anything else of the predictor: what is written takes its format from here once it is imported.
+    state.FORMAT += 1
+
+from services.churn_predictor import partition
 from services.churn_predictor.__main__ import main
 from services.churn_predictor.outputs import Output
 from services.contracts import topics as t
@@ -67,6 +73,4 @@ if __name__ == "__main__":
     Contract.model_dump_json = saying_more(Contract.model_dump_json)  # type: ignore[method-assign]
     partition.published = explaining(partition.published)  # type: ignore[attr-defined]
     state.CUSTOMER = Wider(state.CUSTOMER)  # type: ignore[assignment]
-    for module in (state, trust, moves):
-        module.FORMAT = state.FORMAT + 1 if module is state else state.FORMAT  # type: ignore[attr-defined]
     main()

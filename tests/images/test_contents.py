@@ -1,6 +1,7 @@
 """What an image holds and what it runs as, without a network: its own lock, and nothing to build with."""
 
 import json
+import tomllib
 from importlib.metadata import packages_distributions
 
 from packaging.utils import canonicalize_name
@@ -13,6 +14,8 @@ from tests.images import engine
 pytestmark = engine.MARKS
 
 PROJECT = "proactive-care"
+PROJECT_FILE = engine.ROOT / "pyproject.toml"
+VERSION: str = tomllib.loads(PROJECT_FILE.read_text(encoding="utf-8"))["project"]["version"]
 SOMEBODY = 10_000
 """User ids from here on are nobody's on any node."""
 
@@ -66,7 +69,7 @@ def test_it_says_what_it_is(image: str) -> None:
     done = engine.run(image, "--version")
 
     assert done.code == 0, done.error
-    assert "0.1.0" in done.out
+    assert VERSION in done.out
 
 
 def test_it_can_do_what_it_is_for(image: str, name: str) -> None:

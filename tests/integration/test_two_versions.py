@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 
+from services.churn_predictor.identities import MOVE_KEY
+from services.churn_predictor.state import FORMAT
 from services.contracts import topics as t
 from services.contracts.envelope import Event
+from services.contracts.people import CustomerMerged
 from services.kit.dead_letters import REASON, read_header
+from services.kit.kafka_clients import partition_of
 from services.metrics.decode import READ_TOPICS, decode
 from services.metrics.fold import Unread
-from tests.factories import HOUR, START, delivered, handed_over, placed, promised
+from tests.factories import HOUR, START, delivered, event, handed_over, placed, promised
 from tests.faults.predictor_newer import ADDED, NEW_TYPE
 from tests.support.mail import Sink, listening
 from tests.support.outreach import environment, profile, query
 from tests.support.service import Service, run_to_end, running
-from tests.support.topics import Deployment, is_barrier
+from tests.support.topics import PARTITIONS, Deployment, is_barrier, wait_for
 
 pytestmark = [pytest.mark.connected, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -27,6 +31,8 @@ STEPS = 10
 NEWER = "tests.faults.predictor_newer"
 JOINS, LEAVES = 3, 4
 """At which step the newer predictor joins, and the older one leaves."""
+STAYS = next(n for n in map("q-{}".format, range(99)) if partition_of(n.encode(), PARTITIONS) == 0)
+"""The id into which one is merged in the end: that waits in the first partition, which is looked at first."""
 NEW_EVENT = (
     b'{"specversion":"1.0","id":"n-1","source":"/shop","type":"care.order.wrapped.v1",'
     b'"time":"2026-03-02T10:00:00Z","partitionkey":"c-1","data":{"paper":"red"}}'
@@ -34,7 +40,7 @@ NEW_EVENT = (
 
 
 def story(step: int) -> list[Event[Any]]:
-    """Every other parcel is late; some arrive in the end."""
+    """Every other parcel is late; some arrive in the end, and one customer is merged into another."""
     at = START + step * 12 * HOUR
     told: list[Event[Any]] = [] if step else [profile(f"c-{n}") for n in range(PEOPLE)]
     for n in range(PEOPLE):
@@ -47,6 +53,8 @@ def story(step: int) -> list[Event[Any]]:
             told += [handed_over(**names, event_id=f"h-{n}", **who)]
         if step == 2 + n % 4 and n % 2:
             told += [delivered(**names, event_id=f"d-{n}", **who)]
+    if step == STEPS - 1:
+        told += [event(CustomerMerged(into=STAYS), customer="c-1", at=at, event_id="m-1")]
     return told
 
 
@@ -74,23 +82,30 @@ def play(deployment: Deployment, database: str, sink: Sink, logs: Path, *, newer
             deployment.await_barrier(
                 deployment.tick(START + step * 12 * HOUR), t.OUTREACH, seconds=180
             )
+        wait_for(lambda: waiting(deployment), "the merge to wait for the tick after the last")
         assert outreach.terminate() == 0
         assert predictors[-1].terminate() == 0
 
 
 def tell(deployment: Deployment, *events: Event[Any], more: bool) -> None:
     """Publish as this version does, or as a publisher that knows a field more."""
-    for event in events:
+    for one in events:
         if not more:
-            deployment.publish(event)
+            deployment.publish(one)
             continue
-        told = json.loads(event.encode()) | {ADDED: "by a publisher"}
+        told = json.loads(one.encode()) | {ADDED: "by a publisher"}
         told["data"][ADDED] = 7
         from services.contracts.events import TOPIC_OF
 
         deployment.put(
-            TOPIC_OF[type(event.data)], json.dumps(told).encode(), event.partitionkey.encode()
+            TOPIC_OF[type(one.data)], json.dumps(told).encode(), one.partitionkey.encode()
         )
+
+
+def waiting(deployment: Deployment) -> list[int]:
+    """Return the formats of the merges that wait in the state."""
+    found = deployment.records(t.FACTS_CHANGELOG)
+    return [json.loads(r.value)["format"] for r in found if r.value and r.key.startswith(MOVE_KEY)]
 
 
 def problems(deployment: Deployment) -> list[tuple[str, str, str]]:
@@ -112,6 +127,7 @@ def test_old_readers_and_new_writers_and_the_other_way_round(
 
     states = [r.value for r in mixed.records(t.FACTS_CHANGELOG) if r.value and r.key[:1] == b"c"]
     assert any(json.loads(value).get(ADDED) for value in states)
+    assert waiting(mixed) == [FORMAT + 1]
     new = [e for e in mixed.values(t.PROBLEMS) if e["type"] == NEW_TYPE]
     assert new
     letters = mixed.records(t.by_name("problems-dlq"))
@@ -127,7 +143,8 @@ def test_old_readers_and_new_writers_and_the_other_way_round(
         {**mixed.environment(), "CARE_CHURN_PREDICTOR_SESSION_SECONDS": "6"},
     )
     assert refused.returncode == 75
-    assert "a newer version wrote this state, in format 2" in refused.stderr + refused.stdout
+    line = f"a newer version wrote this state, in format {FORMAT + 1}"
+    assert line in refused.stderr + refused.stdout
     said, decided = problems(mixed), decisions(database)
     written = sorted(sink.steps())
     mixed.close()

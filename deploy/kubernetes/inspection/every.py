@@ -15,9 +15,8 @@ from deploy.kubernetes.inspection.objects import Manifests
 
 Check = Callable[[Manifests], Iterator[str]]
 
+FIRST: tuple[Check, ...] = (security.faults, settings.faults)
 CHECKS: tuple[Check, ...] = (
-    security.faults,
-    settings.faults,
     wiring.faults,
     network.faults,
     running.faults,
@@ -26,7 +25,12 @@ CHECKS: tuple[Check, ...] = (
 
 
 def faults(manifests: Manifests) -> list[str]:
-    """Return everything that is wrong, in words; the schemas first, since the others rely on them."""
+    """Return everything that is wrong, in words.
+
+    The schemas come first and alone, and after them what pods may do, run and read: the others rely on it.
+    """
     unfit = [fault for version in schemas.VERSIONS for fault in schemas.faults(manifests, version)]
     unfit += schemas.operator_faults(manifests)
-    return unfit or [fault for check in CHECKS for fault in check(manifests)]
+    for checks in (FIRST, CHECKS):
+        unfit = unfit or [fault for check in checks for fault in check(manifests)]
+    return unfit

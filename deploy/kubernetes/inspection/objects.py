@@ -106,9 +106,11 @@ class Manifests:
         return [each for each in self.workloads() if selects(selector, each.pod_labels)]
 
     def environment(self, workload: Workload) -> dict[str, str]:
-        """Return what its container's environment is; KeyError where a ConfigMap is not there."""
+        """Return what is told of its container's environment; KeyError where a ConfigMap is not there."""
         found: dict[str, str] = {}
-        for source in workload.container.get("envFrom", ()):
+        for source in workload.container.get("envFrom") or ():
+            if "configMapRef" not in source:
+                continue
             name = source["configMapRef"]["name"]
             config = self.named("ConfigMap", name)
             if config is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from math import ceil
 
 from deploy.kubernetes.inspection.objects import Json, Manifests, Workload, name_of
-from services.contracts.topics import TOPICS, Topic, physical_names
+from services.contracts.topics import DEFAULT_PARTITIONS, TOPICS, Topic, physical_names
 from services.ingest.settings import Settings as IngestSettings
 from services.kit.kafka_clients import CLOSE_SECONDS
 from services.outreach.settings import Settings as OutreachSettings
@@ -145,12 +145,16 @@ def _scaled(manifests: Manifests) -> Iterator[str]:
 def _by_lag(manifests: Manifests) -> Iterator[str]:
     for scaler in manifests.of("ScaledObject"):
         target = scaler["spec"]["scaleTargetRef"]
-        found = manifests.named(target["kind"], target["name"])
-        if found is None:
+        found = [
+            each
+            for each in manifests.ours()
+            if (each.kind, each.name) == (target["kind"], target["name"])
+        ]
+        if not found:
             continue
-        environment = manifests.environment(Workload(found))
+        environment = manifests.environment(found[0])
         where = f"ScaledObject {name_of(scaler)}"
-        if scaler["spec"]["maxReplicaCount"] > int(environment["CARE_PARTITIONS"]):
+        if scaler["spec"]["maxReplicaCount"] > _partitions(environment):
             yield f"{where}: more replicas than partitions"
         for trigger in scaler["spec"]["triggers"]:
             told = trigger["metadata"]
@@ -174,13 +178,18 @@ def _topics(manifests: Manifests) -> Iterator[str]:
     by_job = manifests.named("Job", "topics-apply") is not None
     if by_job == bool(made):
         yield "topics: two make them" if made else "topics: nobody makes them"
-    if not made:
+    ours = manifests.ours()
+    if not (made and ours):
         return
-    environment = manifests.environment(manifests.ours()[0])
-    prefix, partitions = environment.get("CARE_TOPIC_PREFIX", ""), environment["CARE_PARTITIONS"]
+    environment = manifests.environment(ours[0])
+    prefix, partitions = environment.get("CARE_TOPIC_PREFIX", ""), _partitions(environment)
     wanted: Mapping[str, Topic] = physical_names(TOPICS, prefix)
     found = {each["spec"]["topicName"]: each["spec"] for each in made}
     if found.keys() != wanted.keys():
         yield f"topics: {', '.join(sorted(found.keys() ^ wanted.keys()))} are made or read, and not both"
-    if {str(each["partitions"]) for each in found.values()} != {partitions}:
+    if {each["partitions"] for each in found.values()} != {partitions}:
         yield f"topics: have another number of partitions than {partitions}"
+
+
+def _partitions(environment: Mapping[str, str]) -> int:
+    return int(environment.get("CARE_PARTITIONS", DEFAULT_PARTITIONS))

@@ -103,7 +103,14 @@ def _of_the_house(workload: Workload) -> Iterator[str]:
         yield f"runs as a user below {_LEAST_UID}"
     if workload.container.get("securityContext", {}).get("readOnlyRootFilesystem") is not True:
         yield "may write to its image"
-    if any(
-        "secretKeyRef" in each.get("valueFrom", {}) for each in workload.container.get("env") or ()
-    ):
-        yield "has a secret in its environment"
+    for name in _secrets_in_the_open(workload.container):
+        yield f"has a secret in its environment, {name}: mount it, and let a setting name its file"
+
+
+def _secrets_in_the_open(container: Json) -> Iterator[str]:
+    for source in container.get("envFrom") or ():
+        if "secretRef" in source:
+            yield str(source["secretRef"]["name"])
+    for entry in container.get("env") or ():
+        if found := entry.get("valueFrom", {}).get("secretKeyRef"):
+            yield str(found["name"])

@@ -26,7 +26,7 @@ def faults(manifests: Manifests) -> Iterator[str]:
     """Yield where environment and settings do not fit."""
     shared = _shared(manifests)
     for workload in manifests.ours():
-        program = PROGRAMS.get(tuple(workload.container.get("args", ())))
+        program = _program(workload)
         if program is None:
             yield f"{workload}: runs what is not known"
             continue
@@ -65,14 +65,18 @@ def secrets(manifests: Manifests, counts: Callable[[str], bool]) -> set[tuple[st
     """
     found = set()
     for workload in manifests.ours():
-        program = PROGRAMS[tuple(workload.container["args"])]
-        environment = manifests.environment(workload)
-        for name in filter(counts, program.paths & environment.keys()):
+        program, environment = _program(workload), manifests.environment(workload)
+        paths = frozenset[str]() if program is None else program.paths
+        for name in filter(counts, paths & environment.keys()):
             path = PurePosixPath(environment[name])
             volume = _volume_at(workload, path.parent)
             if volume is not None and "secret" in volume:
                 found.add((str(volume["secret"]["secretName"]), path.name))
     return found
+
+
+def _program(workload: Workload) -> Program | None:
+    return PROGRAMS.get(tuple(workload.container.get("args") or ()))
 
 
 def _shared(manifests: Manifests) -> frozenset[str]:
@@ -82,7 +86,8 @@ def _shared(manifests: Manifests) -> frozenset[str]:
 
 
 def _sources(workload: Workload) -> list[str]:
-    return [each["configMapRef"]["name"] for each in workload.container.get("envFrom", ())]
+    sources: list[Json] = workload.container.get("envFrom") or []
+    return [each["configMapRef"]["name"] for each in sources if "configMapRef" in each]
 
 
 def _unknown(
@@ -100,12 +105,8 @@ def _unknown(
 def _read_by_nobody(manifests: Manifests, shared: frozenset[str]) -> Iterator[str]:
     for source in sorted(shared):
         config = manifests.named("ConfigMap", source) or {}
-        programs = (
-            PROGRAMS[tuple(each.container["args"])]
-            for each in manifests.ours()
-            if source in _sources(each) and tuple(each.container.get("args", ())) in PROGRAMS
-        )
-        known = frozenset[str]().union(*(each.known for each in programs))
+        programs = [_program(each) for each in manifests.ours() if source in _sources(each)]
+        known = frozenset[str]().union(*(each.known for each in programs if each))
         for name in sorted(config.get("data", {}).keys() - known):
             if name.startswith(_OF_SPANS):
                 continue

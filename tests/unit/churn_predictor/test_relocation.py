@@ -12,6 +12,7 @@ from services.churn_predictor import state as st
 from services.churn_predictor.exchange import HISTORY_KEY, NEWS_KEY
 from services.churn_predictor.feed_rhythm import Rhythm
 from services.churn_predictor.identities import MOVE_KEY, NAME_KEY, SAMPLE_KEY
+from services.churn_predictor.moves import Move
 from services.churn_predictor.relocation import (
     Layout,
     UnknownEntry,
@@ -22,7 +23,13 @@ from services.churn_predictor.relocation import (
     together,
     told_apart,
 )
-from services.churn_predictor.state import PARTITION, PartitionState, SourceState
+from services.churn_predictor.state import (
+    FORMAT,
+    PARTITION,
+    CustomerState,
+    PartitionState,
+    SourceState,
+)
 from services.contracts.stream import Answered, Asked, HistoryNews, Observed
 from services.kit.kafka_clients import partition_of
 from tests.factories import START
@@ -66,7 +73,7 @@ def test_customers_and_histories_go_home_and_the_rest_is_told_apart() -> None:
         NAME_KEY + b"ab12": b"known",
         SAMPLE_KEY: b"sample",
         NEWS_KEY + b"17": b"news",
-        MOVE_KEY + b"3": b"move",
+        MOVE_KEY + b"3": Move(1, 4, "c-1", (), CustomerState()).encode(),
     }
 
     found = told_apart(1, entries, home)
@@ -86,6 +93,19 @@ def test_customers_and_histories_go_home_and_the_rest_is_told_apart() -> None:
 def test_what_nobody_knows_is_not_left_behind() -> None:
     with pytest.raises(UnknownEntry, match="whatever"):
         told_apart(1, {st.INTERNAL + b"whatever-1": b""}, home)
+
+
+@pytest.mark.parametrize("key", [MOVE_KEY + b"3", st.partition_key(1)])
+def test_what_a_newer_version_wrote_is_known_before_anything_is_moved(key: bytes) -> None:
+    newer = b'{"format": %d}' % (FORMAT + 1)
+
+    with pytest.raises(UnknownEntry, match=f"entries in format {FORMAT + 1}"):
+        told_apart(1, {key: newer}, home)
+
+
+def test_a_move_that_cannot_be_read_is_known_before_anything_is_moved() -> None:
+    with pytest.raises(UnknownEntry, match="move-3"):
+        told_apart(1, {MOVE_KEY + b"3": b"no move"}, home)
 
 
 def test_a_sibling_begins_where_time_is_and_counts_nothing_anew() -> None:

@@ -34,6 +34,7 @@ def test_a_member_that_is_unknown_ends_by_name() -> None:
 
     assert "no longer the group's member predictor-0" in line
     assert "another process has joined under this name" in line
+    assert "the group went on without this one" in line
 
 
 @pytest.mark.parametrize(("generation", "is_leaving"), [(7, True), (-1, False)])
@@ -48,6 +49,8 @@ def test_aiokafka_beats_without_the_name_and_forgets_in_one_place() -> None:
     assert "_group_instance_id" not in source(GroupCoordinator._do_heartbeat)
     for found in (GroupCoordinator._do_heartbeat, GroupCoordinator._do_commit_offsets):
         assert "self.reset_generation()" in source(found)
+    assert "IllegalGenerationError" in source(GroupCoordinator._do_heartbeat)
+    assert "self.reset_generation()" in source(GroupCoordinator._maybe_leave_group)
     assert "self.request_rejoin()" in source(GroupCoordinator.reset_generation)
 
 

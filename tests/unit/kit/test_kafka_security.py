@@ -8,7 +8,7 @@ import pytest
 from faust.types.auth import AuthProtocol
 from pydantic import ValidationError
 
-from services.kit import kafka_security
+from services.kit import changelog, kafka_security
 from services.kit.exits import Unavailable
 from services.kit.settings import KafkaSecurity
 
@@ -125,6 +125,27 @@ def test_a_librdkafka_client_is_given_a_password_once(as_in_production: Path) ->
     renewal.give(Client())
     renewal.give(Client())
     assert given == [("care-outreach", "another one")]
+
+
+def test_a_follower_is_given_a_password_that_came_while_its_client_was_opened(
+    as_in_production: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+
+    class Client:
+        def __init__(self) -> None:
+            as_in_production.write_text("another one")
+
+        def set_sasl_credentials(self, _: str, password: str) -> None:
+            given.append(password)
+
+        def poll(self, _: float) -> None:
+            """Nothing comes."""
+
+    monkeypatch.setattr(changelog, "_open", lambda *_, **__: Client())
+    changelog.Follower("a:1", "feeds", 1, lambda *_: None).read(0.0)
+
+    assert given == ["another one"]
 
 
 def test_the_password_is_in_no_printed_settings() -> None:
