@@ -26,6 +26,9 @@ NOT_THE_INTERNET = frozenset(
 )
 """Networks of clusters and companies, and where clouds keep their metadata."""
 
+_EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
+_OUTSIDE = frozenset({"kafka", "postgresql", DNS})
+"""Policies that tell by their names who is reached, where that is outside of the cluster."""
 _ROLE = "proactive-care/"
 _POSTGRESQL_PORT = 5432
 _HTTPS = 443
@@ -75,7 +78,9 @@ def _policies(manifests: Manifests, policies: list[Json]) -> Iterator[str]:
 def _reached(rule: Json) -> Iterator[str]:
     for peer in rule.get("to", ()):
         block = peer.get("ipBlock")
-        if block is not None and not set(block.get("except", ())) >= NOT_THE_INTERNET:
+        if block is None or block["cidr"] not in _EVERYWHERE:
+            continue
+        if not set(block.get("except", ())) >= NOT_THE_INTERNET:
             yield "the internet is let go to networks of its own"
     if not rule.get("to") or not rule.get("ports"):
         yield "lets go everywhere"
@@ -98,24 +103,35 @@ def _compared(workload: Workload, word: str, open_: set[Way], needed: set[Way]) 
 
 def _ways_in(policies: list[Json]) -> set[Way]:
     rules = [rule for policy in policies for rule in policy["spec"].get("ingress", ())]
-    return {way for rule in rules for way in _ways(rule, rule.get("from", ()))}
+    return {way for rule in rules for way in _ways(rule, rule.get("from", ()), INTERNET)}
 
 
 def _ways_out(policies: list[Json]) -> set[Way]:
-    rules = [rule for policy in policies for rule in policy["spec"].get("egress", ())]
-    return {way for rule in rules for way in _ways(rule, rule.get("to", ()))}
+    return {
+        way
+        for policy in policies
+        for rule in policy["spec"].get("egress", ())
+        for way in _ways(rule, rule.get("to", ()), _outside(policy))
+    }
 
 
-def _ways(rule: Json, peers: list[Json]) -> Iterator[Way]:
+def _outside(policy: Json) -> str:
+    return name_of(policy) if name_of(policy) in _OUTSIDE else INTERNET
+
+
+def _ways(rule: Json, peers: list[Json], outside: str) -> Iterator[Way]:
     for peer in peers:
         for port in rule.get("ports", ()):
-            yield Way(_name(peer), str(port["port"]))
+            yield Way(_name(peer, outside), str(port["port"]))
 
 
-def _name(peer: Json) -> str:
-    """Return whom a peer of a policy stands for: a workload here, or what the label of its namespace says."""
+def _name(peer: Json, outside: str) -> str:
+    """Return whom a peer of a policy stands for: a workload here, or what the label of its namespace says.
+
+    Addresses stand for whom the policy is about, if they are not all there are.
+    """
     if "ipBlock" in peer:
-        return INTERNET
+        return INTERNET if peer["ipBlock"]["cidr"] in _EVERYWHERE else outside
     if "namespaceSelector" not in peer:
         return str(peer["podSelector"]["matchLabels"][NAME])
     labels: Mapping[str, str] = peer["namespaceSelector"]["matchLabels"]

@@ -18,7 +18,7 @@ import yaml
 from deploy.kubernetes import operators
 from deploy.kubernetes.inspection import settings
 from deploy.kubernetes.inspection.every import faults
-from deploy.kubernetes.inspection.objects import Json, Manifests
+from deploy.kubernetes.inspection.objects import Json, Manifests, name_of
 from deploy.kubernetes.rendering import combined, kubectl, rendered
 from services.cli.__main__ import care
 
@@ -71,15 +71,20 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_overlay_of_the_guide_is_right(checkout: Path) -> None:
+def typed_in(checkout: Path, block: str) -> subprocess.CompletedProcess[str]:
+    """Type a block of the guide in the root of a checkout."""
     path = (
         f"{Path(kubectl()).parent}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
     )
     environment = {"PATH": path, "PYTHONPATH": str(ROOT), "REGISTRY": "registry.test/care"}
-    done = subprocess.run(
-        ["sh", "-e", "-c", overlay_block()],
+    return subprocess.run(
+        ["sh", "-e", "-c", block],
         cwd=checkout, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def test_the_overlay_of_the_guide_is_right(checkout: Path) -> None:
+    done = typed_in(checkout, overlay_block())
 
     assert (done.stdout, done.returncode) == ("nothing is wrong\n", 0), done.stderr
     mine = rendered(checkout / "deploy" / "kubernetes" / "overlays" / "mine")
@@ -105,6 +110,34 @@ def test_its_public_names_are_those_of_links_routes_and_certificates(checkout: P
     assert len(unlike) == 1
     assert "leads to care.shop.example.com, and the route of the pages is for" in unlike[0]
     assert faults(on_top(checkout, {**with_links, **named})) == []
+
+
+def test_with_a_prefix_everything_is_by_the_new_names(checkout: Path) -> None:
+    for name in ("overlay", "a prefix"):
+        typed_in(checkout, next(b for b in blocks(PAGES[0]) if b.startswith(f"# {name}\n")))
+    (named,) = [
+        yaml.safe_load(b)
+        for b in blocks(PAGES[0])
+        if b.startswith("# a prefix\n") and "patches:" in b
+    ]
+
+    unlike = faults(on_top(checkout, {}, below="mine"))
+    assert any("KafkaUser care-ingest is not there" in each for each in unlike), unlike
+    above = on_top(checkout, named, below="mine")
+    assert faults(above) == []
+    topics = {name_of(each): each["spec"]["partitions"] for each in above.of("KafkaTopic")}
+    assert topics["shop-purchases"] == 24
+
+
+def test_kafka_and_the_database_may_be_outside(checkout: Path) -> None:
+    lines = lines_for_the_overlay("outside") | {"components": ["network-policies"]}
+
+    found = on_top(checkout, lines)
+
+    kafka = found.named("NetworkPolicy", "kafka")
+    assert kafka is not None
+    assert kafka["spec"]["egress"][0]["ports"] == [{"protocol": "TCP", "port": 9096}]
+    assert faults(found) == []
 
 
 def test_who_is_on_the_guides_list_is_read_where_outreach_looks(checkout: Path) -> None:
@@ -196,15 +229,15 @@ def mailing(*literals: str) -> Json:
     return {"configMapGenerator": [told]}
 
 
-def on_top(checkout: Path, lines: Json) -> Manifests:
-    """Return the production overlay with these lines in a kustomization above it."""
+def on_top(checkout: Path, lines: Json, below: str = "production") -> Manifests:
+    """Return an overlay with these lines in a kustomization above it."""
     folder = checkout / "deploy" / "kubernetes" / "overlays" / "above"
     folder.mkdir(exist_ok=True)
     (folder / "people.txt").write_text("c-1\n", encoding="utf-8")
     components = [f"../../components/{name}" for name in lines.get("components", ())]
     content = {
         "namespace": "care",
-        "resources": ["../production"],
+        "resources": [f"../{below}"],
         **lines,
         "components": components,
     }

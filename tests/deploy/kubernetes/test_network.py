@@ -51,6 +51,16 @@ def anywhere(m: Manifests) -> None:
     del rule(m, "postgresql", "egress")["to"]
 
 
+def kafka_by_other_addresses_and_port(m: Manifests) -> None:
+    rule(m, "kafka", "egress").update(
+        to=[{"ipBlock": {"cidr": "192.0.2.0/28"}}], ports=[{"protocol": "TCP", "port": 9096}]
+    )
+
+
+def database_everywhere(m: Manifests) -> None:
+    rule(m, "postgresql", "egress")["to"] = [{"ipBlock": {"cidr": "0.0.0.0/0"}}]
+
+
 def figures_for_the_world(m: Manifests) -> None:
     rule(m, "outreach", "ingress")["ports"].append({"protocol": "TCP", "port": "http"})
 
@@ -93,6 +103,10 @@ BROKEN = [
     (unasked, "StatefulSet churn-predictor: cannot get in from monitoring http"),
     (own_networks, "NetworkPolicy outreach: the internet is let go to networks of its own"),
     (anywhere, "NetworkPolicy postgresql: lets go everywhere"),
+    (kafka_by_other_addresses_and_port, "Deployment ingest: cannot get out to kafka 9093"),
+    (kafka_by_other_addresses_and_port, "Deployment ingest: may get out to kafka 9096, and need"),
+    (database_everywhere, "NetworkPolicy postgresql: the internet is let go to networks of its"),
+    (database_everywhere, "Job db-upgrade: may get out to internet 5432, and need not"),
     (figures_for_the_world, "Deployment outreach: may get in from gateway http, and need not"),
 ]
 
