@@ -1,6 +1,11 @@
 """The transactional writer and the changelog reader on a real broker."""
 
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from warnings import catch_warnings
+
 import pytest
+from confluent_kafka import KafkaException
 
 from services.contracts import topics as t
 from services.kit.changelog import Follower, Truncated, read_on
@@ -10,6 +15,8 @@ from tests.support.topics import Deployment, wait_for
 
 pytestmark = pytest.mark.connected
 
+Open = Callable[[], TransactionalWriter]
+
 
 @pytest.fixture
 def changelog(deployment: Deployment) -> str:
@@ -17,12 +24,24 @@ def changelog(deployment: Deployment) -> str:
 
 
 @pytest.fixture
-def writer(deployment: Deployment) -> TransactionalWriter:
-    return open_writer(deployment)
+def open_writer(deployment: Deployment) -> Iterator[Open]:
+    """Opens writers of one id."""
+    opened: list[TransactionalWriter] = []
+
+    def another() -> TransactionalWriter:
+        opened.append(TransactionalWriter(deployment.bootstrap, f"{deployment.prefix}writer"))
+        return opened[-1]
+
+    yield another
+    for each in opened:
+        # The client of a fenced one stays otherwise, and looks for the broker when that is gone.
+        with suppress(KafkaException), catch_warnings(action="ignore"):
+            each._producer.close()
 
 
-def open_writer(deployment: Deployment) -> TransactionalWriter:
-    return TransactionalWriter(deployment.bootstrap, f"{deployment.prefix}writer")
+@pytest.fixture
+def writer(open_writer: Open) -> TransactionalWriter:
+    return open_writer()
 
 
 def read(
@@ -38,6 +57,9 @@ def test_nothing_is_read_of_an_empty_log_nor_of_an_open_transaction(
     assert read(deployment, changelog) == []
     writer.write(changelog, 0, b"a", b"1")
     assert read(deployment, changelog) == []
+
+    writer.commit()
+    assert read(deployment, changelog) == [(b"a", b"1")]
 
 
 def test_committed_changes_are_read_in_order_from_any_position_on(
@@ -68,13 +90,13 @@ def test_a_position_beyond_the_log_is_refused(
 
 
 def test_a_writer_that_was_overtaken_commits_nothing_any_more(
-    deployment: Deployment, changelog: str, writer: TransactionalWriter
+    deployment: Deployment, changelog: str, writer: TransactionalWriter, open_writer: Open
 ) -> None:
     writer.write(changelog, 0, b"a", b"kept")
     writer.commit()
     writer.write(changelog, 0, b"a", b"lost")
 
-    second = open_writer(deployment)
+    second = open_writer()
     with pytest.raises(Unavailable, match="another process has taken over"):
         writer.commit()
     second.write(changelog, 0, b"b", b"kept too")
@@ -84,10 +106,10 @@ def test_a_writer_that_was_overtaken_commits_nothing_any_more(
 
 
 def test_a_writer_that_learns_of_it_while_writing_says_so_too(
-    deployment: Deployment, changelog: str, writer: TransactionalWriter
+    changelog: str, writer: TransactionalWriter, open_writer: Open
 ) -> None:
     """The first record brings the news; whatever is written after it fails."""
-    open_writer(deployment)
+    open_writer()
     writer.write(changelog, 0, b"a", b"lost")
 
     with pytest.raises(Unavailable, match="another process has taken over"):
@@ -95,9 +117,9 @@ def test_a_writer_that_learns_of_it_while_writing_says_so_too(
 
 
 def test_a_writer_that_was_overtaken_while_idle_commits_nothing_any_more(
-    deployment: Deployment, changelog: str, writer: TransactionalWriter
+    deployment: Deployment, changelog: str, writer: TransactionalWriter, open_writer: Open
 ) -> None:
-    open_writer(deployment)
+    open_writer()
     writer.write(changelog, 0, b"a", b"lost")
 
     with pytest.raises(Unavailable, match="another process has taken over"):
@@ -106,9 +128,9 @@ def test_a_writer_that_was_overtaken_while_idle_commits_nothing_any_more(
 
 
 def test_a_writer_that_was_overtaken_is_told_so_although_its_records_report_too(
-    deployment: Deployment, changelog: str, writer: TransactionalWriter
+    changelog: str, writer: TransactionalWriter, open_writer: Open
 ) -> None:
-    open_writer(deployment)
+    open_writer()
     errors: list[object] = []
     for number in range(100):
         name = b"%d" % number
