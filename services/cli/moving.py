@@ -152,8 +152,7 @@ class Move:
         """Return what lies in the state, all of which was applied."""
         looked = self._state.look(self._counts[t.FACTS_CHANGELOG.name], self._tell)
         own = self._own(looked)
-        has_begun = any(state.layouts[-1:] == (self.layout.after,) for state in own.values())
-        if not has_begun:
+        if not self._has_begun:
             # Once it has begun, nobody could read on: what comes late is seen to in the end.
             _refuse_unread("churn_predictor", self._state.unread(own))
             _refuse_unread("outreach", relocating.unread(self._engine, self._said()))
@@ -165,12 +164,21 @@ class Move:
 
     def _is_as_begun(self, looked: Looked) -> bool:
         """Return whether the state is the one with which an earlier run began; the first one notes it."""
-        has_begun = any(self._counts[topic.name] == self.layout.after for topic in MOVED)
-        known = relocating.beginning_of(self._engine, *self._numbers) if has_begun else None
-        if known is None:
+        if not self._has_begun:
             # Before the first topic grows: until then services may start again, and change it.
             relocating.note_beginning(self._engine, *self._numbers, _whole(looked.digest))
-        return known in (None, _whole(looked.digest))
+        known = relocating.beginning_of(self._engine, *self._numbers)
+        if known is None:
+            raise Unavailable(
+                "the move has begun, and this database is from before that: go on with the database that it "
+                "began with, which alone knows what the state was"
+            )
+        return known == _whole(looked.digest)
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether a topic has the new number: from then on no service starts."""
+        return any(self._counts[topic.name] == self.layout.after for topic in MOVED)
 
     @property
     def _numbers(self) -> tuple[int, int]:

@@ -394,6 +394,6 @@ PARTITION_MOVES = Table(
     Column("after", Integer, primary_key=True, autoincrement=False),
     Column("digest", Text, nullable=False, comment="Of the predictor's state"),
     Column("begun_at", _Moment, nullable=False),
-    Column("ended_at", _Moment, comment="Null: no service may start"),
+    Column("ended_at", _Moment, comment="Null: not known to be over"),
     comment="When this deployment was given more partitions, and what there was by then",
 )

@@ -324,8 +324,36 @@ def test_a_state_that_was_damaged_on_the_way_is_found_by_each_later_run(
     damaged = "the state is not the one there was when the move began"
     assert found.wrong == [damaged]
     assert move(half, database).wrong == [damaged]
+    engine = open_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM partition_moves"))
+    engine.dispose()
+    # As if restored: the witness is gone, and the damage must not become what there was.
+    with pytest.raises(Unavailable, match="go on with the database that it began with"):
+        move(half, database)
     half.partitions = LAYOUT.after
     assert run_to_end("churn_predictor", environment(half)).returncode == 75
+
+
+def test_what_comes_before_the_first_partition_is_divided_is_no_dead_end(
+    half: Deployment, database: str
+) -> None:
+    """The topics have grown, so that nobody could read it as the command would else ask for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Relocation, "move_states", _killed)
+        with pytest.raises(Killed):
+            move(half, database)
+    name = next(n for n in (f"p-{i}" for i in range(99)) if _goes(n))
+    late = placed("o-late", customer=name, at=START, event_id="l-1")
+    half.put(t.PURCHASES, late.encode(), name.encode(), partition=_old(name))
+
+    found = move(half, database)
+
+    assert (found.late, found.wrong) == ({"purchases": 1}, [])
+
+
+def _killed(*_: Any) -> None:
+    raise Killed
 
 
 def test_a_copy_that_the_broker_refuses_takes_nothing_away(half: Deployment, database: str) -> None:

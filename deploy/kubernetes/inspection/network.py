@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_network
 from urllib.parse import urlsplit
 
 from deploy.kubernetes.inspection.objects import (
@@ -26,6 +27,8 @@ NOT_THE_INTERNET = frozenset(
 )
 """Networks of clusters and companies, and where clouds keep their metadata."""
 
+_METADATA = IPv4Network("169.254.169.254/32")
+_WIDEST_PREFIX = 8
 _EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 _OUTSIDE = frozenset({"kafka", "postgresql", DNS})
 """Policies that tell by their names who is reached, where that is outside of the cluster."""
@@ -78,12 +81,21 @@ def _policies(manifests: Manifests, policies: list[Json]) -> Iterator[str]:
 def _reached(rule: Json) -> Iterator[str]:
     for peer in rule.get("to", ()):
         block = peer.get("ipBlock")
-        if block is None or block["cidr"] not in _EVERYWHERE:
-            continue
-        if not set(block.get("except", ())) >= NOT_THE_INTERNET:
+        if (
+            block is not None
+            and _is_wide(block["cidr"])
+            and not set(block.get("except", ())) >= NOT_THE_INTERNET
+        ):
             yield "the internet is let go to networks of its own"
     if not rule.get("to") or not rule.get("ports"):
         yield "lets go everywhere"
+
+
+def _is_wide(cidr: str) -> bool:
+    """Return whether these are more addresses than a company's own, or where clouds keep their metadata."""
+    network = ip_network(cidr)
+    at_metadata = network.version == _METADATA.version and network.supernet_of(_METADATA)
+    return network.prefixlen < _WIDEST_PREFIX or at_metadata
 
 
 def _takes(policy: Json, workload: Workload) -> bool:

@@ -61,6 +61,14 @@ def database_everywhere(m: Manifests) -> None:
     rule(m, "postgresql", "egress")["to"] = [{"ipBlock": {"cidr": "0.0.0.0/0"}}]
 
 
+def database_in_half_of_the_world(m: Manifests) -> None:
+    rule(m, "postgresql", "egress")["to"] = [{"ipBlock": {"cidr": "0.0.0.0/1"}}]
+
+
+def metadata_of_clouds(m: Manifests) -> None:
+    rule(m, "outreach", "egress")["to"] = [{"ipBlock": {"cidr": "169.254.169.254/32"}}]
+
+
 def figures_for_the_world(m: Manifests) -> None:
     rule(m, "outreach", "ingress")["ports"].append({"protocol": "TCP", "port": "http"})
 
@@ -107,6 +115,8 @@ BROKEN = [
     (kafka_by_other_addresses_and_port, "Deployment ingest: may get out to kafka 9096, and need"),
     (database_everywhere, "NetworkPolicy postgresql: the internet is let go to networks of its"),
     (database_everywhere, "Job db-upgrade: may get out to internet 5432, and need not"),
+    (database_in_half_of_the_world, "NetworkPolicy postgresql: the internet is let go to networks"),
+    (metadata_of_clouds, "NetworkPolicy outreach: the internet is let go to networks of its own"),
     (figures_for_the_world, "Deployment outreach: may get in from gateway http, and need not"),
 ]
 

@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("after", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("digest", sa.Text(), nullable=False, comment="Of the predictor's state"),
         sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), comment="Null: no service may start"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), comment="Null: not known to be over"),
         comment="When this deployment was given more partitions, and what there was by then",
         if_not_exists=True,
     )
