@@ -169,6 +169,10 @@ def test_while_the_broker_hangs_no_start_can_be_told_so_nothing_leaves_until_it_
         d.publish(here(CUSTOMER))
         d.publish(opened(CUSTOMER, now_ish()))
         wait_for(lambda: states(database) == {"pending": 1}, "the decision")
+        # With anything still to be published, the broker would be known to be away, and no start tried.
+        wait_for(
+            lambda: query(database, "SELECT FROM outbox") == [], "the decision to be published"
+        )
         disposable_parts.kafka.pause()
         try:
             wait_for(lambda: replica.lags(d.partitions), "the readings to be too old")
