@@ -40,7 +40,7 @@ train-olist: $(STAMP) ## Fit a model of complaint risk.  OLIST=<folder>, UNTIL=2
 
 test: lint ## Everything that must hold, on a real Kafka and PostgreSQL.
 	@$(BIN)/python -m pytest -m alone
-	@$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -m "not alone and not long" --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 stream-check: $(STAMP) ## Kill, freeze, scale and starve the stream, then verify it; hours.  QUICK=1, ROW=<name> SEED=1, FRESH=1.
 	@$(BIN)/python -m tests.faults $(if $(ROW),--row "$(ROW)") $(if $(SEED),--seed "$(SEED)") $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(FRESH)),--fresh)

@@ -27,6 +27,11 @@ settings.register_profile("exploring", derandomize=False, deadline=None)
 settings.load_profile("exploring" if os.environ.get("CARE_TEST_EXPLORE") else "steady")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits for real parts: what only computes fills the gaps that this leaves."""
+    items.sort(key=lambda item: item.get_closest_marker("connected") is None)
+
+
 @pytest.fixture(scope="session")
 def addresses() -> Iterator[Addresses]:
     """Where this session's Kafka and PostgreSQL answer."""
