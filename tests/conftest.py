@@ -8,19 +8,30 @@ Hypothesis draws the same examples each time, so that a change fails for what it
 CARE_TEST_EXPLORE=1 lets it look for new ones.  How long one takes is the machine's business.
 """
 
+import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from shutil import disk_usage
 from uuid import uuid4
 
 import psycopg
 import pytest
 from hypothesis import settings
+from psutil import virtual_memory
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from services.kit.exits import Unavailable
+from services.local.folders import TEMPORARY_VARIABLE
 from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
 from tests.backends import BACKENDS, Addresses
+
+_MEMORY = Path("/dev/shm")
+_ROOMY = 8 << 30
+if _MEMORY.is_dir() and min(disk_usage(_MEMORY).free, virtual_memory().available) >= _ROOMY:
+    # Each test makes a database and topics, hundreds of files, on which some disks take half the time.
+    os.environ.setdefault(TEMPORARY_VARIABLE, str(_MEMORY))
 
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("exploring", derandomize=False, deadline=None)
@@ -30,6 +41,12 @@ settings.load_profile("exploring" if os.environ.get("CARE_TEST_EXPLORE") else "s
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits for real parts: what only computes fills the gaps that this leaves."""
     items.sort(key=lambda item: item.get_closest_marker("connected") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected alone: to look through it at every collection of garbage takes minutes."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,8 @@ def local() -> None:
     """Run Apache Kafka and PostgreSQL on this machine, without Docker.
 
     Kafka's jars are fetched once, into the user's cache folder (or CARE_CACHE).  What is up is noted
-    in the checkout's .care folder (or CARE_STATE), where the other commands find it.
+    in the checkout's .care folder (or CARE_STATE), where the other commands find it.  Data that is not kept
+    lies in the system's temporary folder (or CARE_LOCAL_TMPDIR: /dev/shm is fast, and takes memory).
 
     \b
     Examples:

@@ -15,6 +15,7 @@ from services.local import leftovers
 from services.local.account import Account, everyone_reaches, runs_programs
 from services.local.leftovers import Ledger
 
+TEMPORARY_VARIABLE = "CARE_LOCAL_TMPDIR"
 _APPLICATION = "proactive-care"
 
 
@@ -40,9 +41,17 @@ def state_folder() -> Path:
 
 
 def temporary_bases() -> tuple[Path, ...]:
-    """Return the folders under which fresh ones are made, in the order they are tried."""
+    """Return the folders under which fresh ones are made, in the order they are tried.
+
+    Raises:
+        Unavailable: CARE_LOCAL_TMPDIR names none.
+    """
+    chosen = os.environ.get(TEMPORARY_VARIABLE)
+    if chosen and not Path(chosen).is_dir():
+        raise Unavailable(f"{TEMPORARY_VARIABLE}={chosen} is no folder: make it, or unset it")
     # A name there is guessed by nobody: mkdtemp makes it.
-    found = (Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/tmp"))  # noqa: S108
+    usual = (tempfile.gettempdir(), "/var/tmp", "/tmp")  # noqa: S108
+    found = [Path(base) for base in (*filter(None, [chosen]), *usual)]
     return tuple(dict.fromkeys(base.resolve() for base in found if base.is_dir()))
 
 

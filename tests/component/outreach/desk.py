@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +54,18 @@ SAID = UUID(int=99)
 """The id of the topic on which everything is said."""
 
 
+@cache
+def _outbound(mode: Mode) -> Outbound:
+    """Return what every desk sends with; once, for all templates are looked through each time."""
+    settings = Settings(database_url="none", kafka_bootstrap_servers="none", mode=mode)
+    channel = FakeChannel(lambda _: Manner.TAKES)
+    routes: dict[Channel, Route] = {
+        Channel.EMAIL: MailRoute(channel, settings.from_address),
+        Channel.HUMAN: PersonRoute(),
+    }
+    return outbound_of(settings, ME, routes)
+
+
 class Desk:
     """One replica's parts, driven by hand."""
 
@@ -64,17 +77,17 @@ class Desk:
         owner: UUID = ME,
         patient: bool = False,
     ) -> None:
-        settings = Settings(database_url=url, kafka_bootstrap_servers="none", mode=mode)
         self.url = url
         self.owner = owner
         self.engine: Engine = open_engine(url)
         self.channel = FakeChannel(lambda _: manner)
-        routes: dict[Channel, Route] = {
-            Channel.EMAIL: MailRoute(self.channel, settings.from_address),
-            Channel.HUMAN: PersonRoute(),
-        }
-        made = outbound_of(settings, owner, routes)
-        self.out: Outbound = replace(made, backoff=PATIENT if patient else AT_ONCE)
+        made = _outbound(mode)
+        self.out: Outbound = replace(
+            made,
+            owner=owner,
+            routes={**made.routes, Channel.EMAIL: MailRoute(self.channel, made.sender_address)},
+            backoff=PATIENT if patient else AT_ONCE,
+        )
         self.sender = Sender(self.engine, self.out, logs.get("test"))
         self.offsets: dict[tuple[str, int], int] = {}
 

@@ -92,6 +92,18 @@ def test_the_cache_can_be_put_elsewhere(tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "cache").is_dir()
 
 
+def test_what_is_thrown_away_can_be_put_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARE_LOCAL_TMPDIR", str(tmp_path))
+    with fresh(None) as ledger:
+        assert ledger.folder.parent == tmp_path
+
+    monkeypatch.setenv("CARE_LOCAL_TMPDIR", str(tmp_path / "absent"))
+    with pytest.raises(Unavailable, match=r"CARE_LOCAL_TMPDIR=.*absent is no folder"):
+        folders.temporary_bases()
+
+
 def test_a_checkout_notes_what_it_started_in_its_own_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
