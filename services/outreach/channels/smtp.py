@@ -193,7 +193,8 @@ def _offer(client: smtplib.SMTP, letter: _Written) -> Delivery | None:
     wants_utf8 = not letter.recipient.isascii() and client.has_extn("smtputf8")
     code, text = _let_in(client.mail(letter.sender, ["SMTPUTF8"] if wants_utf8 else []))
     if code // 100 != 2:
-        return _verdict(code, text)
+        # It has not heard yet for whom this is: whatever it says is about us.
+        return Delivery(Ending.DEFERRED, _shown(code, text))
     code, text = _let_in(client.rcpt(letter.recipient))
     if code // 100 != 2:
         return replace(_verdict(code, text), about_recipient=_is_about_recipient(code, text))

@@ -213,10 +213,19 @@ def test_not_to_be_let_in_is_the_servers_trouble_wherever_it_says_so(
     assert provider.phase(START) is Phase.OPEN
 
 
-def test_what_is_refused_for_another_reason_stays_refused(client: Client) -> None:
+@pytest.mark.parametrize("step", ["RCPT", "DATA"])
+def test_what_is_refused_for_another_reason_stays_refused(step: str, client: Client) -> None:
     client.told.clear()
-    with listening(answering("RCPT", "554 5.7.1 relay access denied")) as sink:
+    with listening(answering(step, "554 5.7.1 relay access denied")) as sink:
         assert client.send(sink, Tls.NONE).ending is Ending.REFUSED
+
+
+def test_a_sender_that_is_refused_is_put_right_before_any_mail_is_given_up(client: Client) -> None:
+    client.told.clear()
+    with listening(answering("MAIL", "550 5.1.8 unknown sender")) as sink:
+        delivery = client.send(sink, Tls.NONE)
+
+    assert delivery == Delivery(Ending.DEFERRED, "550 5.1.8")
 
 
 @pytest.mark.parametrize("step", ["MAIL", "DATA"])
