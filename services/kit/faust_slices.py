@@ -361,8 +361,9 @@ def create_app(
         consumer_group_instance_id=member,
         broker_session_timeout=session_seconds,
         broker_heartbeat_interval=session_seconds / 3.4,
-        # Taking partitions over happens inside one such request's time,
+        # Taking partitions over happens inside one such request's time and between two polls,
         broker_request_timeout=_TAKE_OVER_SECONDS,
+        broker_max_poll_interval=_TAKE_OVER_SECONDS,
         # and a rebalance waits for it: who is late there would fence who came after it.
         broker_rebalance_timeout=_TAKE_OVER_SECONDS,
         consumer_auto_offset_reset="earliest",
