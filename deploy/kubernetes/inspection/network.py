@@ -29,7 +29,6 @@ NOT_THE_INTERNET = frozenset(
 
 _METADATA = IPv4Network("169.254.169.254/32")
 _WIDEST_PREFIX = 8
-_EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 _OUTSIDE = frozenset({"kafka", "postgresql", DNS})
 """Policies that tell by their names who is reached, where that is outside of the cluster."""
 _ROLE = "proactive-care/"
@@ -140,10 +139,10 @@ def _ways(rule: Json, peers: list[Json], outside: str) -> Iterator[Way]:
 def _name(peer: Json, outside: str) -> str:
     """Return whom a peer of a policy stands for: a workload here, or what the label of its namespace says.
 
-    Addresses stand for whom the policy is about, if they are not all there are.
+    Addresses stand for whom the policy is about, if they are not too many for that.
     """
     if "ipBlock" in peer:
-        return INTERNET if peer["ipBlock"]["cidr"] in _EVERYWHERE else outside
+        return INTERNET if _is_wide(peer["ipBlock"]["cidr"]) else outside
     if "namespaceSelector" not in peer:
         return str(peer["podSelector"]["matchLabels"][NAME])
     labels: Mapping[str, str] = peer["namespaceSelector"]["matchLabels"]
