@@ -34,7 +34,7 @@ from services.contracts.moved import HEADER
 from services.contracts.stream import FEED_RECORD, HistoryNews
 from services.contracts.topics import Topic
 from services.kit.batches import batches
-from services.kit.changelog import read_on
+from services.kit.changelog import Stretch, read_on
 from services.kit.kafka_clients import close_producer, open_producer, partition_of
 from services.kit.progress import Tell
 from services.kit.topic_reader import TopicReader
@@ -127,6 +127,21 @@ class Relocation:
     def unread(self, states: Mapping[int, PartitionState]) -> Counter[str]:
         """Return topic → records from outside that the predictor has not applied."""
         return Counter(topic.name for topic, _ in self._unread(states))
+
+    def check_letters(self, states: Mapping[int, PartitionState]) -> None:
+        """Read every letter that waits for a partition: it will be written anew, to whom it belongs then.
+
+        Raises:
+            Unreadable: one is none; its reader would set it aside.
+            WrittenByNewer: as `look`.
+        """
+        for number, state in states.items():
+            for stretch in self._letters(t.HISTORIES, number, state):
+                for _, value in stretch.changes:
+                    read_plain(HistoryNews, value)
+            for stretch in self._letters(t.MOVES, number, state):
+                for _, value in stretch.changes:
+                    read_move(value)
 
     def forward_late(self, states: Mapping[int, PartitionState]) -> Counter[str]:
         """Write what was published during the move once more, where its key belongs now; return how much.
@@ -281,9 +296,9 @@ class Relocation:
             self._forward_move(entries[key], writer)
         for key in (*holding.news, *holding.moves):
             writer.write(self._changelog, holding.number, key, None)
-        for value in self._unread_letters(t.HISTORIES, holding.number, own):
+        for value in self._taken(t.HISTORIES, holding.number, own):
             self._forward_news(value, writer)
-        for value in self._unread_letters(t.MOVES, holding.number, own):
+        for value in self._taken(t.MOVES, holding.number, own):
             self._forward_move(value, writer)
 
     def _forward_news(self, value: bytes | None, writer: TransactionalWriter) -> None:
@@ -296,14 +311,17 @@ class Relocation:
         place = self.home(move.customer.encode())
         writer.write(t.MOVES.physical(self._prefix), place, None, move.encode(), _PLAIN)
 
-    def _unread_letters(
-        self, topic: Topic, number: int, own: PartitionState
-    ) -> Iterator[bytes | None]:
+    def _letters(self, topic: Topic, number: int, own: PartitionState) -> Iterator[Stretch]:
+        """Yield what a partition was sent and has not read."""
         source = own.sources.get(topic.name)
-        if source is None:
-            return
-        name = topic.physical(self._prefix)
-        for stretch in read_on(self._bootstrap, name, number, source.next_offset):
+        if source is not None:
+            name = topic.physical(self._prefix)
+            yield from read_on(self._bootstrap, name, number, source.next_offset)
+
+    def _taken(self, topic: Topic, number: int, own: PartitionState) -> Iterator[bytes | None]:
+        """Yield the same, each noted as read."""
+        for stretch in self._letters(topic, number, own):
+            source = own.sources[topic.name]
             source.reach(stretch.position - len(stretch.changes))
             for _, value in stretch.changes:
                 source.take(source.next_offset)

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from pydantic import ValidationError
+
 from services.churn_predictor.exchange import HISTORY_KEY, NEWS_KEY
 from services.churn_predictor.identities import MOVE_KEY, NAME_KEY, SAMPLE_KEY
 from services.churn_predictor.moves import read_move
+from services.churn_predictor.records import read_plain
 from services.churn_predictor.state import INTERNAL, PartitionState, partition_key
 from services.churn_predictor.trust import WrittenByNewer, read_state
 from services.contracts.events import Unreadable
@@ -69,8 +72,8 @@ def told_apart(number: int, entries: Mapping[bytes, bytes], home: Home) -> Holdi
     """Return what these entries of one partition's changelog are.
 
     Raises:
-        UnknownEntry: one is of a kind or of a format that this version does not know, or a move is none.
-        ValueError: the partition's own state cannot be read.
+        UnknownEntry: one is of a kind or of a format that this version does not know, or is not what its
+            key says.
     """
     found = Holding(number)
     for key, value in entries.items():
@@ -78,7 +81,7 @@ def told_apart(number: int, entries: Mapping[bytes, bytes], home: Home) -> Holdi
             _tell_apart(found, key, value, home)
         except WrittenByNewer as newer:
             raise UnknownEntry(f"entries in format {newer}") from None
-        except Unreadable:
+        except (Unreadable, ValidationError):
             raise UnknownEntry(repr(key)) from None
     return found
 
@@ -88,10 +91,11 @@ def _tell_apart(found: Holding, key: bytes, value: bytes, home: Home) -> None:
         found.state = read_state(value)
     elif key.startswith(NAME_KEY) or key == SAMPLE_KEY:
         found.shared.append(key)
+    # Letters are read now: each is written anew, and what cannot be must be found before anything is moved.
     elif key.startswith(NEWS_KEY):
+        read_plain(HistoryNews, value)
         found.news.append(key)
     elif key.startswith(MOVE_KEY):
-        # Read now: it will be written anew, and what cannot be read must be found before anything is moved.
         read_move(value)
         found.moves.append(key)
     elif key.startswith(HISTORY_KEY):

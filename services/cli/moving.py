@@ -17,6 +17,7 @@ from services.contracts.access import (
     OUTREACH_GROUP,
     PREDICTOR_GROUP,
 )
+from services.contracts.events import Unreadable
 from services.contracts.topics import TOPICS, Topic
 from services.kit.exits import Unavailable
 from services.kit.kafka_access import check_access
@@ -160,13 +161,24 @@ class Move:
                 raise Unavailable(
                     "a tick has not taken effect yet: start churn_predictor once more"
                 )
+            self._refuse_letters(own)
         return looked
+
+    def _refuse_letters(self, own: Mapping[int, PartitionState]) -> None:
+        try:
+            self._state.check_letters(own)
+        except Unreadable as error:
+            raise Unavailable(
+                f"a letter between partitions cannot be read ({error}): start churn_predictor once more with "
+                "the number of before, which sets it aside, and stop it"
+            ) from None
 
     def _is_as_begun(self, looked: Looked) -> bool:
         """Return whether the state is the one with which an earlier run began; the first one notes it."""
         if not self._has_begun:
             # Before the first topic grows: until then services may start again, and change it.
             relocating.note_beginning(self._engine, *self._numbers, _whole(looked.digest))
+            return True
         known = relocating.beginning_of(self._engine, *self._numbers)
         if known is None:
             raise Unavailable(

@@ -23,6 +23,8 @@ from services.outreach.migrate import check
 
 EXIT_FOUND = 1
 _APPLICATION = "care-partitions"
+_AGAIN = "run the same command again, and until it has ended with 0 start no service"
+_AGAIN_TO_LOOK = "run the same command again; it only looked"
 
 
 @click.group()
@@ -103,8 +105,8 @@ def _moved(layout: Layout, choice: dict[str, Any]) -> Moved:
         ) from None
     except (KafkaException, KafkaError, Truncated, TimeoutError) as error:
         raise Unavailable(
-            f"Kafka did not do what was asked of it ({type(error).__name__}: {error}): nothing is lost; run "
-            "the same command again, and until it has ended with 0 start no service"
+            f"Kafka did not do what was asked of it ({type(error).__name__}: {error}): nothing is lost; "
+            f"{_AGAIN_TO_LOOK if choice['dry_run'] else _AGAIN}"
         ) from error
     finally:
         engine.dispose()

@@ -142,9 +142,8 @@ def relocate(
             tell(f"{table.name}: {moved[table.name]:,} rows moved")
         if is_restored:
             moved[OUTBOX.name] = _readdress(connection, partitions)
-        elif outbox.waiting(connection):
-            raise Unavailable("outreach wrote to its database meanwhile: stop every replica")
-        if _misplaced(connection, partitions):
+        has_said_more = not is_restored and outbox.waiting(connection) > 0
+        if has_said_more or _misplaced(connection, partitions):
             raise Unavailable("outreach wrote to its database meanwhile: stop every replica")
         _add_positions(connection, partitions)
     return +moved

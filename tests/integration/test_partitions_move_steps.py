@@ -10,16 +10,11 @@ from kafka.admin import ConfigResource
 from kafka.errors import MessageSizeTooLargeError
 from sqlalchemy import select, text
 
-from services.churn_predictor import state as st
 from services.churn_predictor.relocating import Relocation
-from services.churn_predictor.relocation import Layout
-from services.cli.moving import Move, Moved, Place
 from services.cli.person_topics import Topics
 from services.contracts import topics as t
 from services.contracts.access import PREDICTOR_GROUP
-from services.contracts.envelope import Event
 from services.contracts.moved import is_moved
-from services.contracts.people import CustomerErased, CustomerMerged
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import FoundTopic, check_topics, find_topics, members_of
 from services.kit.kafka_clients import open_admin, partition_of
@@ -31,102 +26,32 @@ from services.outreach.database import open_engine
 from services.outreach.outbox import Record
 from services.outreach.tables import OUTBOX
 from services.why.records import read_customer
-from tests.factories import HOUR, START, delivered, event, placed, promised
+from tests.factories import HOUR, START, placed
+from tests.support.move_story import (
+    HALF,
+    LAYOUT,
+    PEOPLE,
+    STEPS,
+    environment,
+    grown,
+    move,
+    moves_on,
+    old_home,
+    said,
+    states,
+    tell,
+)
 from tests.support.outreach import profile
 from tests.support.service import run_to_end, running
-from tests.support.topics import Deployment, by_customer, wait_for
+from tests.support.topics import Deployment, wait_for
 
 pytestmark = [pytest.mark.connected, pytest.mark.long, pytest.mark.timeout(900)]
 
-LAYOUT = Layout(2, 4)
-PEOPLE = 12
-HALF, STEPS = 4, 7
-MERGED_AT, ERASED_AT = 2, 3
-GONE = "p-0"
 CALM = "calm-"
 
 
 class Killed(Exception):
     """Stands for a process that is gone at this point."""
-
-
-def environment(deployment: Deployment) -> dict[str, str]:
-    return {
-        **deployment.environment(CARE_CHURN_PREDICTOR_HISTORIES="on"),
-        "CARE_CHURN_PREDICTOR_SESSION_SECONDS": "6",
-    }
-
-
-def story(step: int) -> list[Event[Any]]:
-    """Parcels come late; half of the people get another id, one is erased, and is told of all the same."""
-    at, told = START + step * 12 * HOUR, list[Event[Any]]()
-    for n in range(PEOPLE):
-        who: dict[str, Any] = {"customer": f"p-{n}", "at": at - HOUR}
-        names: dict[str, Any] = {"shipment": f"sh-{n}-{step}", "order": f"o-{n}-{step}"}
-        told += [placed(names["order"], event_id=f"a-{n}-{step}", **who)]
-        told += [promised(**names, by=at + (6 + n) * HOUR, event_id=f"b-{n}-{step}", **who)]
-        if step > 1 and n % 3:
-            before = {"shipment": f"sh-{n}-{step - 1}", "order": f"o-{n}-{step - 1}"}
-            told += [delivered(**before, event_id=f"d-{n}-{step}", **who)]
-        if step == MERGED_AT and n % 2:
-            told += [
-                event(CustomerMerged(into=f"q-{n}"), customer=f"p-{n}", at=at, event_id=f"m-{n}")
-            ]
-    if step == ERASED_AT:
-        told += [event(CustomerErased(), customer=GONE, at=at, event_id="x-0")]
-    if step == STEPS:
-        told += [placed("o-old", customer=GONE, at=START + HOUR, event_id="late-1")]
-    return told
-
-
-def tell(deployment: Deployment, steps: range, log: Path) -> None:
-    """Tell these steps to a predictor of this deployment, and end it."""
-    with running("churn_predictor", environment(deployment), log) as service:
-        for step in steps:
-            deployment.publish(*(story(step) if step else ()))
-            number = deployment.tick(START + step * 12 * HOUR)
-            deployment.await_barrier(number, seconds=120)
-        assert service.terminate() == 0
-
-
-def said(deployment: Deployment) -> dict[str, Any]:
-    """Return what was said and is remembered, wherever it lies; traces are drawn anew in each run."""
-    accounts = {(v["topic"], v["partition"]): v for v in deployment.values(t.ACCOUNTS)}
-    totals: dict[tuple[str, str], int] = {}
-    for (topic, _), account in accounts.items():
-        for outcome in ("applied", "duplicate", "late", "dead_lettered"):
-            if topic in {source.name for source in t.PREDICTOR_SOURCES}:
-                totals[topic, outcome] = totals.get((topic, outcome), 0) + account[outcome]
-    return {
-        "problems": _without_traces(by_customer(_sorted(deployment, t.PROBLEMS))),
-        "assessments": _without_traces(by_customer(_sorted(deployment, t.ASSESSMENTS))),
-        "states": {key: state for key, (_, state) in states(deployment).items()},
-        "accounts": totals,
-    }
-
-
-def _sorted(deployment: Deployment, topic: t.Topic) -> list[dict[str, Any]]:
-    return sorted(deployment.values(topic), key=lambda value: (value["time"], value["id"]))
-
-
-def _without_traces(told: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    kept = {"traceparent", "tracestate"}
-    return {
-        c: [{k: v for k, v in e.items() if k not in kept} for e in each] for c, each in told.items()
-    }
-
-
-def states(deployment: Deployment) -> dict[str, tuple[int, st.CustomerState]]:
-    """Return customer → where the changelog has them, and what it has; once each."""
-    latest = {(r.partition, r.key): r.value for r in deployment.records(t.FACTS_CHANGELOG)}
-    found: dict[str, tuple[int, st.CustomerState]] = {}
-    for (partition, key), value in latest.items():
-        if value is not None and not key.startswith(st.INTERNAL):
-            assert key.decode() not in found, f"{key!r} lies in two partitions"
-            state = st.CUSTOMER.validate_json(value)
-            state.fresh = {}
-            found[key.decode()] = partition, state
-    return found
 
 
 @pytest.fixture
@@ -154,24 +79,6 @@ def half(deployment: Deployment, database: str, tmp_path: Path) -> Deployment:
         connection.execute(text("UPDATE source_positions SET next_offset = 1000000"))
     engine.dispose()
     return deployment
-
-
-def move(deployment: Deployment, database: str) -> Moved:
-    """Move in this process."""
-    engine = open_engine(database)
-    one = Move(Place(deployment.bootstrap, deployment.prefix), engine, LAYOUT, lambda _: None)
-    try:
-        return one.run()
-    finally:
-        one.close()
-        engine.dispose()
-
-
-def grown(deployment: Deployment) -> Deployment:
-    """Return the same deployment with the new number of partitions."""
-    after = Deployment(deployment.bootstrap, deployment.prefix, LAYOUT.after)
-    after._number = deployment._number
-    return after
 
 
 def test_killed_at_any_step_it_goes_on_and_the_story_ends_as_without_a_move(
@@ -231,7 +138,7 @@ def test_killed_at_any_step_it_goes_on_and_the_story_ends_as_without_a_move(
 
 def _is_told_of_as_a_whole(deployment: Deployment) -> None:
     """Whoever asks about a customer who was moved is told of both partitions."""
-    who = next(name for name in (f"p-{n}" for n in range(99)) if _goes(name))
+    who = next(name for name in (f"p-{n}" for n in range(99)) if moves_on(name))
     found = read_customer(
         deployment.bootstrap,
         prefix=deployment.prefix,
@@ -244,7 +151,10 @@ def _is_told_of_as_a_whole(deployment: Deployment) -> None:
     lying = list(
         Topics(deployment.bootstrap, deployment.prefix, LAYOUT.after).lying([who], [t.PURCHASES])
     )
-    assert {one.partition for one in lying} == {_old(who), partition_of(who.encode(), LAYOUT.after)}
+    assert {one.partition for one in lying} == {
+        old_home(who),
+        partition_of(who.encode(), LAYOUT.after),
+    }
 
 
 def _topics_of(deployment: Deployment) -> list[FoundTopic]:
@@ -343,9 +253,9 @@ def test_what_comes_before_the_first_partition_is_divided_is_no_dead_end(
         patch.setattr(Relocation, "move_states", _killed)
         with pytest.raises(Killed):
             move(half, database)
-    name = next(n for n in (f"p-{i}" for i in range(99)) if _goes(n))
+    name = next(n for n in (f"p-{i}" for i in range(99)) if moves_on(n))
     late = placed("o-late", customer=name, at=START, event_id="l-1")
-    half.put(t.PURCHASES, late.encode(), name.encode(), partition=_old(name))
+    half.put(t.PURCHASES, late.encode(), name.encode(), partition=old_home(name))
 
     found = move(half, database)
 
@@ -383,13 +293,13 @@ def _takes_at_most(deployment: Deployment, topic: str, size: int) -> None:
 def test_a_profile_that_came_after_the_checks_is_brought_along(
     half: Deployment, database: str
 ) -> None:
-    name = next(n for n in (f"p-{i}" for i in range(99)) if _goes(n))
+    name = next(n for n in (f"p-{i}" for i in range(99)) if moves_on(n))
     real = Relocation.latest_misplaced
 
     def publish_meanwhile(self: Relocation) -> int:
         found = real(self)
         newer = profile(name, START + 99 * HOUR)
-        half.put(t.CUSTOMERS, newer.encode(), name.encode(), partition=_old(name))
+        half.put(t.CUSTOMERS, newer.encode(), name.encode(), partition=old_home(name))
         return found
 
     with pytest.MonkeyPatch.context() as patch:
@@ -404,9 +314,9 @@ def test_a_profile_that_came_after_the_checks_is_brought_along(
 def test_a_database_from_before_the_move_is_brought_along_afterwards(
     half: Deployment, database: str
 ) -> None:
-    name = next(n for n in (f"p-{i}" for i in range(99)) if _goes(n))
+    name = next(n for n in (f"p-{i}" for i in range(99)) if moves_on(n))
     assert not move(half, database).was_over
-    waits = Record(t.OUTREACH.name, _old(name), name.encode(), b"{}", ())
+    waits = Record(t.OUTREACH.name, old_home(name), name.encode(), b"{}", ())
     engine = open_engine(database)
     with engine.begin() as connection:
         connection.execute(text(f"DELETE FROM source_positions WHERE partition >= {LAYOUT.before}"))
@@ -439,16 +349,31 @@ def test_what_is_unread_or_still_runs_is_in_the_way(
     assert find_topics(half.bootstrap)[f"{half.prefix}moves"].partitions == LAYOUT.before
 
 
+@pytest.mark.parametrize("topic", [t.HISTORIES, t.MOVES], ids=lambda topic: topic.name)
+def test_a_letter_that_cannot_be_read_is_found_before_any_topic_grows(
+    half: Deployment, database: str, tmp_path: Path, topic: t.Topic
+) -> None:
+    """Afterwards nobody could write it anew, and no service may start to set it aside."""
+    half.put(topic, b"no letter", None, partition=1)
+
+    with pytest.raises(Unavailable, match="a letter between partitions cannot be read"):
+        move(half, database)
+
+    assert {found.partitions for found in _topics_of(half)} == {LAYOUT.before}
+    tell(half, range(HALF, HALF + 1), tmp_path / "again")
+    assert move(half, database).wrong == []
+
+
 def test_what_comes_by_the_old_number_afterwards_is_set_aside_and_not_mixed_in(
     half: Deployment, database: str, tmp_path: Path
 ) -> None:
     """A publisher that has not heard of the new partitions; and one that wrote during the move."""
-    name = next(n for n in (f"p-{i}" for i in range(99)) if _goes(n))
+    name = next(n for n in (f"p-{i}" for i in range(99)) if moves_on(n))
     late = placed("o-late", customer=name, at=START, event_id="l-1")
     real = Relocation.move_states
 
     def publish_meanwhile(self: Relocation, tell: Any) -> None:
-        half.put(t.PURCHASES, late.encode(), name.encode(), partition=_old(name))
+        half.put(t.PURCHASES, late.encode(), name.encode(), partition=old_home(name))
         real(self, tell)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -456,7 +381,7 @@ def test_what_comes_by_the_old_number_afterwards_is_set_aside_and_not_mixed_in(
         found = move(half, database)
     assert (found.late, found.wrong) == ({"purchases": 1}, [])
     stale = placed("o-stale", customer=name, at=START, event_id="l-2")
-    half.put(t.PURCHASES, stale.encode(), name.encode(), partition=_old(name))
+    half.put(t.PURCHASES, stale.encode(), name.encode(), partition=old_home(name))
 
     after = grown(half)
     tell(after, range(HALF, HALF + 1), tmp_path / "second")
@@ -468,14 +393,3 @@ def test_what_comes_by_the_old_number_afterwards_is_set_aside_and_not_mixed_in(
     assert "o-late" in state.facts.orders
     assert "o-stale" not in state.facts.orders
     after.close()
-
-
-def _old(name: str) -> int:
-    return partition_of(name.encode(), LAYOUT.before)
-
-
-def _goes(name: str) -> bool:
-    """Whether this customer of the story moves and was neither merged nor erased."""
-    number = int(name.removeprefix("p-"))
-    is_known = number < PEOPLE and number % 2 == 0 and name != GONE
-    return is_known and partition_of(name.encode(), LAYOUT.after) != _old(name)

@@ -1,5 +1,6 @@
 """Where each thing in the state of one partition belongs once there are more partitions."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -72,7 +73,7 @@ def test_customers_and_histories_go_home_and_the_rest_is_told_apart() -> None:
         HISTORY_KEY + b"seller:s-1": b"history",
         NAME_KEY + b"ab12": b"known",
         SAMPLE_KEY: b"sample",
-        NEWS_KEY + b"17": b"news",
+        NEWS_KEY + b"17": HistoryNews(partition=1, tick=4).encode(),
         MOVE_KEY + b"3": Move(1, 4, "c-1", (), CustomerState()).encode(),
     }
 
@@ -103,9 +104,11 @@ def test_what_a_newer_version_wrote_is_known_before_anything_is_moved(key: bytes
         told_apart(1, {key: newer}, home)
 
 
-def test_a_move_that_cannot_be_read_is_known_before_anything_is_moved() -> None:
-    with pytest.raises(UnknownEntry, match="move-3"):
-        told_apart(1, {MOVE_KEY + b"3": b"no move"}, home)
+@pytest.mark.parametrize("key", [MOVE_KEY + b"3", NEWS_KEY + b"17", st.partition_key(1)])
+@pytest.mark.parametrize("value", [b"no such thing", b'{"tick": "tomorrow", "since": []}'])
+def test_what_cannot_be_read_is_known_before_anything_is_moved(key: bytes, value: bytes) -> None:
+    with pytest.raises(UnknownEntry, match=re.escape(repr(key))):
+        told_apart(1, {key: value}, home)
 
 
 def test_a_sibling_begins_where_time_is_and_counts_nothing_anew() -> None:
