@@ -11,7 +11,6 @@ CARE_TEST_EXPLORE=1 lets it look for new ones.  How long one takes is the machin
 import gc
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from shutil import disk_usage
 from uuid import uuid4
 
@@ -23,15 +22,19 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from services.kit.exits import Unavailable
-from services.local.folders import TEMPORARY_VARIABLE
+from services.local.account import unprivileged_account
+from services.local.folders import MEMORY, TEMPORARY_VARIABLE, fits
 from services.local.parts import DATABASE_VARIABLE, KAFKA_VARIABLE
 from tests.backends import BACKENDS, Addresses
 
-_MEMORY = Path("/dev/shm")
 _ROOMY = 8 << 30
-if _MEMORY.is_dir() and min(disk_usage(_MEMORY).free, virtual_memory().available) >= _ROOMY:
+if (
+    MEMORY.is_dir()
+    and fits(MEMORY, unprivileged_account())
+    and min(disk_usage(MEMORY).free, virtual_memory().available) >= _ROOMY
+):
     # Each test makes a database and topics, hundreds of files, on which some disks take half the time.
-    os.environ.setdefault(TEMPORARY_VARIABLE, str(_MEMORY))
+    os.environ.setdefault(TEMPORARY_VARIABLE, str(MEMORY))
 
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("exploring", derandomize=False, deadline=None)

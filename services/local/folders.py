@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from services.local.account import Account, everyone_reaches, runs_programs
 from services.local.leftovers import Ledger
 
 TEMPORARY_VARIABLE = "CARE_LOCAL_TMPDIR"
+MEMORY = Path("/dev/shm")  # noqa: S108 - as below: no name there can be guessed
+"""Where a folder is in memory, on Linux."""
 _APPLICATION = "proactive-care"
 
 
@@ -41,18 +43,23 @@ def state_folder() -> Path:
 
 
 def temporary_bases() -> tuple[Path, ...]:
-    """Return the folders under which fresh ones are made, in the order they are tried.
-
-    Raises:
-        Unavailable: CARE_LOCAL_TMPDIR names none.
-    """
+    """Return the folders under which fresh ones are made, in the order they are tried."""
     chosen = os.environ.get(TEMPORARY_VARIABLE)
-    if chosen and not Path(chosen).is_dir():
-        raise Unavailable(f"{TEMPORARY_VARIABLE}={chosen} is no folder: make it, or unset it")
+    return _folders([Path(chosen)] if chosen else _usual_bases())
+
+
+def former_bases() -> tuple[Path, ...]:
+    """Return the folders under which fresh ones were made, whatever was chosen at that time."""
+    return _folders([*temporary_bases(), *_usual_bases(), MEMORY])
+
+
+def _usual_bases() -> list[Path]:
     # A name there is guessed by nobody: mkdtemp makes it.
-    usual = (tempfile.gettempdir(), "/var/tmp", "/tmp")  # noqa: S108
-    found = [Path(base) for base in (*filter(None, [chosen]), *usual)]
-    return tuple(dict.fromkeys(base.resolve() for base in found if base.is_dir()))
+    return [Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/tmp")]  # noqa: S108
+
+
+def _folders(paths: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(path.resolve() for path in paths if path.is_dir()))
 
 
 @contextmanager
@@ -60,9 +67,15 @@ def fresh(account: Account | None) -> Iterator[Ledger]:
     """Yield a folder of our own under a temporary one, and remove it at the end.
 
     Raises:
-        Unavailable: root has no temporary folder that `nobody` reaches and may run programs from.
+        Unavailable: root has no temporary folder that `nobody` reaches and may run programs from, or the
+            chosen one is none such.
     """
     base = next((base for base in temporary_bases() if fits(base, account)), None)
+    if base is None and (chosen := os.environ.get(TEMPORARY_VARIABLE)):
+        raise Unavailable(
+            f"{TEMPORARY_VARIABLE}={chosen} is no folder that {_user(account)} may write to and run "
+            "programs from: choose another, or unset it"
+        )
     if base is None:
         raise Unavailable(
             "PostgreSQL runs as `nobody` here, who reaches none of "
@@ -90,9 +103,8 @@ def kept(folder: Path, account: Account | None) -> Iterator[Ledger]:
     """
     folder = _made(folder.expanduser().absolute(), "choose another with --dir")
     if not fits(folder, account):
-        user = "nobody, as whom PostgreSQL runs for root" if account else "this user"
         raise Unavailable(
-            f"{folder} cannot be entered by {user}: choose another, such as one under /var/tmp"
+            f"{folder} cannot be entered by {_user(account)}: choose another, such as one under /var/tmp"
         )
     # Its mode stays as it is: it may be a folder that has other uses.
     ledger = Ledger.open(folder, throwaway=False)
@@ -100,6 +112,10 @@ def kept(folder: Path, account: Account | None) -> Iterator[Ledger]:
         yield ledger
     finally:
         ledger.close()
+
+
+def _user(account: Account | None) -> str:
+    return "nobody, as whom PostgreSQL runs for root," if account else "this user"
 
 
 def fits(base: Path, account: Account | None) -> bool:

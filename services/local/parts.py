@@ -126,7 +126,7 @@ def _port(environment: Mapping[str, str], variable: str) -> int | None:
 def _open_folder(
     stack: ExitStack, directory: Path | None, *, needs_account: bool, progress: Progress
 ) -> Ledger:
-    for gone in leftovers.reap(folders.temporary_bases()):
+    for gone in leftovers.reap(folders.former_bases()):
         progress(f"ended what a killed owner had left in {gone}")
     account = unprivileged_account() if needs_account else None
     opened = folders.fresh(account) if directory is None else folders.kept(directory, account)

@@ -1,5 +1,6 @@
 """The parts' folders: fresh ones go, kept ones stay as they were."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def test_where_nobody_reaches_nothing_the_message_says_what_to_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
+    monkeypatch.delenv("CARE_LOCAL_TMPDIR", raising=False)
     monkeypatch.setattr(folders, "temporary_bases", lambda: (tmp_path,))
 
     with pytest.raises(Unavailable, match="set TMPDIR"), fresh(NOBODY):
@@ -99,9 +101,31 @@ def test_what_is_thrown_away_can_be_put_elsewhere(
     with fresh(None) as ledger:
         assert ledger.folder.parent == tmp_path
 
-    monkeypatch.setenv("CARE_LOCAL_TMPDIR", str(tmp_path / "absent"))
-    with pytest.raises(Unavailable, match=r"CARE_LOCAL_TMPDIR=.*absent is no folder"):
-        folders.temporary_bases()
+    monkeypatch.delenv("CARE_LOCAL_TMPDIR")
+    assert tmp_path not in folders.temporary_bases()
+
+
+@pytest.mark.parametrize("account", [None, NOBODY])
+@pytest.mark.parametrize("name", ["absent", "closed"])
+def test_a_chosen_folder_is_used_or_refused(
+    name: str, account: Account | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setenv("CARE_LOCAL_TMPDIR", str(tmp_path / name))
+
+    with pytest.raises(Unavailable, match=f"CARE_LOCAL_TMPDIR=.*{name} is no"), fresh(account):
+        pass
+
+
+def test_what_was_left_in_memory_is_looked_for_by_who_does_not_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "MEMORY", tmp_path)
+    monkeypatch.delenv("CARE_LOCAL_TMPDIR", raising=False)
+
+    assert tmp_path not in folders.temporary_bases()
+    assert set(folders.former_bases()) == {*folders.temporary_bases(), tmp_path}
 
 
 def test_a_checkout_notes_what_it_started_in_its_own_folder(
