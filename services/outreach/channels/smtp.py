@@ -164,7 +164,7 @@ def _log_in(client: smtplib.SMTP, login: Login) -> None:
 
 def _why(error: OSError | smtplib.SMTPException) -> str:
     """Return codes and names of errors alone: the server's words may repeat what it was shown."""
-    if isinstance(error, smtplib.SMTPAuthenticationError):
+    if isinstance(error, smtplib.SMTPAuthenticationError | smtplib.SMTPSenderRefused):
         text = error.smtp_error
         return _shown(error.smtp_code, text if isinstance(text, bytes) else text.encode())
     return str(error) if isinstance(error, _NoMechanism) else type(error).__name__
@@ -189,12 +189,15 @@ def _offer(client: smtplib.SMTP, letter: _Written) -> Delivery | None:
 
     Raises:
         SMTPAuthenticationError: it does not let us in: the connection is of no use any more.
+        SMTPSenderRefused: it takes no mail of ours, perhaps on this connection alone.
     """
     wants_utf8 = not letter.recipient.isascii() and client.has_extn("smtputf8")
     code, text = _let_in(client.mail(letter.sender, ["SMTPUTF8"] if wants_utf8 else []))
+    if code // 100 == 5 and not wants_utf8:
+        # It has not heard yet for whom this is: it is our address that it does not take.
+        raise smtplib.SMTPSenderRefused(code, text, letter.sender)
     if code // 100 != 2:
-        # It has not heard yet for whom this is: whatever it says is about us.
-        return Delivery(Ending.DEFERRED, _shown(code, text))
+        return replace(_verdict(code, text), about_recipient=wants_utf8 and code // 100 == 5)
     code, text = _let_in(client.rcpt(letter.recipient))
     if code // 100 != 2:
         return replace(_verdict(code, text), about_recipient=_is_about_recipient(code, text))

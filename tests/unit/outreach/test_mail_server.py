@@ -228,9 +228,25 @@ def test_a_sender_that_is_refused_is_put_right_before_any_mail_is_given_up(clien
     assert delivery == Delivery(Ending.DEFERRED, "550 5.1.8")
 
 
-@pytest.mark.parametrize("step", ["MAIL", "DATA"])
+def test_a_server_that_will_not_have_an_address_spelled_so_refuses_that_one(client: Client) -> None:
+    """It is MAIL that asks for SMTPUTF8, and the recipient's address for which it asks."""
+    client.told.clear()
+    with listening(answering("MAIL", "550 5.6.7 not in this alphabet")) as sink:
+        delivery = client.send(sink, Tls.NONE, mail("jürgen@example.com"))
+
+    assert delivery == Delivery(Ending.REFUSED, "550 5.6.7", about_recipient=True)
+
+
+@pytest.mark.parametrize(
+    ("step", "answer"),
+    [
+        ("MAIL", "530 5.7.0 log in again"),
+        ("DATA", "530 5.7.0 log in again"),
+        ("MAIL", "550 5.7.0 not on this connection"),
+    ],
+)
 def test_who_is_not_let_in_any_more_comes_back_on_another_connection(
-    step: str, client: Client
+    step: str, answer: str, client: Client
 ) -> None:
     class Forgetful(Relay):
         is_well = False
@@ -239,13 +255,12 @@ def test_who_is_not_let_in_any_more_comes_back_on_another_connection(
     well = getattr(relay, f"handle_{step}")
 
     async def handle(*given: Any) -> str:
-        answer: str = await well(*given) if relay.is_well else "530 5.7.0 log in again"
-        return answer
+        return await well(*given) if relay.is_well else answer
 
     setattr(relay, f"handle_{step}", handle)
     with relaying(relay, Tls.STARTTLS):
         channel = client.channel(relay, Tls.STARTTLS)
-        assert channel.send(mail()) == Delivery(Ending.DEFERRED, "530 5.7.0")
+        assert channel.send(mail()) == Delivery(Ending.DEFERRED, answer[:9])
         relay.is_well = True
         assert channel.send(mail()) == TAKEN
         channel.close()
