@@ -39,6 +39,8 @@ _BUFFERED_SLICES = 16
 _IDLE_SECONDS = 0.5
 _COMMIT_SECONDS = 1.0
 _TAKE_OVER_SECONDS = 1800.0
+_UNFETCHED_SECONDS = 2 * _TAKE_OVER_SECONDS + 600.0
+"""Nothing is fetched while a rebalance waits for somebody else, nor then until partitions are taken over."""
 _REQUEST_MS = 40_000
 _log = get(__name__)
 
@@ -361,9 +363,9 @@ def create_app(
         consumer_group_instance_id=member,
         broker_session_timeout=session_seconds,
         broker_heartbeat_interval=session_seconds / 3.4,
-        # Taking partitions over happens inside one such request's time and between two polls,
+        broker_max_poll_interval=_UNFETCHED_SECONDS,
+        # Taking partitions over happens inside one such request's time,
         broker_request_timeout=_TAKE_OVER_SECONDS,
-        broker_max_poll_interval=_TAKE_OVER_SECONDS,
         # and a rebalance waits for it: who is late there would fence who came after it.
         broker_rebalance_timeout=_TAKE_OVER_SECONDS,
         consumer_auto_offset_reset="earliest",

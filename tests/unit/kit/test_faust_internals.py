@@ -249,6 +249,19 @@ def test_without_tables_streams_resume_through_perform_seek_before_any_flow() ->
     assert "perform_seek(), timeout=self.app.conf.broker_request_timeout" in resume
 
 
+def test_a_rebalance_and_a_take_over_end_before_a_member_gives_up_for_fetching_nothing(
+    with_app: Look,
+) -> None:
+    """aiokafka counts from the last fetch, and there is none while a rebalance waits."""
+
+    async def look(app: Any) -> None:
+        conf = app.conf
+        longest = conf.broker_rebalance_timeout + conf.broker_request_timeout
+        assert conf.broker_max_poll_interval > longest
+
+    with_app(look)
+
+
 def test_every_rebalance_revokes_everything() -> None:
     """Why the host gives up all its partitions at once."""
     told: list[Any] = []
