@@ -19,6 +19,7 @@ from services.churn_predictor.records import read_plain
 from services.churn_predictor.relocation import (
     Holding,
     Layout,
+    UnknownEntry,
     digest_of,
     divided,
     mark_of,
@@ -27,14 +28,16 @@ from services.churn_predictor.relocation import (
     told_apart,
 )
 from services.churn_predictor.state import PARTITION, PartitionState, partition_key
+from services.churn_predictor.trust import WrittenByNewer
 from services.contracts import topics as t
 from services.contracts.access import PREDICTOR_GROUP
 from services.contracts.envelope import JSON
+from services.contracts.events import Unreadable
 from services.contracts.moved import HEADER
 from services.contracts.stream import FEED_RECORD, HistoryNews
 from services.contracts.topics import Topic
 from services.kit.batches import batches
-from services.kit.changelog import Stretch, read_on
+from services.kit.changelog import Stretch, Truncated, read_on
 from services.kit.kafka_clients import close_producer, open_producer, partition_of
 from services.kit.progress import Tell
 from services.kit.topic_reader import TopicReader
@@ -45,6 +48,10 @@ _AT_ONCE = 1_000
 _OPENING = 8
 _ACK_SECONDS = 120
 _PLAIN = (("content-type", JSON.encode()),)
+
+
+class LetterLost(Exception):
+    """A letter between partitions can be read by nobody; the message tells where it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,7 @@ class Relocation:
 
         Raises:
             UnknownEntry: something of which this version does not know where it belongs.
+            DamagedEntry: something that no version can read.
         """
         holdings, digests = [], []
         for number in range(partitions):
@@ -132,16 +140,29 @@ class Relocation:
         """Read every letter that waits for a partition: it will be written anew, to whom it belongs then.
 
         Raises:
-            Unreadable: one is none; its reader would set it aside.
-            WrittenByNewer: as `look`.
+            LetterLost: one is none, or is there no more; its reader goes on behind it.
+            UnknownEntry: a newer version wrote one.
         """
         for number, state in states.items():
-            for stretch in self._letters(t.HISTORIES, number, state):
+            self._check_letters(t.HISTORIES, number, state, _read_news)
+            self._check_letters(t.MOVES, number, state, read_move)
+
+    def _check_letters(
+        self,
+        topic: Topic,
+        number: int,
+        state: PartitionState,
+        read: Callable[[bytes | None], object],
+    ) -> None:
+        place = f"{topic.physical(self._prefix)}-{number}"
+        try:
+            for stretch in self._letters(topic, number, state):
                 for _, value in stretch.changes:
-                    read_plain(HistoryNews, value)
-            for stretch in self._letters(t.MOVES, number, state):
-                for _, value in stretch.changes:
-                    read_move(value)
+                    read(value)
+        except (Unreadable, Truncated) as error:
+            raise LetterLost(f"a letter on {place} cannot be read ({error})") from None
+        except WrittenByNewer as newer:
+            raise UnknownEntry(f"letters on {place} in format {newer}") from None
 
     def forward_late(self, states: Mapping[int, PartitionState]) -> Counter[str]:
         """Write what was published during the move once more, where its key belongs now; return how much.
@@ -303,7 +324,7 @@ class Relocation:
 
     def _forward_news(self, value: bytes | None, writer: TransactionalWriter) -> None:
         name = t.HISTORIES.physical(self._prefix)
-        for place, news in readdressed(read_plain(HistoryNews, value), self.home):
+        for place, news in readdressed(_read_news(value), self.home):
             writer.write(name, place, None, news.encode(), _PLAIN)
 
     def _forward_move(self, value: bytes | None, writer: TransactionalWriter) -> None:
@@ -385,6 +406,10 @@ class Relocation:
                 else:
                     found[record.key] = home, record
         return found
+
+
+def _read_news(value: bytes | None) -> HistoryNews:
+    return read_plain(HistoryNews, value)
 
 
 def _headers(record: Any) -> list[tuple[str, bytes]]:

@@ -29,6 +29,10 @@ class UnknownEntry(Exception):
     """The state holds something of which this version cannot tell where it belongs."""
 
 
+class DamagedEntry(Exception):
+    """The state holds something that no version can read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How many partitions there are before and after."""
@@ -72,8 +76,8 @@ def told_apart(number: int, entries: Mapping[bytes, bytes], home: Home) -> Holdi
     """Return what these entries of one partition's changelog are.
 
     Raises:
-        UnknownEntry: one is of a kind or of a format that this version does not know, or is not what its
-            key says.
+        UnknownEntry: one is of a kind or of a format that this version does not know.
+        DamagedEntry: one is not what its key says.
     """
     found = Holding(number)
     for key, value in entries.items():
@@ -82,7 +86,7 @@ def told_apart(number: int, entries: Mapping[bytes, bytes], home: Home) -> Holdi
         except WrittenByNewer as newer:
             raise UnknownEntry(f"entries in format {newer}") from None
         except (Unreadable, ValidationError):
-            raise UnknownEntry(repr(key)) from None
+            raise DamagedEntry(f"{key!r} of partition {number}") from None
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from services.churn_predictor.relocating import Looked, Relocation
+from services.churn_predictor.relocating import LetterLost, Looked, Relocation
 from services.churn_predictor.relocation import Layout
 from services.churn_predictor.state import PartitionState
 from services.contracts import topics as t
@@ -17,7 +17,6 @@ from services.contracts.access import (
     OUTREACH_GROUP,
     PREDICTOR_GROUP,
 )
-from services.contracts.events import Unreadable
 from services.contracts.topics import TOPICS, Topic
 from services.kit.exits import Unavailable
 from services.kit.kafka_access import check_access
@@ -167,10 +166,10 @@ class Move:
     def _refuse_letters(self, own: Mapping[int, PartitionState]) -> None:
         try:
             self._state.check_letters(own)
-        except Unreadable as error:
+        except LetterLost as error:
             raise Unavailable(
-                f"a letter between partitions cannot be read ({error}): start churn_predictor once more with "
-                "the number of before, which sets it aside, and stop it"
+                f"{error}: start churn_predictor once more with the number of before, which goes on behind "
+                "it, and stop it"
             ) from None
 
     def _is_as_begun(self, looked: Looked) -> bool:

@@ -9,12 +9,10 @@ from confluent_kafka import KafkaException
 from kafka.errors import KafkaError
 from rich.console import Console
 
-from services.churn_predictor.relocation import Layout, UnknownEntry
-from services.churn_predictor.trust import WrittenByNewer
+from services.churn_predictor.relocation import DamagedEntry, Layout, UnknownEntry
 from services.cli import on_database, options
 from services.cli.moving import Move, Moved, Place
 from services.cli.progress import telling
-from services.contracts.events import Unreadable
 from services.kit.changelog import Truncated
 from services.kit.exits import Unavailable
 from services.kit.plurals import counted
@@ -68,7 +66,7 @@ def move(ctx: click.Context, /, before: int, after: int, **choice: Any) -> None:
 
     \b
     Exit codes: 0 done and checked, 1 a check failed, 2 wrong usage, 75 Kafka, a topic or the database is
-    not there, a service still runs, or one has not read everything.
+    not there, a service still runs, one has not read everything, or something cannot be read.
 
     \b
     Examples:
@@ -99,9 +97,14 @@ def _moved(layout: Layout, choice: dict[str, Any]) -> Moved:
             closing(Move(place, engine, layout, tell)) as one,
         ):
             return one.plan() if choice["dry_run"] else one.run()
-    except (UnknownEntry, WrittenByNewer, Unreadable) as error:
+    except UnknownEntry as error:
         raise Unavailable(
             f"the state holds {error}, which this version does not know: use the version that wrote it"
+        ) from None
+    except DamagedEntry as error:
+        raise Unavailable(
+            f"the state is damaged: {error} can be read by no version.  Change nothing on these topics, and "
+            "start no service"
         ) from None
     except (KafkaException, KafkaError, Truncated, TimeoutError) as error:
         raise Unavailable(

@@ -139,7 +139,7 @@ def _ways(rule: Json, peers: list[Json], outside: str) -> Iterator[Way]:
 def _name(peer: Json, outside: str) -> str:
     """Return whom a peer of a policy stands for: a workload here, or what the label of its namespace says.
 
-    Addresses stand for whom the policy is about, if they are not too many for that.
+    Addresses stand for whom the policy is about, unless they are wider than a company's own.
     """
     if "ipBlock" in peer:
         return INTERNET if _is_wide(peer["ipBlock"]["cidr"]) else outside

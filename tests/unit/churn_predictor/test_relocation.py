@@ -15,6 +15,7 @@ from services.churn_predictor.feed_rhythm import Rhythm
 from services.churn_predictor.identities import MOVE_KEY, NAME_KEY, SAMPLE_KEY
 from services.churn_predictor.moves import Move
 from services.churn_predictor.relocation import (
+    DamagedEntry,
     Layout,
     UnknownEntry,
     digest_of,
@@ -107,7 +108,7 @@ def test_what_a_newer_version_wrote_is_known_before_anything_is_moved(key: bytes
 @pytest.mark.parametrize("key", [MOVE_KEY + b"3", NEWS_KEY + b"17", st.partition_key(1)])
 @pytest.mark.parametrize("value", [b"no such thing", b'{"tick": "tomorrow", "since": []}'])
 def test_what_cannot_be_read_is_known_before_anything_is_moved(key: bytes, value: bytes) -> None:
-    with pytest.raises(UnknownEntry, match=re.escape(repr(key))):
+    with pytest.raises(DamagedEntry, match=re.escape(f"{key!r} of partition 1")):
         told_apart(1, {key: value}, home)
 
 
