@@ -129,6 +129,10 @@ def test_postgres_runs_as_an_ordinary_user(parts: Parts) -> None:
     assert user == ("nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
 
 
+def test_what_postgres_shares_goes_with_its_folder_even_where_it_is_killed(parts: Parts) -> None:
+    assert list((parts.postgres.folder / "data" / "pg_dynshmem").iterdir())
+
+
 def test_a_restart_keeps_port_and_data(parts: Parts) -> None:
     make_topic(parts.kafka_bootstrap, "kept-over-a-restart")
     execute(parts.database_url, "CREATE TABLE kept AS SELECT 1")
