@@ -32,5 +32,14 @@ def faults(manifests: Manifests) -> list[str]:
     unfit = [fault for version in schemas.VERSIONS for fault in schemas.faults(manifests, version)]
     unfit += schemas.operator_faults(manifests)
     for checks in (FIRST, CHECKS):
-        unfit = unfit or [fault for check in checks for fault in check(manifests)]
+        unfit = unfit or [fault for check in checks for fault in _found(check, manifests)]
     return unfit
+
+
+def _found(check: Check, manifests: Manifests) -> Iterator[str]:
+    """Yield what a check finds, and last where it cannot go on: Kubernetes lets more be left out."""
+    try:
+        yield from check(manifests)
+    except LookupError as error:
+        about = check.__module__.rpartition(".")[2]
+        yield f"{about}: is looked at no further, for {error} is left out somewhere: write it out"

@@ -51,6 +51,16 @@ def test_what_is_run_and_read_is_told_before_all_that_relies_on_it(change: Any, 
     assert any(fault in each for each in found), found
 
 
+def test_what_may_be_left_out_and_is_needed_to_look_further_is_asked_for() -> None:
+    """A person's own policy need not say which sorts of ways it is about."""
+    found = faults(changed(lambda m: spec(m, "NetworkPolicy", "default-deny").pop("policyTypes")))
+
+    assert (
+        "network: is looked at no further, for 'policyTypes' is left out somewhere: write it out"
+        in found
+    )
+
+
 def test_a_configuration_that_was_left_out_is_told_of_each_that_reads_it(tmp_path: Path) -> None:
     overlay = tmp_path / "rendered.yaml"
     objects = without_configs(everything()).objects
