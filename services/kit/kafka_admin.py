@@ -17,6 +17,7 @@ from kafka.errors import (
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from services.contracts.topics import TOPICS, Topic, in_sync
+from services.kit import kafka_security
 from services.kit.exits import Unavailable
 from services.kit.kafka_clients import open_admin, reaching
 
@@ -180,7 +181,10 @@ def check_topics(
     wanted = {topic.name: topic.physical(prefix) for topic in topics}
     missing = sorted(name for name in wanted.values() if name not in found)
     if missing:
-        raise Unavailable(f"topics are missing: {', '.join(missing)}; create them with `{_APPLY}`")
+        raise Unavailable(
+            f"topics are missing: {', '.join(missing)}; create them with `{_APPLY}`"
+            f"{kafka_security.unseen()}"
+        )
     for name in wanted.values():
         if found[name].partitions != partitions:
             raise Unavailable(

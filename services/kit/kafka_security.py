@@ -52,6 +52,16 @@ def user() -> str:
     return f"Kafka user {name}" if name else "this process's Kafka user"
 
 
+def unseen() -> str:
+    """Return how a sentence about something that is not there goes on: it may be kept from this user.
+
+    A broker does not tell the two apart either, where the user may not so much as ask.
+    """
+    if in_force().kafka_security_protocol is SecurityProtocol.PLAINTEXT:
+        return ""
+    return f"; or {user()} may not see them: `care topics acls` prints what each needs"
+
+
 def doubts() -> str:
     """Return how a sentence about a broker that does not answer goes on: it may not take who we are.
 
