@@ -12,6 +12,8 @@ from services.outreach.channels.endings import UNWRITABLE, Delivery, Ending
 
 _ABOUT_RECIPIENT = frozenset({".1", ".2", ".7"})
 """Subjects of enhanced codes: the address, the mailbox, and policy; not the system or the network."""
+_ABOUT_ALPHABET = frozenset({".6.7", ".6.9"})
+"""Details of enhanced codes: addresses, or a mail, that would have to be spelled in ASCII."""
 _NOT_LET_IN = frozenset({530, 534, 535, 538})
 """Answers about who we are to the server and how we speak to it (RFC 4954, RFC 3207), wherever they come."""
 _ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?![.\w])")
@@ -193,11 +195,13 @@ def _offer(client: smtplib.SMTP, letter: _Written) -> Delivery | None:
     """
     wants_utf8 = not letter.recipient.isascii() and client.has_extn("smtputf8")
     code, text = _let_in(client.mail(letter.sender, ["SMTPUTF8"] if wants_utf8 else []))
-    if code // 100 == 5 and not wants_utf8:
+    if wants_utf8 and _is_about_alphabet(code, text):
+        return Delivery(Ending.REFUSED, _shown(code, text))
+    if code // 100 == 5:
         # It has not heard yet for whom this is: it is our address that it does not take.
         raise smtplib.SMTPSenderRefused(code, text, letter.sender)
     if code // 100 != 2:
-        return replace(_verdict(code, text), about_recipient=wants_utf8 and code // 100 == 5)
+        return _verdict(code, text)
     code, text = _let_in(client.rcpt(letter.recipient))
     if code // 100 != 2:
         return replace(_verdict(code, text), about_recipient=_is_about_recipient(code, text))
@@ -209,6 +213,11 @@ def _let_in(answer: tuple[int, bytes]) -> tuple[int, bytes]:
     if answer[0] in _NOT_LET_IN:
         raise smtplib.SMTPAuthenticationError(*answer)
     return answer
+
+
+def _is_about_alphabet(code: int, text: bytes) -> bool:
+    """Return whether MAIL is refused for SMTPUTF8, which the recipient's address needs (RFC 6531)."""
+    return code == 555 or (code // 100 == 5 and _enhanced(text)[1:] in _ABOUT_ALPHABET)
 
 
 def _is_about_recipient(code: int, text: bytes) -> bool:
