@@ -37,7 +37,7 @@ from services.contracts.moved import HEADER
 from services.contracts.stream import FEED_RECORD, HistoryNews
 from services.contracts.topics import Topic
 from services.kit.batches import batches
-from services.kit.changelog import Stretch, Truncated, read_on
+from services.kit.changelog import Expired, Stretch, read_on
 from services.kit.kafka_clients import close_producer, open_producer, partition_of
 from services.kit.progress import Tell
 from services.kit.topic_reader import TopicReader
@@ -159,7 +159,7 @@ class Relocation:
             for stretch in self._letters(topic, number, state):
                 for _, value in stretch.changes:
                     read(value)
-        except (Unreadable, Truncated) as error:
+        except (Unreadable, Expired) as error:
             raise LetterLost(f"a letter on {place} cannot be read ({error})") from None
         except WrittenByNewer as newer:
             raise UnknownEntry(f"letters on {place} in format {newer}") from None

@@ -104,8 +104,11 @@ class Worker:
     def begin(self, starts: Mapping[tuple[str, int], int]) -> None:
         """Note from where each source is read, so that an empty one counts as read."""
         for (name, number), offset in starts.items():
-            missed = self._owned[number].partition.begin(self._topics[name], offset)
+            owned = self._owned[number]
+            missed = owned.partition.begin(self._topics[name], offset)
             if missed:
+                # Else it would be missed anew at the next start, until something comes.
+                owned.has_news = True
                 self._telemetry.missed(self._topics[name], missed)
                 _log.error("records_expired_unread", topic=name, partition=number, records=missed)
         self._is_working = True

@@ -21,7 +21,6 @@ from services.contracts.topics import TOPICS, Topic
 from services.kit.exits import Unavailable
 from services.kit.kafka_access import check_access
 from services.kit.kafka_admin import find_topics, grow_topics, members_of
-from services.kit.kafka_security import unseen
 from services.kit.layouts import layouts_of
 from services.kit.progress import Tell
 from services.kit.transactions import TransactionalWriter
@@ -255,9 +254,7 @@ def _counts(place: Place, layout: Layout) -> dict[str, int]:
     names = {topic.name: topic.physical(place.prefix) for topic in TOPICS}
     missing = sorted(name for name in names.values() if name not in found)
     if missing:
-        raise Unavailable(
-            f"topics are missing: {', '.join(missing)}; is the prefix right?{unseen()}"
-        )
+        raise Unavailable(f"topics are missing: {', '.join(missing)}; is the prefix right?")
     counts = {logical: found[name].partitions for logical, name in names.items()}
     for logical, count in counts.items():
         if count not in (layout.before, layout.after):

@@ -42,6 +42,10 @@ class Truncated(Exception):
     """The changelog does not reach back to, or as far as, the position it was to be read from."""
 
 
+class Expired(Truncated):
+    """It does not reach back so far: what lay there was deleted, by its age or as it was overwritten."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Some changes in the order of the changelog, and the position behind them."""
@@ -81,7 +85,8 @@ def read_on(bootstrap: str, topic: str, partition: int, position: int | None) ->
 def _seek(consumer: Consumer, to: TopicPartition) -> None:
     low, high = consumer.get_watermark_offsets(to, timeout=_SILENCE_SECONDS)
     if not low <= to.offset <= high:
-        raise Truncated(f"{to.topic}-{to.partition} holds {low} to {high}, not {to.offset}")
+        kind = Expired if to.offset < low else Truncated
+        raise kind(f"{to.topic}-{to.partition} holds {low} to {high}, not {to.offset}")
     consumer.assign([to])
 
 

@@ -13,7 +13,7 @@ from services.churn_predictor.state import FORMAT, CustomerState, PartitionState
 from services.contracts import topics as t
 from services.contracts.stream import HistoryNews
 from services.contracts.topics import Topic
-from services.kit.changelog import Stretch, Truncated
+from services.kit.changelog import Expired, Stretch, Truncated
 
 NEWS = HistoryNews(partition=0, tick=4).encode()
 MOVE = Move(0, 4, "c-1", (), CustomerState()).encode()
@@ -65,12 +65,13 @@ def test_one_of_a_newer_version_is_no_lost_one(monkeypatch: pytest.MonkeyPatch) 
         check(monkeypatch, t.MOVES, MOVE, newer)
 
 
-def test_letters_that_went_by_their_age_are_lost_to_their_reader_too(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("trouble", "told"), [(Expired, LetterLost), (Truncated, Truncated)])
+def test_letters_that_went_by_their_age_are_lost_and_a_topic_made_anew_is_another_matter(
+    trouble: type[Exception], told: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_on(*_: object) -> Iterator[Stretch]:
-        raise Truncated("x-histories-1 holds 12 to 20, not 9")
+        raise trouble("x-histories-1 holds 12 to 20")
 
     monkeypatch.setattr(relocating, "read_on", read_on)
-    with pytest.raises(LetterLost, match="holds 12 to 20, not 9"):
+    with pytest.raises(told, match="holds 12 to 20"):
         Relocation("nowhere:1", "x-", Layout(2, 4)).check_letters(read_before(t.HISTORIES))
