@@ -9,6 +9,7 @@ from services.kit import kafka_security
 from services.kit.exits import Unavailable
 from services.kit.layouts import Layouts, layouts_of
 from services.kit.settings import ClockSource
+from services.verifier.topics import TopicsMissing
 from services.verifier.verify import CLASSES, Unreachable, Verdict, read
 from services.verifier.verify import verify as judge
 
@@ -74,6 +75,8 @@ def verify(
             partitions=partitions,
             connecting=kafka_security.kafka_python(bootstrap),
         )
+    except TopicsMissing as error:
+        raise Unavailable(f"{error}{kafka_security.unseen()}") from error
     except Unreachable as error:
         raise Unavailable(str(error)) from error
     _refuse_moved(layouts_of(bootstrap, prefix=prefix, partitions=partitions))

@@ -22,6 +22,10 @@ class Unreachable(Exception):
     """Kafka or a topic is not there; the message is one line and says what to do."""
 
 
+class TopicsMissing(Unreachable):
+    """Topics are not there, or are kept from whoever asks."""
+
+
 def read(
     bootstrap: str,
     *,
@@ -89,7 +93,7 @@ def _check(consumer: Any, prefix: str, partitions: int) -> None:
     there = consumer.topics()
     missing = [t.physical(prefix) for t in TOPICS if t.physical(prefix) not in there]
     if missing:
-        raise Unreachable(
+        raise TopicsMissing(
             f"there is no topic {missing[0]} ({len(missing)} are missing): set CARE_TOPIC_PREFIX to the "
             "deployment's, or make the topics with `care topics apply`"
         )
