@@ -59,7 +59,8 @@ def _usual_bases() -> list[Path]:
 
 
 def _folders(paths: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(dict.fromkeys(path.resolve() for path in paths if path.is_dir()))
+    # `Path.is_dir` raises where a folder above is closed to us.
+    return tuple(dict.fromkeys(path.resolve() for path in paths if os.path.isdir(path)))  # noqa: PTH112
 
 
 @contextmanager
@@ -120,9 +121,9 @@ def _user(account: Account | None) -> str:
 
 def fits(base: Path, account: Account | None) -> bool:
     """Return whether parts of this account can live under this folder."""
-    if account is None:
-        return os.access(base, os.W_OK | os.X_OK)
-    return everyone_reaches(base) and runs_programs(base)
+    if not os.access(base, os.W_OK | os.X_OK):
+        return False
+    return account is None or (everyone_reaches(base) and runs_programs(base))
 
 
 def _made(folder: Path, advice: str) -> Path:

@@ -129,7 +129,7 @@ def test_postgres_runs_as_an_ordinary_user(parts: Parts) -> None:
     assert user == ("nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
 
 
-def test_what_postgres_shares_goes_with_its_folder_even_where_it_is_killed(parts: Parts) -> None:
+def test_the_dynamic_shared_memory_of_postgres_lies_in_its_folder(parts: Parts) -> None:
     assert list((parts.postgres.folder / "data" / "pg_dynshmem").iterdir())
 
 

@@ -40,6 +40,6 @@ def _found(check: Check, manifests: Manifests) -> Iterator[str]:
     """Yield what a check finds, and last where it cannot go on: Kubernetes lets more be left out."""
     try:
         yield from check(manifests)
-    except LookupError as error:
+    except KeyError as error:
         about = check.__module__.rpartition(".")[2]
         yield f"{about}: is looked at no further, for {error} is left out somewhere: write it out"

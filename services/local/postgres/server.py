@@ -37,8 +37,8 @@ _SETTINGS = {
 
 # What is thrown away with its owner need not survive a power cut, only the death of any process,
 # and that it does without waiting for the disk.  Commits stay synchronous: what only lies in the
-# server's own memory dies with it.  What it shares lies in the folder: one that is killed would leave
-# it in /dev/shm for good.  A kept folder keeps PostgreSQL's own defaults.
+# server's own memory dies with it.  Shared memory that it takes as it goes lies in the folder: one that is
+# killed would leave a megabyte in /dev/shm for good.  A kept folder keeps PostgreSQL's own defaults.
 _THROWAWAY = {"fsync": "off", "full_page_writes": "off", "dynamic_shared_memory_type": "mmap"}
 
 

@@ -118,6 +118,18 @@ def test_a_chosen_folder_is_used_or_refused(
         pass
 
 
+def test_a_folder_behind_a_closed_one_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setenv("CARE_LOCAL_TMPDIR", str(tmp_path))
+    monkeypatch.setattr(os, "stat", closed)
+
+    assert folders.temporary_bases() == ()
+
+
 def test_what_was_left_in_memory_is_looked_for_by_who_does_not_use_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
