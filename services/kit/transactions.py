@@ -63,8 +63,24 @@ class TransactionalWriter:
     """
 
     def __init__(
-        self, bootstrap: str, transactional_id: str, max_message_bytes: int = 3 * 1024 * 1024
+        self,
+        bootstrap: str,
+        transactional_id: str,
+        max_message_bytes: int = 3 * 1024 * 1024,
+        most_waiting_bytes: int = 1 << 30,
     ) -> None:
+        """Open it.
+
+        Args:
+            bootstrap: The brokers.
+            transactional_id: By which earlier writers are fenced.
+            max_message_bytes: The longest record.
+            most_waiting_bytes: So much waits for the broker before `write` does.
+
+        Raises:
+            Unavailable: this user may not write so.
+            KafkaException: the broker cannot be reached, or refuses otherwise.
+        """
         self._id = transactional_id
         self._renewal = kafka_security.Renewal()
         self._producer = Producer(
@@ -78,6 +94,7 @@ class TransactionalWriter:
                 "batch.size": 262_144,
                 "message.max.bytes": max_message_bytes,
                 "queue.buffering.max.messages": 500_000,
+                "queue.buffering.max.kbytes": most_waiting_bytes // 1024,
                 **self._identity(),
             }
         )

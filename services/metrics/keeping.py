@@ -6,22 +6,20 @@ process ends at its next step, before anything of it could be exposed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from confluent_kafka import KafkaException
 
 from services.contracts import topics as t
 from services.contracts.access import METRICS_WRITER
 from services.contracts.topics import Topic
 from services.kit import logs
 from services.kit.exits import Unavailable
-from services.kit.kafka_clients import close_producer, open_producer, reaching
 from services.kit.topic_reader import TopicReader
+from services.kit.transactions import Delivered, TransactionalWriter
 from services.metrics import snapshot, steps
 from services.metrics.exporter import Kept
 from services.metrics.intake import WHAT_TO_DO
@@ -33,10 +31,8 @@ PARTITION = 0
 """All of it lies in one partition: the order of steps is their meaning."""
 
 _HEADER_KEY = b"header"
-_TRANSACTION_TIMEOUT_MS = 900_000
-"""The most a broker allows by default: an outage up to this long is waited out inside a commit."""
-_MAX_BLOCK_MS = 60_000
-_CHUNKS_IN_FLIGHT = 16
+_MOST_WAITING_BYTES = 16 << 20
+"""Of a snapshot, so much waits for the broker at a time."""
 _ATTEMPTS = 3
 
 TopicIds = Mapping[str, UUID]
@@ -99,7 +95,7 @@ class KafkaKeeper:
         self._topic_ids = topic_ids()
         self._prefix = prefix
         self._reader = TopicReader(bootstrap, prefix=prefix, partitions=partitions)
-        self._producer: KafkaProducer | None = None
+        self._opened: TransactionalWriter | None = None
         self._chunks: dict[str, int] = {}
         """Section → chunks of it that lie on the topic."""
         self._next_step = 0
@@ -107,8 +103,7 @@ class KafkaKeeper:
     def close(self) -> None:
         """Leave the broker."""
         self._reader.close()
-        if self._producer is not None:
-            close_producer(self._producer)
+        self._opened = None
 
     def restore(self) -> Restored | None:
         """Return the last snapshot; None where there is none, or none that can be read: that is said.
@@ -132,14 +127,15 @@ class KafkaKeeper:
 
     def take_over(self) -> None:
         """Become the only writer: earlier ones fail from now on, and what they left open is aborted."""
-        with reaching(self._bootstrap):
-            self._producer = open_producer(
-                self._bootstrap,
-                transactional_id=f"{self._prefix}{METRICS_WRITER}",
-                transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
-                max_block_ms=_MAX_BLOCK_MS,
+        name = f"{self._prefix}{METRICS_WRITER}"
+        try:
+            self._opened = TransactionalWriter(
+                self._bootstrap, name, most_waiting_bytes=_MOST_WAITING_BYTES
             )
-            self._producer.init_transactions()
+        except KafkaException as error:
+            raise Unavailable(
+                f"Kafka does not let {name} write ({error}): start this again"
+            ) from error
         self._next_step = self._reader.bounds(t.METRICS_STEPS)[PARTITION][1]
 
     def steps(self, since: int) -> list[Step]:
@@ -163,9 +159,13 @@ class KafkaKeeper:
         Raises:
             Unavailable: another process took over, or the broker refused; nothing is lost.
         """
-        with self._transaction() as producer:
-            sent = self._send(producer, t.METRICS_STEPS, None, steps.encode(step))
-        self._next_step = sent.get(timeout=0).offset + 1
+
+        def note(error: Any, message: Any) -> None:
+            if error is None:
+                self._next_step = message.offset() + 1
+
+        self._write(t.METRICS_STEPS, None, steps.encode(step), note)
+        self._writer.commit()
 
     def keep(
         self, state: State, positions: Mapping[str, dict[int, int]], now: datetime
@@ -183,10 +183,10 @@ class KafkaKeeper:
             return None
         _refuse_others(self._topic_ids, found)
         standing = Standing(dict(positions), dict(found), self._next_step)
-        with self._transaction() as producer:
-            sections, size = self._write_sections(producer, state)
-            header = Header(snapshot.FORMAT, now, standing, sections, size)
-            self._send(producer, t.METRICS_STATE, _HEADER_KEY, snapshot.encode_header(header))
+        sections, size = self._write_sections(state)
+        header = Header(snapshot.FORMAT, now, standing, sections, size)
+        self._write(t.METRICS_STATE, _HEADER_KEY, snapshot.encode_header(header))
+        self._writer.commit()
         self._chunks = {name: section.chunks for name, section in sections.items()}
         return Kept(now, size)
 
@@ -211,39 +211,34 @@ class KafkaKeeper:
         wanted = self._reader.records([topic], since={PARTITION: since}, only=[PARTITION])
         return (record for _, record in wanted)
 
-    def _write_sections(
-        self, producer: KafkaProducer, state: State
-    ) -> tuple[dict[str, Section], int]:
+    def _write_sections(self, state: State) -> tuple[dict[str, Section], int]:
         sections, size = {}, 0
         for name, raw_bytes, chunks in snapshot.encode(state):
             digest, number = snapshot.Digest(), 0
             for number, content in enumerate(chunks, start=1):
                 digest.add(content)
-                self._send(producer, t.METRICS_STATE, _key_of(name, number - 1), content)
-                if number % _CHUNKS_IN_FLIGHT == 0:
-                    # The client has no limit of its own to what it holds.
-                    producer.flush()
+                self._write(t.METRICS_STATE, _key_of(name, number - 1), content)
             for surplus in range(number, self._chunks.get(name, 0)):
-                self._send(producer, t.METRICS_STATE, _key_of(name, surplus), None)
+                self._write(t.METRICS_STATE, _key_of(name, surplus), None)
             sections[name] = Section(number, digest.text())
             size += raw_bytes
         return sections, size
 
-    def _send(
-        self, producer: KafkaProducer, topic: Topic, key: bytes | None, value: bytes | None
-    ) -> Any:
-        return producer.send(topic.physical(self._prefix), value, key=key, partition=PARTITION)
+    def _write(
+        self,
+        topic: Topic,
+        key: bytes | None,
+        value: bytes | None,
+        delivered: Delivered | None = None,
+    ) -> None:
+        name = topic.physical(self._prefix)
+        self._writer.write(name, PARTITION, key, value, delivered=delivered)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[KafkaProducer]:
-        if self._producer is None:
+    @property
+    def _writer(self) -> TransactionalWriter:
+        if self._opened is None:
             raise RuntimeError("nothing is kept before `take_over`")
-        try:
-            self._producer.begin_transaction()
-            yield self._producer
-            self._producer.commit_transaction()
-        except KafkaError as error:
-            _end(error)
+        return self._opened
 
 
 def _key_of(section: str, number: int) -> bytes:
@@ -259,11 +254,3 @@ def _refuse_others(known: TopicIds, found: TopicIds) -> None:
     anew = sorted(name for name, id_ in known.items() if found.get(name, id_) != id_)
     if anew:
         raise Unavailable(f"{', '.join(anew)} is not the topic that was read: {WHAT_TO_DO}")
-
-
-def _end(error: KafkaError) -> NoReturn:
-    raise Unavailable(
-        f"the broker took no more from this metrics service ({type(error).__name__}): another one of "
-        "the same deployment was started, of which there may be one, or the broker was away for too "
-        "long; nothing is lost, and the next start goes on where this one was"
-    ) from error

@@ -1,5 +1,7 @@
 """What the metrics service keeps on a real Kafka: whole or not at all, and by one writer."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +12,7 @@ from services.contracts import topics as t
 from services.kit.exits import Unavailable
 from services.kit.kafka_admin import apply_topics
 from services.kit.kafka_clients import open_consumer
+from services.local.parts import Parts
 from services.metrics import snapshot
 from services.metrics.keeping import KafkaKeeper
 from services.metrics.state import State
@@ -120,13 +123,40 @@ def test_steps_come_back_in_order_and_behind_the_snapshot_alone(keeper: Open) ->
     assert later.steps(1_000) == []
 
 
+def test_a_step_that_is_written_while_the_broker_is_away_is_written_once_it_is_back(
+    disposable_parts: Parts, topic_prefix: str
+) -> None:
+    """A transaction of kafka-python that begins then never ends."""
+    bootstrap = disposable_parts.kafka_bootstrap
+    own = (t.METRICS_STATE, t.METRICS_STEPS)
+    apply_topics(bootstrap, partitions=1, prefix=topic_prefix, topics=own)
+    writer = KafkaKeeper(bootstrap, prefix=topic_prefix, partitions=1, topic_ids=dict)
+    writer.take_over()
+    written = [Step({"purchases": {0: n}}, settle=at(n)) for n in range(4)]
+    writer.append(written[0])
+    for step in written[1:]:
+        disposable_parts.kafka.kill()
+        thread = threading.Thread(target=writer.append, args=(step,), daemon=True)
+        thread.start()
+        time.sleep(0.5)
+        disposable_parts.kafka.start()
+        thread.join(60)
+        assert not thread.is_alive()
+
+    later = KafkaKeeper(bootstrap, prefix=topic_prefix, partitions=1, topic_ids=dict)
+    later.take_over()
+    assert later.steps(0) == written
+    for each in (writer, later):
+        each.close()
+
+
 def test_whoever_was_overtaken_can_write_nothing_more(keeper: Open) -> None:
     earlier, later = keeper(), keeper()
     earlier.take_over()
     earlier.append(Step(settle=at(1)))
     later.take_over()
 
-    with pytest.raises(Unavailable, match="another one of the same deployment"):
+    with pytest.raises(Unavailable, match="another process has taken over"):
         earlier.append(Step(settle=at(2)))
     with pytest.raises(Unavailable):
         earlier.keep(SMALL, {}, at(3))
