@@ -14,12 +14,11 @@ from typing import Any
 
 from kafka import KafkaProducer
 
+from services.churn_predictor import letters
 from services.churn_predictor.moves import Move, read_move
-from services.churn_predictor.records import read_plain
 from services.churn_predictor.relocation import (
     Holding,
     Layout,
-    UnknownEntry,
     digest_of,
     divided,
     mark_of,
@@ -28,16 +27,14 @@ from services.churn_predictor.relocation import (
     told_apart,
 )
 from services.churn_predictor.state import PARTITION, PartitionState, partition_key
-from services.churn_predictor.trust import WrittenByNewer
 from services.contracts import topics as t
 from services.contracts.access import PREDICTOR_GROUP
 from services.contracts.envelope import JSON
-from services.contracts.events import Unreadable
 from services.contracts.moved import HEADER
-from services.contracts.stream import FEED_RECORD, HistoryNews
+from services.contracts.stream import FEED_RECORD
 from services.contracts.topics import Topic
 from services.kit.batches import batches
-from services.kit.changelog import Expired, Stretch, read_on
+from services.kit.changelog import read_on
 from services.kit.kafka_clients import close_producer, open_producer, partition_of
 from services.kit.progress import Tell
 from services.kit.topic_reader import TopicReader
@@ -48,10 +45,6 @@ _AT_ONCE = 1_000
 _OPENING = 8
 _ACK_SECONDS = 120
 _PLAIN = (("content-type", JSON.encode()),)
-
-
-class LetterLost(Exception):
-    """A letter between partitions can be read by nobody; the message tells where it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,32 +130,8 @@ class Relocation:
         return Counter(topic.name for topic, _ in self._unread(states))
 
     def check_letters(self, states: Mapping[int, PartitionState]) -> None:
-        """Read every letter that waits for a partition: it will be written anew, to whom it belongs then.
-
-        Raises:
-            LetterLost: one is none, or is there no more; its reader goes on behind it.
-            UnknownEntry: a newer version wrote one.
-        """
-        for number, state in states.items():
-            self._check_letters(t.HISTORIES, number, state, _read_news)
-            self._check_letters(t.MOVES, number, state, read_move)
-
-    def _check_letters(
-        self,
-        topic: Topic,
-        number: int,
-        state: PartitionState,
-        read: Callable[[bytes | None], object],
-    ) -> None:
-        place = f"{topic.physical(self._prefix)}-{number}"
-        try:
-            for stretch in self._letters(topic, number, state):
-                for _, value in stretch.changes:
-                    read(value)
-        except (Unreadable, Expired) as error:
-            raise LetterLost(f"a letter on {place} cannot be read ({error})") from None
-        except WrittenByNewer as newer:
-            raise UnknownEntry(f"letters on {place} in format {newer}") from None
+        """Read every letter that waits for a partition; raises as `letters.check`."""
+        letters.check(self._bootstrap, self._prefix, states)
 
     def forward_late(self, states: Mapping[int, PartitionState]) -> Counter[str]:
         """Write what was published during the move once more, where its key belongs now; return how much.
@@ -324,7 +293,7 @@ class Relocation:
 
     def _forward_news(self, value: bytes | None, writer: TransactionalWriter) -> None:
         name = t.HISTORIES.physical(self._prefix)
-        for place, news in readdressed(_read_news(value), self.home):
+        for place, news in readdressed(letters.read_news(value), self.home):
             writer.write(name, place, None, news.encode(), _PLAIN)
 
     def _forward_move(self, value: bytes | None, writer: TransactionalWriter) -> None:
@@ -332,16 +301,9 @@ class Relocation:
         place = self.home(move.customer.encode())
         writer.write(t.MOVES.physical(self._prefix), place, None, move.encode(), _PLAIN)
 
-    def _letters(self, topic: Topic, number: int, own: PartitionState) -> Iterator[Stretch]:
-        """Yield what a partition was sent and has not read."""
-        source = own.sources.get(topic.name)
-        if source is not None:
-            name = topic.physical(self._prefix)
-            yield from read_on(self._bootstrap, name, number, source.next_offset)
-
     def _taken(self, topic: Topic, number: int, own: PartitionState) -> Iterator[bytes | None]:
-        """Yield the same, each noted as read."""
-        for stretch in self._letters(topic, number, own):
+        """Yield what a partition was sent and has not read, each noted as read."""
+        for stretch in letters.unread(self._bootstrap, self._prefix, topic, number, own):
             source = own.sources[topic.name]
             source.reach(stretch.position - len(stretch.changes))
             for _, value in stretch.changes:
@@ -406,10 +368,6 @@ class Relocation:
                 else:
                     found[record.key] = home, record
         return found
-
-
-def _read_news(value: bytes | None) -> HistoryNews:
-    return read_plain(HistoryNews, value)
 
 
 def _headers(record: Any) -> list[tuple[str, bytes]]:

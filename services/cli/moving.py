@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from services.churn_predictor.relocating import LetterLost, Looked, Relocation
+from services.churn_predictor.letters import LetterLost
+from services.churn_predictor.relocating import Looked, Relocation
 from services.churn_predictor.relocation import Layout
 from services.churn_predictor.state import PartitionState
 from services.contracts import topics as t

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from services.churn_predictor import relocating
+from services.churn_predictor import letters
+from services.churn_predictor.letters import LetterLost
 from services.churn_predictor.moves import Move
-from services.churn_predictor.relocating import LetterLost, Relocation
+from services.churn_predictor.relocating import Relocation
 from services.churn_predictor.relocation import Layout, UnknownEntry
 from services.churn_predictor.state import FORMAT, CustomerState, PartitionState, SourceState
 from services.contracts import topics as t
@@ -26,15 +27,15 @@ def read_before(topic: Topic) -> dict[int, PartitionState]:
     return {1: PartitionState(sources={topic.name: source})}
 
 
-def check(monkeypatch: pytest.MonkeyPatch, topic: Topic, *letters: bytes | None) -> None:
+def check(monkeypatch: pytest.MonkeyPatch, topic: Topic, *sent: bytes | None) -> None:
     """Check the letters that lie behind that point."""
 
     def read_on(_: str, name: str, number: int, position: int | None) -> Iterator[Stretch]:
         assert (name, number, position) == (f"x-{topic.name}", 1, NEXT_OFFSET)
-        changes = [(b"", letter) for letter in letters]
+        changes = [(b"", letter) for letter in sent]
         yield Stretch(changes, NEXT_OFFSET + len(changes))
 
-    monkeypatch.setattr(relocating, "read_on", read_on)
+    monkeypatch.setattr(letters, "read_on", read_on)
     Relocation("nowhere:1", "x-", Layout(2, 4)).check_letters(read_before(topic))
 
 
@@ -72,6 +73,6 @@ def test_letters_that_went_by_their_age_are_lost_and_a_topic_made_anew_is_anothe
     def read_on(*_: object) -> Iterator[Stretch]:
         raise trouble("x-histories-1 holds 12 to 20")
 
-    monkeypatch.setattr(relocating, "read_on", read_on)
+    monkeypatch.setattr(letters, "read_on", read_on)
     with pytest.raises(told, match="holds 12 to 20"):
         Relocation("nowhere:1", "x-", Layout(2, 4)).check_letters(read_before(t.HISTORIES))
